@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/sm.h"
+
+void
+xf_sm_init (XfSm *sm, const XfSmState *table, guint n_states, const char *id)
+{
+  g_assert (n_states > 0 && n_states <= 32);
+  *sm = (XfSm){ .table = table, .n_states = n_states, .id = g_strdup (id) };
+}
+
+void
+xf_sm_clear (XfSm *sm)
+{
+  g_clear_pointer (&sm->id, g_free);
+}
+
+gboolean
+xf_sm_may_move (const XfSm *sm, guint state)
+{
+  return state < sm->n_states && (sm->table[sm->state].next & XF_SM_TO (state));
+}
+
+void
+xf_sm_move (XfSm *sm, guint state)
+{
+  const char *from = xf_sm_name (sm);
+
+  if (!xf_sm_may_move (sm, state))
+    g_error ("%s: %s -> %s is not a move of this machine", sm->id, from,
+             state < sm->n_states ? sm->table[state].name : "(no such state)");
+  sm->state = state;
+  g_debug ("%s: %s -> %s", sm->id, from, xf_sm_name (sm));
+}
+
+const char *
+xf_sm_name (const XfSm *sm)
+{
+  return sm->table[sm->state].name;
+}
+
+gboolean
+xf_sm_is_final (const XfSm *sm)
+{
+  return sm->table[sm->state].final;
+}

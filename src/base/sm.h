@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A checked state machine: a table of states, each with its name and the set of states it may move to. Every move
+ * is checked and logged ("migration 6f1c source: begun -> sending"), so a migration reads as one trace. A move the table does not allow
+ * is our own broken invariant, never a peer's doing, and ends the process with the two names.
+ */
+#pragma once
+
+#include <glib.h>
+
+#define XF_SM_TO(state) (1u << (state))
+
+typedef struct {
+  const char *name;
+  guint32 next; /* XF_SM_TO() of every state that may follow */
+  gboolean final;
+} XfSmState;
+
+typedef struct {
+  const XfSmState *table; /* indexed by state; static */
+  guint n_states;
+  guint state;
+  char *id; /* whose machine, for the log */
+} XfSm;
+
+/* Sets @sm to state 0. @table is kept; @id is copied. */
+void xf_sm_init (XfSm *sm, const XfSmState *table, guint n_states, const char *id);
+void xf_sm_clear (XfSm *sm);
+
+/* Moves to @state; the table must allow it. */
+void xf_sm_move (XfSm *sm, guint state);
+
+gboolean xf_sm_may_move (const XfSm *sm, guint state);
+const char *xf_sm_name (const XfSm *sm);
+gboolean xf_sm_is_final (const XfSm *sm);
