@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/settings.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+#define GROUP "xenferryd"
+
+typedef enum {
+  KEY_STRING,
+  KEY_PATH, /* absolute */
+  KEY_BOOLEAN,
+  KEY_NUMBER,
+  KEY_WORD, /* one of a list */
+} KeyType;
+
+typedef struct {
+  const char *name;
+  KeyType type;
+  gsize offset;
+  const char *text;         /* default of strings, paths and words; NULL: unset */
+  guint min, max, number;   /* bounds and default of numbers; default of booleans */
+  const char *const *words; /* KEY_WORD */
+} Key;
+
+static const char *const log_levels[] = { "error", "warning", "message", "info", "debug", NULL };
+static const char *const tcp_auths[] = { "none", NULL };
+
+#define AT(field) G_STRUCT_OFFSET (XfSettings, field)
+
+static const Key keys[] = {
+  { "log_level", KEY_WORD, AT (log_level), "message", .words = log_levels },
+
+  { "socket_dir", KEY_PATH, AT (socket_dir), "/run/libvirt" },
+  { "unix_sock", KEY_PATH, AT (unix_sock) },
+  { "unix_sock_ro", KEY_PATH, AT (unix_sock_ro) },
+  { "legacy_sockets", KEY_BOOLEAN, AT (legacy_sockets), .number = TRUE },
+  { "listen_tcp", KEY_BOOLEAN, AT (listen_tcp), .number = FALSE },
+  { "tcp_address", KEY_STRING, AT (tcp_address) },
+  { "tcp_port", KEY_NUMBER, AT (tcp_port), .min = 0, .max = 65535, .number = 16509 },
+  { "auth_tcp", KEY_WORD, AT (auth_tcp), "none", .words = tcp_auths },
+  { "max_clients", KEY_NUMBER, AT (max_clients), .min = 1, .max = 100000, .number = 5000 },
+
+  { "keepalive_interval", KEY_NUMBER, AT (keepalive_interval), .min = 0, .max = 3600, .number = 5 },
+  { "keepalive_count", KEY_NUMBER, AT (keepalive_count), .min = 1, .max = 1000, .number = 5 },
+
+  { "config_dir", KEY_PATH, AT (driver.config_dir), "/etc/libvirt/libxl" },
+  { "state_dir", KEY_PATH, AT (driver.state_dir), "/run/xenferry" },
+  { "lib_dir", KEY_PATH, AT (driver.lib_dir), "/var/lib/xenferry" },
+  { "log_dir", KEY_PATH, AT (driver.log_dir), "/var/log/xenferry" },
+
+  { "migration_host", KEY_STRING, AT (driver.migration_host) },
+  { "migration_listen", KEY_STRING, AT (driver.migration_listen) },
+  { "migration_port_min", KEY_NUMBER, AT (driver.migration_port_min), .min = 1, .max = 65535, .number = 49152 },
+  { "migration_port_max", KEY_NUMBER, AT (driver.migration_port_max), .min = 1, .max = 65535, .number = 49215 },
+  { "accept_timeout", KEY_NUMBER, AT (driver.accept_timeout_s), .min = 1, .max = 3600, .number = 30 },
+  { "connect_timeout", KEY_NUMBER, AT (driver.connect_timeout_s), .min = 1, .max = 3600, .number = 10 },
+};
+
+static const Key *
+find_key (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++) {
+    if (g_str_equal (keys[i].name, name))
+      return &keys[i];
+  }
+  return NULL;
+}
+
+/* The line on which @name is set, for messages: GKeyFile does not keep it. */
+static guint
+line_of (const char *text, const char *name)
+{
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+
+  for (guint i = 0; lines[i]; i++) {
+    const char *line = lines[i] + strspn (lines[i], " \t");
+
+    if (g_str_has_prefix (line, name) && strchr ("= \t", line[strlen (name)]) && line[strlen (name)])
+      return i + 1;
+  }
+  return 0;
+}
+
+static gboolean
+set_number (const Key *key, guint *field, const char *value, GError **error)
+{
+  guint64 number;
+
+  if (!g_ascii_string_to_unsigned (value, 10, key->min, key->max, &number, NULL)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "'%s' is not a number from %u to %u", value, key->min,
+                 key->max);
+    return FALSE;
+  }
+  *field = (guint)number;
+  return TRUE;
+}
+
+static gboolean
+set_boolean (gboolean *field, const char *value, GError **error)
+{
+  static const char *const yes[] = { "true", "yes", "on", "1", NULL };
+  static const char *const no[] = { "false", "no", "off", "0", NULL };
+
+  *field = g_strv_contains (yes, value);
+  if (*field || g_strv_contains (no, value))
+    return TRUE;
+  g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "'%s' is neither yes nor no", value);
+  return FALSE;
+}
+
+static gboolean
+set_text (const Key *key, char **field, const char *value, GError **error)
+{
+  if (key->type == KEY_PATH && !g_path_is_absolute (value)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "'%s' is not an absolute path", value);
+    return FALSE;
+  }
+  if (key->type == KEY_WORD && !g_strv_contains (key->words, value)) {
+    g_autofree char *words = g_strjoinv (", ", (char **)key->words);
+
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "'%s' is not served; possible: %s", value, words);
+    return FALSE;
+  }
+  g_free (*field);
+  *field = *value ? g_strdup (value) : NULL;
+  return TRUE;
+}
+
+static gboolean
+set_key (XfSettings *settings, const Key *key, const char *value, GError **error)
+{
+  gpointer field = G_STRUCT_MEMBER_P (settings, key->offset);
+
+  if (key->type == KEY_NUMBER)
+    return set_number (key, field, value, error);
+  if (key->type == KEY_BOOLEAN)
+    return set_boolean (field, value, error);
+  return set_text (key, field, value, error);
+}
+
+static XfSettings *
+new_with_defaults (void)
+{
+  XfSettings *settings = g_new0 (XfSettings, 1);
+
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++) {
+    gpointer field = G_STRUCT_MEMBER_P (settings, keys[i].offset);
+
+    if (keys[i].type == KEY_NUMBER || keys[i].type == KEY_BOOLEAN)
+      *(guint *)field = keys[i].number;
+    else
+      *(char **)field = g_strdup (keys[i].text);
+  }
+  return settings;
+}
+
+/* Settings that follow from others, and those that only make sense together. */
+static gboolean
+settle (XfSettings *settings, GError **error)
+{
+  if (!settings->unix_sock)
+    settings->unix_sock = g_build_filename (settings->socket_dir, "virtxend-sock", NULL);
+  if (!settings->unix_sock_ro)
+    settings->unix_sock_ro = g_strconcat (settings->unix_sock, "-ro", NULL);
+  if (settings->driver.migration_port_min <= settings->driver.migration_port_max)
+    return TRUE;
+  g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "migration_port_min %u is above migration_port_max %u",
+               settings->driver.migration_port_min, settings->driver.migration_port_max);
+  return FALSE;
+}
+
+static gboolean
+set_all (XfSettings *settings, GKeyFile *file, const char *text, GError **error)
+{
+  g_auto (GStrv) names = g_key_file_get_keys (file, GROUP, NULL, NULL);
+
+  for (guint i = 0; names && names[i]; i++) {
+    const Key *key = find_key (names[i]);
+    g_autofree char *value = g_key_file_get_string (file, GROUP, names[i], error);
+
+    if (!value)
+      return FALSE;
+    if (!key) {
+      g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "line %u: there is no setting '%s'", line_of (text, names[i]),
+                   names[i]);
+      return FALSE;
+    }
+    if (!set_key (settings, key, g_strstrip (value), error)) {
+      g_prefix_error (error, "line %u: %s: ", line_of (text, names[i]), names[i]);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static gboolean
+check_groups (GKeyFile *file, GError **error)
+{
+  g_auto (GStrv) groups = g_key_file_get_groups (file, NULL);
+
+  for (guint i = 0; groups[i]; i++) {
+    if (!g_str_equal (groups[i], GROUP)) {
+      g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "there is no section [%s], only [" GROUP "]", groups[i]);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+XfSettings *
+xf_settings_parse (const char *text, const char *name, GError **error)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autoptr (XfSettings) settings = new_with_defaults ();
+
+  if (!g_key_file_load_from_data (file, text, strlen (text), G_KEY_FILE_NONE, error) || !check_groups (file, error)
+      || !set_all (settings, file, text, error) || !settle (settings, error)) {
+    g_prefix_error (error, "%s: ", name);
+    return NULL;
+  }
+  return g_steal_pointer (&settings);
+}
+
+XfSettings *
+xf_settings_load (const char *path, GError **error)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (GError) local = NULL;
+
+  if (g_file_get_contents (path ? path : XF_SETTINGS_DEFAULT_FILE, &text, NULL, &local))
+    return xf_settings_parse (text, path ? path : XF_SETTINGS_DEFAULT_FILE, error);
+  if (!path && g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+    return xf_settings_parse ("", "defaults", error);
+  g_set_error (error, XF_ERROR, XF_ERROR_SYSTEM, "cannot read the configuration: %s", local->message);
+  return NULL;
+}
+
+void
+xf_settings_free (XfSettings *settings)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++) {
+    if (keys[i].type != KEY_NUMBER && keys[i].type != KEY_BOOLEAN)
+      g_free (*(char **)G_STRUCT_MEMBER_P (settings, keys[i].offset));
+  }
+  g_free (settings);
+}
