@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/migrate_listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <glib-unix.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+/* The first eight bytes of libxl's migration stream (reference: the stream's header). */
+static const char stream_ident[8] = { 'L', 'i', 'b', 'x', 'l', 'F', 'm', 't' };
+
+/* Strangers that may wait at the same time; more are turned away at once. */
+#define MAX_CANDIDATES 8
+
+typedef struct {
+  XfMigrateListener *listener;
+  int fd;
+  guint source;
+} Candidate;
+
+struct XfMigrateListener {
+  int fd;
+  guint port;
+  guint source;
+  GPtrArray *candidates; /* of Candidate */
+  XfMigrateAccepted func;
+  gpointer data;
+};
+
+static void
+candidate_free (gpointer data)
+{
+  Candidate *candidate = data;
+
+  if (candidate->source)
+    g_source_remove (candidate->source);
+  xf_clear_fd (&candidate->fd);
+  g_free (candidate);
+}
+
+static void
+close_door (XfMigrateListener *listener)
+{
+  g_clear_handle_id (&listener->source, g_source_remove);
+  xf_clear_fd (&listener->fd);
+}
+
+static void
+set_option (int fd, int level, int name, int value)
+{
+  /* Best effort: on a socket that is not TCP there is nothing to tune. */
+  (void)setsockopt (fd, level, name, &value, sizeof (value));
+}
+
+void
+xf_migrate_socket_tune (int fd)
+{
+  set_option (fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option (fd, IPPROTO_TCP, TCP_KEEPIDLE, 10);
+  set_option (fd, IPPROTO_TCP, TCP_KEEPINTVL, 5);
+  set_option (fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+  set_option (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 30 * 1000);
+  set_option (fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/* This one sent the ident: it is the migration. Strangers and door are closed before the owner hears of it. */
+static void
+choose (Candidate *candidate)
+{
+  XfMigrateListener *listener = candidate->listener;
+  int fd = xf_steal_fd (&candidate->fd);
+
+  candidate->source = 0;
+  g_ptr_array_set_size (listener->candidates, 0);
+  close_door (listener);
+  set_option (fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+  (void)xf_fd_set_nonblocking (fd, FALSE, NULL);
+  xf_migrate_socket_tune (fd);
+  listener->func (fd, listener->data);
+}
+
+static gboolean
+candidate_readable (int fd, GIOCondition condition, gpointer data)
+{
+  Candidate *candidate = data;
+  char start[sizeof (stream_ident)];
+  ssize_t n = recv (fd, start, sizeof (start), MSG_PEEK | MSG_DONTWAIT);
+
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    return G_SOURCE_CONTINUE;
+  /* Less than the ident although we are woken only for all of it: the peer has closed. */
+  if (n < (ssize_t)sizeof (start) || memcmp (start, stream_ident, sizeof (start)) != 0) {
+    g_info ("dropping a connection to migration port %u that does not bring a libxl stream", candidate->listener->port);
+    candidate->source = 0;
+    g_ptr_array_remove_fast (candidate->listener->candidates, candidate);
+    return G_SOURCE_REMOVE;
+  }
+  choose (candidate);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+door_readable (int fd, GIOCondition condition, gpointer data)
+{
+  XfMigrateListener *listener = data;
+  xf_autofd connection = accept4 (fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  Candidate *candidate;
+
+  if (connection < 0 || listener->candidates->len >= MAX_CANDIDATES)
+    return G_SOURCE_CONTINUE;
+  candidate = g_new0 (Candidate, 1);
+  candidate->listener = listener;
+  candidate->fd = xf_steal_fd (&connection);
+  /* Wake only when the whole ident is there: a peer that trickles it byte by byte must not make us spin. */
+  set_option (candidate->fd, SOL_SOCKET, SO_RCVLOWAT, sizeof (stream_ident));
+  candidate->source = g_unix_fd_add (candidate->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, candidate_readable, candidate);
+  g_ptr_array_add (listener->candidates, candidate);
+  return G_SOURCE_CONTINUE;
+}
+
+static int
+open_socket (const struct sockaddr *address, socklen_t length)
+{
+  xf_autofd fd = socket (address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+  if (fd < 0)
+    return -1;
+  /* Without it a port stays unusable for a minute after each migration; a listening owner still excludes us. */
+  set_option (fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (address->sa_family == AF_INET6)
+    set_option (fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (bind (fd, address, length) < 0 || listen (fd, MAX_CANDIDATES) < 0)
+    return -1;
+  return xf_steal_fd (&fd);
+}
+
+static gboolean
+resolve (const char *address, struct sockaddr_storage *out, socklen_t *length_out, GError **error)
+{
+  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM };
+  struct addrinfo *found = NULL;
+  int rc = getaddrinfo (address, "0", &hints, &found);
+
+  if (rc != 0) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG,
+                 "cannot listen for migration data on '%s': %s; give one of this host's addresses as a number", address,
+                 gai_strerror (rc));
+    return FALSE;
+  }
+  memcpy (out, found->ai_addr, found->ai_addrlen);
+  *length_out = found->ai_addrlen;
+  freeaddrinfo (found);
+  return TRUE;
+}
+
+static void
+set_port (struct sockaddr_storage *address, guint port)
+{
+  if (address->ss_family == AF_INET6)
+    ((struct sockaddr_in6 *)address)->sin6_port = htons (port);
+  else
+    ((struct sockaddr_in *)address)->sin_port = htons (port);
+}
+
+/* Returns the socket, or -1; @busy_out: because somebody else has the port. */
+static int
+open_port (const char *address, guint port, gboolean *busy_out, GError **error)
+{
+  struct sockaddr_storage where;
+  socklen_t length;
+  int fd;
+
+  *busy_out = FALSE;
+  if (!resolve (address ? address : "::", &where, &length, error))
+    return -1;
+  set_port (&where, port);
+  fd = open_socket ((struct sockaddr *)&where, length);
+  if (fd < 0 && !address && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+    /* A host without IPv6. */
+    if (!resolve ("0.0.0.0", &where, &length, error))
+      return -1;
+    set_port (&where, port);
+    fd = open_socket ((struct sockaddr *)&where, length);
+  }
+  *busy_out = fd < 0 && errno == EADDRINUSE;
+  if (fd < 0)
+    xf_error_set_errno (error, errno, "cannot listen for migration data on port %u of '%s'", port,
+                        address ? address : "all addresses");
+  return fd;
+}
+
+static int
+open_range (const XfDriverConfig *config, const char *address, guint *port_out, GError **error)
+{
+  g_autoptr (GError) last = NULL;
+
+  for (guint port = config->migration_port_min; port <= config->migration_port_max; port++) {
+    gboolean busy;
+    int fd;
+
+    g_clear_error (&last);
+    fd = open_port (address, port, &busy, &last);
+    if (fd >= 0) {
+      *port_out = port;
+      return fd;
+    }
+    if (!busy) {
+      g_propagate_error (error, g_steal_pointer (&last));
+      return -1;
+    }
+  }
+  g_set_error (error, XF_ERROR, XF_ERROR_RESOURCE_BUSY,
+               "no free migration port between %u and %u (%s); wait for a migration to end or widen the range in the "
+               "configuration",
+               config->migration_port_min, config->migration_port_max, last ? last->message : "the range is empty");
+  return -1;
+}
+
+XfMigrateListener *
+xf_migrate_listener_new (const XfDriverConfig *config, const char *address, guint port, XfMigrateAccepted func,
+                         gpointer data, GError **error)
+{
+  g_autoptr (XfMigrateListener) listener = g_new0 (XfMigrateListener, 1);
+  gboolean busy;
+
+  if (!address)
+    address = config->migration_listen;
+  listener->candidates = g_ptr_array_new_with_free_func (candidate_free);
+  listener->func = func;
+  listener->data = data;
+  listener->port = port;
+  listener->fd = port ? open_port (address, port, &busy, error) : open_range (config, address, &listener->port, error);
+  if (listener->fd < 0)
+    return NULL;
+  listener->source = g_unix_fd_add (listener->fd, G_IO_IN, door_readable, listener);
+  return g_steal_pointer (&listener);
+}
+
+guint
+xf_migrate_listener_port (const XfMigrateListener *listener)
+{
+  return listener->port;
+}
+
+void
+xf_migrate_listener_free (XfMigrateListener *listener)
+{
+  if (!listener)
+    return;
+  close_door (listener);
+  g_ptr_array_unref (listener->candidates);
+  g_free (listener);
+}

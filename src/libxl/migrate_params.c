@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/migrate_params.h"
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+
+/* The bits libvirt 9.0's libxl driver accepts in any phase (reference: its LIBXL_MIGRATION_FLAGS). */
+#define LIBVIRTD_FLAGS                                                                                                \
+  (VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_TUNNELLED | VIR_MIGRATE_PERSIST_DEST                        \
+   | VIR_MIGRATE_UNDEFINE_SOURCE | VIR_MIGRATE_PAUSED)
+
+static const struct {
+  guint bit;
+  gboolean served;
+  const char *name;
+  const char *option; /* virsh's */
+} flag_table[] = {
+  { VIR_MIGRATE_LIVE, TRUE, "VIR_MIGRATE_LIVE", "--live" },
+  { VIR_MIGRATE_PEER2PEER, TRUE, "VIR_MIGRATE_PEER2PEER", "--p2p" },
+  { VIR_MIGRATE_TUNNELLED, TRUE, "VIR_MIGRATE_TUNNELLED", "--tunnelled" },
+  { VIR_MIGRATE_PERSIST_DEST, TRUE, "VIR_MIGRATE_PERSIST_DEST", "--persistent" },
+  { VIR_MIGRATE_UNDEFINE_SOURCE, TRUE, "VIR_MIGRATE_UNDEFINE_SOURCE", "--undefinesource" },
+  { VIR_MIGRATE_PAUSED, TRUE, "VIR_MIGRATE_PAUSED", "--suspend" },
+  { VIR_MIGRATE_NON_SHARED_DISK, FALSE, "VIR_MIGRATE_NON_SHARED_DISK", "--copy-storage-all" },
+  { VIR_MIGRATE_NON_SHARED_INC, FALSE, "VIR_MIGRATE_NON_SHARED_INC", "--copy-storage-inc" },
+  { VIR_MIGRATE_CHANGE_PROTECTION, TRUE, "VIR_MIGRATE_CHANGE_PROTECTION", "--change-protection" },
+  { VIR_MIGRATE_UNSAFE, TRUE, "VIR_MIGRATE_UNSAFE", "--unsafe" },
+  { VIR_MIGRATE_OFFLINE, TRUE, "VIR_MIGRATE_OFFLINE", "--offline" },
+  { VIR_MIGRATE_COMPRESSED, FALSE, "VIR_MIGRATE_COMPRESSED", "--compressed" },
+  { VIR_MIGRATE_ABORT_ON_ERROR, TRUE, "VIR_MIGRATE_ABORT_ON_ERROR", "--abort-on-error" },
+  { VIR_MIGRATE_AUTO_CONVERGE, FALSE, "VIR_MIGRATE_AUTO_CONVERGE", "--auto-converge" },
+  { VIR_MIGRATE_RDMA_PIN_ALL, FALSE, "VIR_MIGRATE_RDMA_PIN_ALL", "--rdma-pin-all" },
+  { VIR_MIGRATE_POSTCOPY, FALSE, "VIR_MIGRATE_POSTCOPY", "--postcopy" },
+  { VIR_MIGRATE_TLS, FALSE, "VIR_MIGRATE_TLS", "--tls" },
+  { VIR_MIGRATE_PARALLEL, FALSE, "VIR_MIGRATE_PARALLEL", "--parallel" },
+  { VIR_MIGRATE_NON_SHARED_SYNCHRONOUS_WRITES, FALSE, "VIR_MIGRATE_NON_SHARED_SYNCHRONOUS_WRITES",
+    "--copy-storage-synchronous-writes" },
+  { VIR_MIGRATE_POSTCOPY_RESUME, FALSE, "VIR_MIGRATE_POSTCOPY_RESUME", "--postcopy-resume" },
+  { VIR_MIGRATE_ZEROCOPY, FALSE, "VIR_MIGRATE_ZEROCOPY", "--zerocopy" },
+};
+
+static const struct {
+  const char *name;
+  XfParamType type;
+  gsize offset; /* into XfMigrateParams */
+  const char *option;
+} param_table[] = {
+  { VIR_MIGRATE_PARAM_URI, XF_PARAM_STRING, G_STRUCT_OFFSET (XfMigrateParams, migrate_uri), "--migrateuri" },
+  { VIR_MIGRATE_PARAM_DEST_NAME, XF_PARAM_STRING, G_STRUCT_OFFSET (XfMigrateParams, destination_name), "--dname" },
+  { VIR_MIGRATE_PARAM_DEST_XML, XF_PARAM_STRING, G_STRUCT_OFFSET (XfMigrateParams, destination_xml), "--xml" },
+  { VIR_MIGRATE_PARAM_PERSIST_XML, XF_PARAM_STRING, G_STRUCT_OFFSET (XfMigrateParams, persistent_xml),
+    "--persistent-xml" },
+  { VIR_MIGRATE_PARAM_LISTEN_ADDRESS, XF_PARAM_STRING, G_STRUCT_OFFSET (XfMigrateParams, listen_address),
+    "--listen-address" },
+  { VIR_MIGRATE_PARAM_BANDWIDTH, XF_PARAM_ULLONG, G_STRUCT_OFFSET (XfMigrateParams, bandwidth_mib), "--bandwidth" },
+};
+
+static gboolean
+check_flags (guint flags, GError **error)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (flag_table); i++) {
+    if ((flags & flag_table[i].bit) && !flag_table[i].served) {
+      g_set_error (error, XF_ERROR, XF_ERROR_ARGUMENT_UNSUPPORTED,
+                   "migration flag %s (virsh %s) is not served by this driver; migrate without it", flag_table[i].name,
+                   flag_table[i].option);
+      return FALSE;
+    }
+    flags &= ~flag_table[i].bit;
+  }
+  if (flags) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "migration flags 0x%x are unknown to this driver", flags);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+check_combinations (const XfMigrateParams *params, GError **error)
+{
+  guint flags = params->flags;
+  const char *wrong = NULL;
+
+  if ((flags & VIR_MIGRATE_TUNNELLED) && params->migrate_uri)
+    wrong = "a tunnelled migration has no data connection of its own: --migrateuri makes no sense with --tunnelled";
+  else if ((flags & VIR_MIGRATE_TUNNELLED) && params->listen_address)
+    wrong = "a tunnelled migration has no data connection of its own: --listen-address makes no sense with --tunnelled";
+  else if ((flags & VIR_MIGRATE_OFFLINE) && !(flags & VIR_MIGRATE_PERSIST_DEST))
+    wrong = "an offline migration moves the definition alone: --offline needs --persistent";
+  else if ((flags & VIR_MIGRATE_OFFLINE) && (flags & VIR_MIGRATE_TUNNELLED))
+    wrong = "an offline migration has no data: --tunnelled makes no sense with --offline";
+  else if (params->persistent_xml && !(flags & VIR_MIGRATE_PERSIST_DEST))
+    wrong = "--persistent-xml needs --persistent";
+  if (wrong)
+    g_set_error_literal (error, XF_ERROR, XF_ERROR_INVALID_ARG, wrong);
+  return !wrong;
+}
+
+static gboolean
+read_param (XfMigrateParams *out, const XfTypedParam *param, GError **error)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (param_table); i++) {
+    if (!g_str_equal (param->name, param_table[i].name))
+      continue;
+    if (param->type != param_table[i].type) {
+      g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "migration parameter '%s' must be of type %s, not %s",
+                   param->name, xf_param_type_name (param_table[i].type), xf_param_type_name (param->type));
+      return FALSE;
+    }
+    if (param->type == XF_PARAM_ULLONG) {
+      G_STRUCT_MEMBER (guint64, out, param_table[i].offset) = param->ul;
+      return TRUE;
+    }
+    if (G_STRUCT_MEMBER (char *, out, param_table[i].offset)) {
+      g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "migration parameter '%s' is given twice", param->name);
+      return FALSE;
+    }
+    G_STRUCT_MEMBER (char *, out, param_table[i].offset) = g_strdup (param->s);
+    return TRUE;
+  }
+  g_set_error (error, XF_ERROR, XF_ERROR_ARGUMENT_UNSUPPORTED, "parameter '%s' is not served by this driver",
+               param->name);
+  return FALSE;
+}
+
+gboolean
+xf_migrate_params_parse (XfMigrateParams *params_out, const XfTypedParams *params, guint flags, GError **error)
+{
+  g_auto (XfMigrateParams) read = { .flags = flags };
+
+  *params_out = (XfMigrateParams){ 0 };
+  if (!check_flags (flags, error))
+    return FALSE;
+  for (guint i = 0; i < params->len; i++) {
+    if (!read_param (&read, xf_typed_params_index (params, i), error))
+      return FALSE;
+  }
+  if (!check_combinations (&read, error))
+    return FALSE;
+  *params_out = read;
+  read = (XfMigrateParams){ 0 };
+  return TRUE;
+}
+
+void
+xf_migrate_params_clear (XfMigrateParams *params)
+{
+  g_free (params->migrate_uri);
+  g_free (params->destination_name);
+  g_free (params->destination_xml);
+  g_free (params->persistent_xml);
+  g_free (params->listen_address);
+  *params = (XfMigrateParams){ 0 };
+}
+
+gboolean
+xf_migrate_params_fit_libvirtd (const XfMigrateParams *params, const char *host, GError **error)
+{
+  const char *option = NULL;
+
+  if (params->listen_address)
+    option = "--listen-address";
+  else if (params->persistent_xml)
+    option = "--persistent-xml";
+  else if (params->flags & VIR_MIGRATE_OFFLINE)
+    option = "--offline";
+  if (!option)
+    return TRUE;
+  g_set_error (error, XF_ERROR, XF_ERROR_ARGUMENT_UNSUPPORTED,
+               "the daemon at '%s' is a libvirtd, whose Xen driver does not serve %s; migrate without it", host, option);
+  return FALSE;
+}
+
+guint
+xf_migrate_params_destination_flags (const XfMigrateParams *params, gboolean libvirtd)
+{
+  guint flags = params->flags & ~(guint)(VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_CHANGE_PROTECTION);
+
+  return libvirtd ? flags & LIBVIRTD_FLAGS : flags;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a client asked of a migration: flags and typed parameters, read into one struct. One table names every flag
+ * and every parameter libvirt 9.0 knows; what we do not serve is refused here, by name, before anything happened
+ * (the sixth law). The same check runs in each phase, because in managed mode every phase carries its own copy.
+ */
+#pragma once
+
+#include "base/typed_params.h"
+
+typedef struct {
+  guint flags; /* virDomainMigrateFlags */
+  char *migrate_uri;
+  char *destination_name;
+  char *destination_xml;
+  char *persistent_xml;
+  char *listen_address;
+  guint64 bandwidth_mib; /* MiB/s; 0: no limit */
+} XfMigrateParams;
+
+/* Fills @params_out. Errors: a flag or parameter not served, of the wrong type, given twice, or flags that
+ * contradict each other. On error @params_out is empty. */
+gboolean xf_migrate_params_parse (XfMigrateParams *params_out, const XfTypedParams *params, guint flags,
+                                  GError **error);
+void xf_migrate_params_clear (XfMigrateParams *params);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (XfMigrateParams, xf_migrate_params_clear)
+
+/* What a destination that is a libvirtd accepts of @params, as typed parameters; anything set that it would refuse
+ * is an error by name (reference: its libxl driver knows migrate_uri, destination_name and destination_xml). The
+ * bandwidth limit acts at the source alone and is no concern of the destination. */
+gboolean xf_migrate_params_fit_libvirtd (const XfMigrateParams *params, const char *host, GError **error);
+
+/* The flags for the destination's phases: what concerns only the source is left out (reference: the client library
+ * drops the same ones in managed mode). @libvirtd: only bits that its libxl driver accepts. */
+guint xf_migrate_params_destination_flags (const XfMigrateParams *params, gboolean libvirtd);
