@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "conf/cookie.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "conf/xml.h"
+
+#define PEER_NAMESPACE "https://xenferry.org/schema/migration/1.0"
+#define MAX_FEATURES 64
+
+static const char *const need_names[] = { "offered", "optional", "required" };
+
+static void
+clear_feature (gpointer data)
+{
+  g_free (((XfFeature *)data)->name);
+}
+
+XfCookie *
+xf_cookie_new (const char *name, const guint8 *uuid, const char *hostname)
+{
+  XfCookie *cookie = g_new0 (XfCookie, 1);
+
+  cookie->name = g_strdup (name);
+  memcpy (cookie->uuid, uuid, XF_UUID_SIZE);
+  cookie->hostname = g_strdup (hostname);
+  cookie->stream_version = XF_STREAM_VERSION;
+  cookie->features = g_array_new (FALSE, TRUE, sizeof (XfFeature));
+  g_array_set_clear_func (cookie->features, clear_feature);
+  return cookie;
+}
+
+void
+xf_cookie_free (XfCookie *cookie)
+{
+  if (!cookie)
+    return;
+  g_array_unref (cookie->features);
+  g_free (cookie->hostname);
+  g_free (cookie->name);
+  g_free (cookie);
+}
+
+void
+xf_cookie_set_peer (XfCookie *cookie, const guint8 *id)
+{
+  cookie->is_xenferry = TRUE;
+  memcpy (cookie->id, id, XF_UUID_SIZE);
+}
+
+void
+xf_cookie_add_feature (XfCookie *cookie, const char *name, XfFeatureNeed need)
+{
+  XfFeature feature = { g_strdup (name), need };
+
+  g_array_append_val (cookie->features, feature);
+}
+
+static void
+format_peer (const XfCookie *cookie, GString *xml)
+{
+  g_autofree char *id = xf_uuid_to_string (cookie->id);
+
+  g_string_append_printf (xml, "  <xenferry:peer xmlns:xenferry='" PEER_NAMESPACE "' migration='%s'>\n", id);
+  for (guint i = 0; i < cookie->features->len; i++) {
+    const XfFeature *feature = &g_array_index (cookie->features, XfFeature, i);
+    g_autofree char *line = g_markup_printf_escaped ("    <xenferry:feature name='%s' need='%s'/>\n", feature->name,
+                                                     need_names[feature->need]);
+
+    g_string_append (xml, line);
+  }
+  g_string_append (xml, "  </xenferry:peer>\n");
+}
+
+GBytes *
+xf_cookie_format (const XfCookie *cookie)
+{
+  g_autofree char *uuid = xf_uuid_to_string (cookie->uuid);
+  g_autofree char *known = g_markup_printf_escaped ("<libxl-migration>\n"
+                                                    "  <name>%s</name>\n"
+                                                    "  <uuid>%s</uuid>\n"
+                                                    "  <hostname>%s</hostname>\n"
+                                                    "  <migration-stream-version>%u</migration-stream-version>\n",
+                                                    cookie->name, uuid, cookie->hostname ? cookie->hostname : "",
+                                                    cookie->stream_version);
+  GString *xml = g_string_new (known);
+  gsize length;
+
+  if (cookie->is_xenferry)
+    format_peer (cookie, xml);
+  g_string_append (xml, "</libxl-migration>\n");
+  length = xml->len + 1; /* with the NUL, without which libvirt's reader refuses it */
+  return g_bytes_new_take (g_string_free (xml, FALSE), length);
+}
+
+static gboolean
+bad (GError **error, const char *what)
+{
+  g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "migration cookie: %s", what);
+  return FALSE;
+}
+
+static gboolean
+parse_known (XfCookie *cookie, const xmlNode *root, GError **error)
+{
+  g_autofree char *uuid = xf_xml_text (xf_xml_child (root, "uuid"));
+  g_autofree char *version = xf_xml_text (xf_xml_child (root, "migration-stream-version"));
+  guint64 number;
+
+  cookie->name = xf_xml_text (xf_xml_child (root, "name"));
+  cookie->hostname = xf_xml_text (xf_xml_child (root, "hostname"));
+  if (!cookie->name)
+    return bad (error, "missing name element");
+  if (!uuid || !xf_uuid_parse (uuid, cookie->uuid))
+    return bad (error, "missing or malformed uuid element");
+  if (!version || !g_ascii_string_to_unsigned (version, 10, 0, G_MAXUINT, &number, NULL))
+    return bad (error, "missing or malformed migration-stream-version element");
+  if (number != XF_STREAM_VERSION) {
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
+                 "Xen migration stream version '%s' is not supported on this host, which reads version %d", version,
+                 XF_STREAM_VERSION);
+    return FALSE;
+  }
+  cookie->stream_version = number;
+  return TRUE;
+}
+
+static gboolean
+is_peer_element (const xmlNode *node, const char *name)
+{
+  return node->type == XML_ELEMENT_NODE && node->ns && xmlStrEqual (node->ns->href, BAD_CAST PEER_NAMESPACE)
+         && xmlStrEqual (node->name, BAD_CAST name);
+}
+
+static gboolean
+parse_feature (XfCookie *cookie, const xmlNode *node, GError **error)
+{
+  g_autofree char *name = xf_xml_attr (node, "name"), *need = xf_xml_attr (node, "need");
+
+  if (!name || cookie->features->len >= MAX_FEATURES)
+    return bad (error, "a feature has no name, or there are too many");
+  for (guint i = 0; i < G_N_ELEMENTS (need_names); i++) {
+    if (g_strcmp0 (need, need_names[i]) == 0) {
+      xf_cookie_add_feature (cookie, name, i);
+      return TRUE;
+    }
+  }
+  return bad (error, "a feature's need is none of offered, optional and required");
+}
+
+static gboolean
+parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
+{
+  for (const xmlNode *node = root->children; node; node = node->next) {
+    g_autofree char *id = NULL;
+
+    if (!is_peer_element (node, "peer"))
+      continue;
+    id = xf_xml_attr (node, "migration");
+    if (!id || !xf_uuid_parse (id, cookie->id))
+      return bad (error, "missing or malformed migration id");
+    cookie->is_xenferry = TRUE;
+    for (const xmlNode *child = node->children; child; child = child->next) {
+      if (is_peer_element (child, "feature") && !parse_feature (cookie, child, error))
+        return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+XfCookie *
+xf_cookie_parse (GBytes *bytes, GError **error)
+{
+  gsize length = 0;
+  const char *text = bytes ? g_bytes_get_data (bytes, &length) : NULL;
+  g_autoptr (XfCookie) cookie = NULL;
+  g_autoptr (xmlDoc) doc = NULL;
+
+  if (length == 0)
+    return NULL;
+  if (text[length - 1] != '\0' || strlen (text) != length - 1) {
+    bad (error, "it is not NULL terminated");
+    return NULL;
+  }
+  doc = xf_xml_parse (text, length - 1, "libxl-migration", "migration cookie", error);
+  if (!doc)
+    return NULL;
+  cookie = xf_cookie_new (NULL, (const guint8[XF_UUID_SIZE]){ 0 }, NULL);
+  if (!parse_known (cookie, xmlDocGetRootElement (doc), error)
+      || !parse_peer (cookie, xmlDocGetRootElement (doc), error))
+    return NULL;
+  return g_steal_pointer (&cookie);
+}
+
+gboolean
+xf_cookie_check_features (const XfCookie *cookie, const char *const *known, GError **error)
+{
+  for (guint i = 0; i < cookie->features->len; i++) {
+    const XfFeature *feature = &g_array_index (cookie->features, XfFeature, i);
+
+    if (feature->need != XF_FEATURE_REQUIRED || g_strv_contains (known, feature->name))
+      continue;
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
+                 "host '%s' requires the migration feature '%s', which this host does not know; update xenferry here or "
+                 "drop the requirement there",
+                 cookie->hostname ? cookie->hostname : "?", feature->name);
+    return FALSE;
+  }
+  return TRUE;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The migration cookie: libvirt's <libxl-migration>, with one more child that libvirt's reader ignores and in which
+ * two xenferries find each other. On the wire it is XML text *with* its terminating NUL (reference:
+ * libvirt-migration.md section 3); nothing, for a peer that sends none.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "conf/uuid.h"
+
+/* The libxl stream version we send and accept (reference: LIBXL_SAVE_VERSION, 2 since Xen 4.6). */
+#define XF_STREAM_VERSION 2
+
+typedef enum { XF_FEATURE_OFFERED, XF_FEATURE_OPTIONAL, XF_FEATURE_REQUIRED } XfFeatureNeed;
+
+typedef struct {
+  char *name;
+  XfFeatureNeed need;
+} XfFeature;
+
+typedef struct {
+  char *name;
+  guint8 uuid[XF_UUID_SIZE];
+  char *hostname;
+  guint stream_version;
+  gboolean is_xenferry;        /* the peer's element was there */
+  guint8 id[XF_UUID_SIZE];     /* of the migration; only then */
+  GArray *features;            /* of XfFeature; only then */
+} XfCookie;
+
+XfCookie *xf_cookie_new (const char *name, const guint8 *uuid, const char *hostname);
+void xf_cookie_free (XfCookie *cookie);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfCookie, xf_cookie_free)
+
+/* Makes it one of a xenferry, for the migration @id. */
+void xf_cookie_set_peer (XfCookie *cookie, const guint8 *id);
+void xf_cookie_add_feature (XfCookie *cookie, const char *name, XfFeatureNeed need);
+
+GBytes *xf_cookie_format (const XfCookie *cookie);
+
+/* NULL without @error for an empty cookie: a peer that says nothing. Errors: not NUL-terminated, too large, malformed,
+ * name or uuid missing, a stream version we cannot read. */
+XfCookie *xf_cookie_parse (GBytes *bytes, GError **error);
+
+/* FALSE, with the name, when the peer requires a feature that is not among @known (NULL-terminated). */
+gboolean xf_cookie_check_features (const XfCookie *cookie, const char *const *known, GError **error);

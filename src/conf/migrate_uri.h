@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Where a migration goes: the data address in all the dialects that clients send (reference: peers.md section 3),
+ * and libvirt's connection URIs.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+  char *host; /* name or address, without brackets */
+  guint port; /* 0: unsaid */
+} XfMigrateUri;
+
+/* Accepts "host", "host:port", "tcp:host[:port]", "tcp://host[:port][/]", "xenmigr:host", "xenmigr://host[:port]/…",
+ * and IPv6 addresses, in brackets, or bare where there is no port. */
+gboolean xf_migrate_uri_parse (const char *text, XfMigrateUri *uri_out, GError **error);
+void xf_migrate_uri_clear (XfMigrateUri *uri);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (XfMigrateUri, xf_migrate_uri_clear)
+
+/* "tcp://host:port", an IPv6 address in brackets; the caller's. */
+char *xf_migrate_uri_format (const char *host, guint port);
+
+typedef struct {
+  char *driver;    /* "xen" */
+  char *transport; /* "unix", "tcp", "tls", "ssh", ...; libvirt's default filled in: tls with a host, else unix */
+  char *user, *host, *path;
+  guint port;   /* 0: the transport's own */
+  char *socket; /* ?socket= */
+} XfConnectUri;
+
+gboolean xf_connect_uri_parse (const char *text, XfConnectUri *uri_out, GError **error);
+void xf_connect_uri_clear (XfConnectUri *uri);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (XfConnectUri, xf_connect_uri_clear)
+
+/* What to call the other side in errors: its host, or its socket; the caller's. */
+char *xf_connect_uri_describe (const XfConnectUri *uri);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * libxml2, hardened and shortened: XML comes from clients and peers, so documents are bounded, fetch nothing and
+ * expand nothing.
+ */
+#pragma once
+
+#include <glib.h>
+#include <libxml/tree.h>
+
+#define XF_XML_MAX_SIZE (4 * 1024 * 1024)
+#define XF_XML_MAX_DEPTH 64
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlDoc, xmlFreeDoc)
+
+/* Parses; @root: the name the root element must have; @what: for errors, for example "domain XML". Errors
+ * (XF_ERROR_XML): too large, too deep, a DTD, malformed (with the line), another root. */
+xmlDoc *xf_xml_parse (const char *text, gsize length, const char *root, const char *what, GError **error);
+
+/* The first child element of that name in no namespace, or NULL. @parent may be NULL. */
+xmlNode *xf_xml_child (const xmlNode *parent, const char *name);
+
+/* The next element, @node itself included, of any name. */
+xmlNode *xf_xml_element (xmlNode *node);
+
+gboolean xf_xml_is (const xmlNode *node, const char *name);
+
+/* The attribute's value or NULL; the caller's. @node may be NULL. */
+char *xf_xml_attr (const xmlNode *node, const char *name);
+
+/* TRUE when @node has the attribute with that value. */
+gboolean xf_xml_attr_is (const xmlNode *node, const char *name, const char *value);
+
+/* The text of @node, blanks at both ends removed; NULL for NULL or empty; the caller's. */
+char *xf_xml_text (const xmlNode *node);
+
+/* Sets the text of @parent's child @name, making it if there is none. */
+void xf_xml_set_child_text (xmlNode *parent, const char *name, const char *text);
