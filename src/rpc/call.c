@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/call.h"
+
+#include <string.h>
+
+#include "procs.h"
+
+/* libvirt's numbers for what this layer itself refuses (reference: libvirt-rpc.md section 3). */
+enum { CODE_INTERNAL = 1, CODE_DENIED = 29, CODE_RPC = 39, FROM_RPC = 7 };
+
+struct XfCall {
+  XfConn *conn;
+  XfFrameHeader header;
+  const XfProcedure *procedure;
+  gpointer client;
+};
+
+static void
+send_error (XfConn *conn, const XfFrameHeader *call, const XfWireError *error)
+{
+  XfFrameHeader header = *call;
+  GBytes *frame;
+
+  header.type = XF_FRAME_REPLY;
+  frame = xf_frame_encode_error (&header, error);
+  if (frame)
+    xf_conn_send (conn, frame);
+}
+
+static void G_GNUC_PRINTF (5, 6)
+refuse (XfConn *conn, const XfFrameHeader *call, int code, char *pattern, const char *format, ...)
+{
+  g_auto (XfWireError) error = { .code = code, .domain = FROM_RPC, .format = pattern };
+  va_list args;
+
+  va_start (args, format);
+  error.message = g_strdup_vprintf (format, args);
+  va_end (args);
+  send_error (conn, call, &error);
+}
+
+static const XfProcedure *
+find (const XfProgram *program, gint32 number)
+{
+  for (guint i = 0; i < program->n_procedures; i++) {
+    if (program->procedures[i].number == number)
+      return &program->procedures[i];
+  }
+  return NULL;
+}
+
+static gboolean
+allowed (const XfProcedure *procedure, XfConn *conn, const XfFrameHeader *header, const XfCallRights *rights)
+{
+  if (!rights->authenticated && !(procedure->policy & XF_POLICY_UNAUTH))
+    refuse (conn, header, CODE_RPC, NULL, "authentication required");
+  else if (!rights->open && !(procedure->policy & XF_POLICY_CLOSED))
+    refuse (conn, header, CODE_INTERNAL, NULL, "internal error: hypervisor connection not open");
+  else if (rights->read_only && !(procedure->policy & XF_POLICY_RO))
+    refuse (conn, header, CODE_DENIED, NULL, "operation forbidden: read only access prevents %s", procedure->name);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static void
+run (const XfProcedure *procedure, XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer client)
+{
+  g_autofree gpointer args = g_malloc0 (procedure->args_size);
+  XfCall *call;
+
+  if (!xf_frame_decode (payload, procedure->args_xdr, args)) {
+    refuse (conn, header, CODE_RPC, NULL, "Unable to decode message payload of %s", procedure->name);
+    xdr_free (procedure->args_xdr, args);
+    return;
+  }
+  call = g_new0 (XfCall, 1);
+  call->conn = xf_conn_ref (conn);
+  call->header = *header;
+  call->procedure = procedure;
+  call->client = client;
+  xf_conn_call_begins (conn);
+  g_debug ("%s: %s serial %u", xf_conn_name (conn), procedure->name, header->serial);
+  procedure->handler (call, args, client);
+  xdr_free (procedure->args_xdr, args);
+}
+
+void
+xf_call_dispatch (const XfProgram *program, XfConn *conn, const XfFrameHeader *header, GBytes *payload,
+                  const XfCallRights *rights, gpointer client)
+{
+  const XfProcedure *procedure;
+
+  if (header->program != program->program || header->version != program->version) {
+    refuse (conn, header, CODE_RPC, NULL, "Cannot find program %u version %u", header->program, header->version);
+    return;
+  }
+  procedure = find (program, header->procedure);
+  /* Clients find out by this very text what a daemon can do. */
+  if (!procedure || header->type != XF_FRAME_CALL)
+    refuse (conn, header, CODE_RPC, NULL, "unknown procedure: %d", header->procedure);
+  else if (allowed (procedure, conn, header, rights))
+    run (procedure, conn, header, payload, client);
+}
+
+static void
+call_free (XfCall *call)
+{
+  xf_conn_call_ends (call->conn);
+  xf_conn_unref (call->conn);
+  g_free (call);
+}
+
+static gboolean
+send_reply (XfCall *call, gconstpointer ret)
+{
+  XfFrameHeader header = call->header;
+  GBytes *frame;
+
+  header.type = XF_FRAME_REPLY;
+  header.status = XF_FRAME_OK;
+  frame = xf_frame_encode (&header, call->procedure->ret_xdr, ret);
+  if (!frame) {
+    refuse (call->conn, &call->header, CODE_RPC, NULL, "the result of %s is too large for a frame",
+            call->procedure->name);
+    return FALSE;
+  }
+  xf_conn_send (call->conn, frame);
+  return xf_conn_is_open (call->conn);
+}
+
+void
+xf_call_reply (XfCall *call, gconstpointer ret)
+{
+  (void)send_reply (call, ret);
+  call_free (call);
+}
+
+void
+xf_call_fail (XfCall *call, const XfWireError *error)
+{
+  send_error (call->conn, &call->header, error);
+  call_free (call);
+}
+
+XfStream *
+xf_call_reply_stream (XfCall *call, gconstpointer ret, int into, int from, const XfStreamEvents *events, gpointer data)
+{
+  XfStream *stream = NULL;
+
+  if (send_reply (call, ret))
+    stream = xf_stream_new (call->conn, &call->header, TRUE, into, from, events, data);
+  call_free (call);
+  return stream;
+}
+
+XfConn *
+xf_call_conn (const XfCall *call)
+{
+  return call->conn;
+}
+
+gpointer
+xf_call_client (const XfCall *call)
+{
+  return call->client;
+}
+
+const char *
+xf_call_name (const XfCall *call)
+{
+  return call->procedure->name;
+}
+
+void
+xf_call_send_message (XfConn *conn, gint32 procedure, xdrproc_t xdr, gconstpointer body)
+{
+  XfFrameHeader header = {
+    .program = XF_REMOTE_PROGRAM,
+    .version = XF_PROGRAM_VERSION,
+    .procedure = procedure,
+    .type = XF_FRAME_MESSAGE,
+    .serial = 1,
+  };
+  GBytes *frame = xf_frame_encode (&header, xdr, body);
+
+  if (frame)
+    xf_conn_send (conn, frame);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a connection reads. readable() turns the crank: header, then payload into memory or into a stream, then
+ * dispatch; until the socket is empty, somebody blocks, or a turn has had its share of bytes.
+ */
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "procs.h"
+#include "rpc/conn_private.h"
+
+/* What one dispatch may move before other sources of the loop get their turn. */
+#define SHARE (4 * 1024 * 1024)
+
+typedef enum { MORE, WAIT, ENDED } Step;
+
+static void
+end (XfConn *conn, int code, const char *why)
+{
+  g_autoptr (GError) error = g_error_new (XF_ERROR, code, "%s", why);
+
+  xf_conn_close (conn, error);
+}
+
+/* Reads into memory; WAIT when there is nothing now. */
+static Step
+read_some (XfConn *conn, guint8 *into, gsize wanted, gsize *have)
+{
+  gssize n = conn->transport->read (conn->fd, into + *have, wanted - *have);
+
+  if (n > 0) {
+    *have += n;
+    return MORE;
+  }
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    return WAIT;
+  if (n == 0 && conn->header_have == 0)
+    xf_conn_close (conn, NULL);
+  else
+    end (conn, XF_ERROR_NO_CONNECT, n < 0 ? g_strerror (errno) : "the other side closed in the middle of a frame");
+  return ENDED;
+}
+
+static gboolean
+is_data (const XfFrameHeader *header)
+{
+  return (header->type == XF_FRAME_STREAM && header->status == XF_FRAME_CONTINUE) || header->type == XF_FRAME_STREAM_HOLE;
+}
+
+static Step
+begin_payload (XfConn *conn)
+{
+  gsize size = conn->header.length - XF_FRAME_HEADER;
+
+  xf_keepalive_heard (conn, &conn->header);
+  if (conn->fd < 0)
+    return ENDED;
+  conn->sink = NULL;
+  if (is_data (&conn->header) && size > 0) {
+    XfStream *stream = xf_stream_find (conn, &conn->header);
+
+    if (stream && xf_stream_has_sink (stream)) {
+      conn->sink = stream;
+      conn->sink_left = size;
+      return MORE;
+    }
+  }
+  conn->payload = g_try_malloc (size + 1);
+  conn->payload_have = 0;
+  if (conn->payload)
+    return MORE;
+  end (conn, XF_ERROR_RPC, "there is no memory for a frame of this size");
+  return ENDED;
+}
+
+static Step
+read_header (XfConn *conn)
+{
+  Step step = read_some (conn, conn->header_bytes, XF_FRAME_HEADER, &conn->header_have);
+
+  if (step != MORE || conn->header_have < XF_FRAME_HEADER)
+    return step;
+  if (!xf_frame_get_header (conn->header_bytes, &conn->header)) {
+    g_autofree char *why = g_strdup_printf ("a frame has the impossible length %u", conn->header.length);
+
+    end (conn, XF_ERROR_RPC, why);
+    return ENDED;
+  }
+  return begin_payload (conn);
+}
+
+/* Descriptors follow a frame, one byte each; none is served, the kernel closes them as they are not received. */
+static void
+expect_fds (XfConn *conn, GBytes *payload)
+{
+  gsize size;
+  const guint8 *data = g_bytes_get_data (payload, &size);
+
+  if (conn->header.type == XF_FRAME_CALL_WITH_FDS && size >= 4)
+    conn->fds_left = MIN (data[3], XF_FRAME_MAX_FDS);
+}
+
+static void
+dispatch (XfConn *conn, GBytes *payload)
+{
+  const XfFrameHeader header = conn->header;
+  XfStream *stream;
+
+  switch (header.type) {
+  case XF_FRAME_CALL:
+  case XF_FRAME_CALL_WITH_FDS:
+    expect_fds (conn, payload);
+    conn->events.call (conn, &header, payload, conn->data);
+    break;
+  case XF_FRAME_REPLY:
+    if (!conn->events.reply (conn, &header, payload, conn->data))
+      end (conn, XF_ERROR_RPC, "a reply came that no call waits for");
+    break;
+  case XF_FRAME_MESSAGE:
+    if (header.program != XF_KEEPALIVE_PROGRAM)
+      conn->events.message (conn, &header, payload, conn->data);
+    break;
+  case XF_FRAME_STREAM:
+    stream = xf_stream_find (conn, &header);
+    if (stream)
+      xf_stream_control (stream, &header, payload);
+    break;
+  default:
+    g_debug ("%s: ignoring a frame of type %u", conn->name, header.type);
+  }
+}
+
+static Step
+frame_complete (XfConn *conn)
+{
+  g_autoptr (GBytes) payload = g_bytes_new_take (g_steal_pointer (&conn->payload), conn->payload_have);
+
+  conn->header_have = 0;
+  dispatch (conn, payload);
+  return conn->fd < 0 ? ENDED : MORE;
+}
+
+static Step
+read_payload (XfConn *conn)
+{
+  gsize size = conn->header.length - XF_FRAME_HEADER;
+
+  if (conn->payload_have < size) {
+    Step step = read_some (conn, conn->payload, size, &conn->payload_have);
+
+    if (step != MORE || conn->payload_have < size)
+      return step;
+  }
+  return frame_complete (conn);
+}
+
+static Step
+read_into_stream (XfConn *conn)
+{
+  gssize taken = xf_stream_take (conn->sink, conn->sink_left);
+
+  if (taken < 0)
+    return ENDED;
+  if (taken == 0)
+    return WAIT;
+  conn->sink_left -= taken;
+  if (conn->sink_left == 0) {
+    conn->sink = NULL;
+    conn->header_have = 0;
+  }
+  return MORE;
+}
+
+static Step
+step (XfConn *conn)
+{
+  guint8 byte;
+  gsize have = 0;
+
+  if (conn->header_have == 0 && conn->fds_left > 0) {
+    Step got = read_some (conn, &byte, 1, &have);
+
+    conn->fds_left -= have;
+    return got;
+  }
+  if (conn->header_have < XF_FRAME_HEADER)
+    return read_header (conn);
+  return conn->sink ? read_into_stream (conn) : read_payload (conn);
+}
+
+static gboolean
+readable (int fd, GIOCondition condition, gpointer data)
+{
+  g_autoptr (XfConn) conn = xf_conn_ref (data);
+  gsize steps = SHARE / (64 * 1024);
+
+  while (steps-- > 0) {
+    Step next = step (conn);
+
+    if (next == ENDED)
+      return G_SOURCE_REMOVE;
+    if (next == WAIT || conn->blocked)
+      break;
+  }
+  if (!conn->blocked)
+    return G_SOURCE_CONTINUE;
+  conn->in_id = 0;
+  return G_SOURCE_REMOVE;
+}
+
+void
+xf_conn_in_start (XfConn *conn)
+{
+  conn->in_id = g_unix_fd_add (conn->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, readable, conn);
+}
+
+void
+xf_conn_in_block (XfConn *conn)
+{
+  conn->blocked++;
+}
+
+void
+xf_conn_in_unblock (XfConn *conn)
+{
+  g_assert (conn->blocked > 0);
+  if (--conn->blocked == 0 && conn->fd >= 0 && !conn->in_id)
+    xf_conn_in_start (conn);
+}
+
+/* The stream is gone in the middle of a frame: the rest of its payload is read and dropped. */
+void
+xf_conn_in_forget_stream (XfConn *conn, XfStream *stream)
+{
+  if (conn->sink != stream)
+    return;
+  conn->sink = NULL;
+  conn->payload = g_malloc (conn->header.length);
+  conn->payload_have = conn->header.length - XF_FRAME_HEADER - conn->sink_left;
+}

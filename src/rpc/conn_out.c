@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a connection writes: queued frames first, between the data frames of its streams.
+ */
+#include <errno.h>
+#include <glib-unix.h>
+
+#include "base/error.h"
+#include "rpc/conn_private.h"
+
+#define SHARE_FRAMES 8
+
+typedef enum { MORE, FULL, IDLE, ENDED } Step;
+
+static Step
+failed (XfConn *conn)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (errno == EAGAIN || errno == EINTR)
+    return FULL;
+  error = g_error_new (XF_ERROR, XF_ERROR_NO_CONNECT, "cannot write: %s", g_strerror (errno));
+  xf_conn_close (conn, error);
+  return ENDED;
+}
+
+/* Writes the rest of @frame; MORE when it is all out. */
+static Step
+write_rest (XfConn *conn, GBytes *frame, gsize *offset, gboolean more)
+{
+  gsize size;
+  const guint8 *data = g_bytes_get_data (frame, &size);
+  gssize n = conn->transport->write (conn->fd, data + *offset, size - *offset, more);
+
+  if (n < 0)
+    return failed (conn);
+  *offset += n;
+  return *offset < size ? FULL : MORE;
+}
+
+static Step
+write_queued (XfConn *conn)
+{
+  GBytes *frame = g_queue_peek_head (&conn->out);
+  Step next = write_rest (conn, frame, &conn->out_offset, FALSE);
+
+  if (next != MORE)
+    return next;
+  conn->out_offset = 0;
+  conn->out_bytes -= g_bytes_get_size (frame);
+  g_bytes_unref (g_queue_pop_head (&conn->out));
+  return MORE;
+}
+
+/* A data frame under way: its header, then its payload straight from the stream's descriptor. */
+static Step
+write_data (XfConn *conn)
+{
+  if (conn->data_header) {
+    Step next = write_rest (conn, conn->data_header, &conn->data_header_offset, TRUE);
+
+    if (next == MORE)
+      g_clear_pointer (&conn->data_header, g_bytes_unref);
+    return next;
+  }
+  if (!xf_stream_continue_frame (conn->sending))
+    return conn->fd < 0 ? ENDED : FULL;
+  conn->sending = NULL;
+  return MORE;
+}
+
+/* Round robin: whose turn it was goes to the end of the list. */
+static Step
+next_data_frame (XfConn *conn)
+{
+  for (GList *link = conn->streams; link; link = link->next) {
+    if (!xf_stream_begin_frame (link->data, &conn->data_header))
+      continue;
+    conn->sending = link->data;
+    conn->data_header_offset = 0;
+    conn->streams = g_list_remove_link (conn->streams, link);
+    conn->streams = g_list_concat (conn->streams, link);
+    return MORE;
+  }
+  return IDLE;
+}
+
+static Step
+step (XfConn *conn)
+{
+  if (conn->sending)
+    return write_data (conn);
+  if (!g_queue_is_empty (&conn->out))
+    return write_queued (conn);
+  if (!conn->close_when_written)
+    return next_data_frame (conn);
+  xf_conn_close (conn, NULL);
+  return ENDED;
+}
+
+static gboolean
+writable (int fd, GIOCondition condition, gpointer data)
+{
+  g_autoptr (XfConn) conn = xf_conn_ref (data);
+  guint frames = SHARE_FRAMES;
+  Step next = MORE;
+
+  while (next == MORE && frames-- > 0)
+    next = step (conn);
+  if (next == MORE || next == FULL)
+    return G_SOURCE_CONTINUE;
+  if (next == IDLE)
+    conn->out_id = 0;
+  return G_SOURCE_REMOVE;
+}
+
+void
+xf_conn_out_wake (XfConn *conn)
+{
+  if (conn->fd >= 0 && !conn->out_id)
+    conn->out_id = g_unix_fd_add (conn->fd, G_IO_OUT, writable, conn);
+}
+
+/* The stream is gone in the middle of its frame. The peer was promised so many bytes and nothing else can follow
+ * before they have come, so what is missing is sent as zeros: the stream's end, which follows, tells that it is
+ * worthless. */
+void
+xf_conn_out_forget_stream (XfConn *conn, XfStream *stream, gsize missing)
+{
+  static const guint8 zeros[4096];
+  GBytes *header = g_steal_pointer (&conn->data_header);
+
+  if (conn->sending != stream) {
+    conn->data_header = header;
+    return;
+  }
+  conn->sending = NULL;
+  while (missing > 0) {
+    gsize piece = MIN (missing, sizeof (zeros));
+
+    g_queue_push_head (&conn->out, g_bytes_new_static (zeros, piece));
+    conn->out_bytes += piece;
+    missing -= piece;
+  }
+  if (header) {
+    conn->out_offset = conn->data_header_offset;
+    conn->out_bytes += g_bytes_get_size (header);
+    g_queue_push_head (&conn->out, header);
+  }
+  xf_conn_out_wake (conn);
+}
+
+void
+xf_conn_send (XfConn *conn, GBytes *frame)
+{
+  if (conn->fd < 0) {
+    g_bytes_unref (frame);
+    return;
+  }
+  conn->out_bytes += g_bytes_get_size (frame);
+  g_queue_push_tail (&conn->out, frame);
+  if (conn->out_bytes > XF_CONN_QUEUE_MAX) {
+    g_autoptr (GError) error = g_error_new_literal (XF_ERROR, XF_ERROR_RPC, "it does not read what it is sent");
+
+    xf_conn_close (conn, error);
+    return;
+  }
+  xf_conn_out_wake (conn);
+}
