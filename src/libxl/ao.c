@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/ao.h"
+
+#include "base/error.h"
+
+struct XfAo {
+  libxl_asyncop_how how;
+  XfCtx *ctx;
+  XfAoDone done;
+  gpointer data;
+  int rc;
+  gboolean completed;
+};
+
+static gboolean
+deliver (gpointer data)
+{
+  XfAo *ao = data;
+
+  ao->done (ao->rc, ao->data);
+  g_free (ao);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+complete (XfAo *ao, int rc)
+{
+  g_assert (!ao->completed);
+  ao->completed = TRUE;
+  ao->rc = rc;
+  g_idle_add_full (G_PRIORITY_DEFAULT, deliver, ao, NULL);
+}
+
+static void
+libxl_calls_back (libxl_ctx *ctx, int rc, void *for_callback)
+{
+  complete (for_callback, rc);
+}
+
+XfAo *
+xf_ao_new (XfCtx *ctx, XfAoDone done, gpointer data)
+{
+  XfAo *ao = g_new0 (XfAo, 1);
+
+  ao->how.callback = libxl_calls_back;
+  ao->how.u.for_callback = ao;
+  ao->ctx = ctx;
+  ao->done = done;
+  ao->data = data;
+  return ao;
+}
+
+const libxl_asyncop_how *
+xf_ao_how (XfAo *ao)
+{
+  return &ao->how;
+}
+
+void
+xf_ao_started (XfAo *ao, int rc)
+{
+  if (rc != 0)
+    complete (ao, rc);
+}
+
+void
+xf_ao_abort (XfAo *ao)
+{
+  int rc;
+
+  if (ao->completed)
+    return;
+  rc = libxl_ao_abort (xf_ctx_libxl (ao->ctx), &ao->how);
+  /* Not found: it has just ended by itself. Not implemented: it goes on to its end. */
+  if (rc != 0)
+    g_debug ("libxl_ao_abort answered %d", rc);
+}
+
+static XfErrorCode
+code_of (int rc)
+{
+  switch (rc) {
+  case ERROR_GUEST_TIMEDOUT:
+    return XF_ERROR_GUEST_TIMEDOUT;
+  case ERROR_ABORTED:
+    return XF_ERROR_ABORTED;
+  case ERROR_TIMEDOUT:
+    return XF_ERROR_TIMEOUT;
+  case ERROR_DOMAIN_NOTFOUND:
+    return XF_ERROR_OPERATION_INVALID;
+  case ERROR_NI:
+    return XF_ERROR_OPERATION_UNSUPPORTED;
+  default:
+    return XF_ERROR_OPERATION_FAILED;
+  }
+}
+
+gboolean
+xf_rc_to_error (int rc, GError **error, XfCtx *ctx, const char *text)
+{
+  const char *said = ctx ? xf_ctx_last_error (ctx) : NULL;
+
+  if (rc == ERROR_GUEST_TIMEDOUT)
+    said = "the guest did not answer the request to suspend";
+  else if (rc == ERROR_ABORTED)
+    said = "it was aborted";
+  g_set_error (error, XF_ERROR, code_of (rc), "%s: %s (libxl error %d)", text, said ? said : "libxl gave no reason", rc);
+  return FALSE;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/ctx.h"
+
+#include <glib-unix.h>
+#include <poll.h>
+#include <xentoollog.h>
+
+#include "base/error.h"
+
+/* libxl's logger interface: the vtable must be the first member. */
+typedef struct {
+  xentoollog_logger vtable;
+  XfCtx *ctx;
+} Logger;
+
+struct XfCtx {
+  libxl_ctx *libxl;
+  Logger logger;
+  char *name;
+  char *last_error;
+  XfCtxProgress progress;
+  gpointer progress_data;
+  void (*event) (libxl_event *event, gpointer data);
+  gpointer event_data;
+};
+
+/* ---- log and progress ------------------------------------------------------------------------------------- */
+
+static void G_GNUC_PRINTF (5, 0)
+log_message (xentoollog_logger *vtable, xentoollog_level level, int errnum, const char *context, const char *format,
+             va_list args)
+{
+  XfCtx *ctx = ((Logger *)vtable)->ctx;
+  g_autofree char *text = g_strdup_vprintf (format, args);
+  g_autofree char *line = g_strdup_printf ("%s: %s%s%s", ctx->name, g_strchomp (text), errnum > 0 ? ": " : "",
+                                           errnum > 0 ? g_strerror (errnum) : "");
+
+  if (level < XTL_ERROR) {
+    g_debug ("%s", line);
+    return;
+  }
+  g_info ("%s", line);
+  g_free (ctx->last_error);
+  ctx->last_error = g_strdup (text);
+}
+
+static void
+log_progress (xentoollog_logger *vtable, const char *context, const char *what, int percent, unsigned long done,
+              unsigned long total)
+{
+  XfCtx *ctx = ((Logger *)vtable)->ctx;
+
+  if (ctx->progress)
+    ctx->progress (what, percent, done, total, ctx->progress_data);
+}
+
+static void
+log_destroy (xentoollog_logger *vtable)
+{
+}
+
+/* ---- libxl's descriptors and timeouts on the loop -------------------------------------------------------------
+ *
+ * The hooks are called from inside any libxl function: they only register and deregister. libxl hears of what
+ * happened from the dispatch of the source, never from a hook. */
+
+typedef struct {
+  XfCtx *ctx;
+  void *for_libxl;
+  int fd;
+  guint source;
+} Watch;
+
+static gboolean
+fd_ready (int fd, GIOCondition condition, gpointer data)
+{
+  Watch *watch = data;
+  /* libxl speaks of poll's bits, and GLib's have the same values on Linux. */
+  short revents = condition & (POLLIN | POLLPRI | POLLOUT | POLLERR | POLLHUP);
+
+  libxl_osevent_occurred_fd (watch->ctx->libxl, watch->for_libxl, fd, 0, revents);
+  return G_SOURCE_CONTINUE; /* libxl may have deregistered it: then the source is gone already */
+}
+
+static void
+watch_events (Watch *watch, short events)
+{
+  g_clear_handle_id (&watch->source, g_source_remove);
+  if (events)
+    watch->source = g_unix_fd_add (watch->fd, (GIOCondition)events, fd_ready, watch);
+}
+
+static int
+fd_register (void *user, int fd, void **for_app_out, short events, void *for_libxl)
+{
+  Watch *watch = g_new0 (Watch, 1);
+
+  watch->ctx = user;
+  watch->for_libxl = for_libxl;
+  watch->fd = fd;
+  watch_events (watch, events);
+  *for_app_out = watch;
+  return 0;
+}
+
+static int
+fd_modify (void *user, int fd, void **for_app_update, short events)
+{
+  watch_events (*for_app_update, events);
+  return 0;
+}
+
+static void
+fd_deregister (void *user, int fd, void *for_app)
+{
+  watch_events (for_app, 0);
+  g_free (for_app);
+}
+
+typedef struct {
+  XfCtx *ctx;
+  void *for_libxl;
+  guint source;
+} Timeout;
+
+static gboolean
+timeout_fired (gpointer data)
+{
+  Timeout *timeout = data;
+  XfCtx *ctx = timeout->ctx;
+  void *for_libxl = timeout->for_libxl;
+
+  /* A timeout that fired is not libxl's to deregister any more. */
+  g_free (timeout);
+  libxl_osevent_occurred_timeout (ctx->libxl, for_libxl);
+  return G_SOURCE_REMOVE;
+}
+
+static guint
+ms_until (struct timeval absolute)
+{
+  gint64 us = (gint64)absolute.tv_sec * G_USEC_PER_SEC + absolute.tv_usec - g_get_real_time ();
+
+  return us <= 0 ? 0 : MIN ((us + 999) / 1000, G_MAXINT);
+}
+
+static int
+timeout_register (void *user, void **for_app_out, struct timeval absolute, void *for_libxl)
+{
+  Timeout *timeout = g_new0 (Timeout, 1);
+
+  timeout->ctx = user;
+  timeout->for_libxl = for_libxl;
+  timeout->source = g_timeout_add (ms_until (absolute), timeout_fired, timeout);
+  *for_app_out = timeout;
+  return 0;
+}
+
+/* libxl modifies only to "now". */
+static int
+timeout_modify (void *user, void **for_app_update, struct timeval absolute)
+{
+  Timeout *timeout = *for_app_update;
+
+  g_source_remove (timeout->source);
+  timeout->source = g_timeout_add (0, timeout_fired, timeout);
+  return 0;
+}
+
+static void
+timeout_deregister (void *user, void *for_app)
+{
+  /* By libxl's contract never called; kept for the table. */
+}
+
+static const libxl_osevent_hooks osevent_hooks = {
+  .fd_register = fd_register,
+  .fd_modify = fd_modify,
+  .fd_deregister = fd_deregister,
+  .timeout_register = timeout_register,
+  .timeout_modify = timeout_modify,
+  .timeout_deregister = timeout_deregister,
+};
+
+static const libxl_childproc_hooks childproc_hooks = {
+  .chldowner = libxl_sigchld_owner_libxl_always_selective_reap,
+};
+
+/* ---- events ----------------------------------------------------------------------------------------------- */
+
+static void
+event_occurs (void *user, const libxl_event *event)
+{
+  XfCtx *ctx = user;
+  libxl_event *mine = (libxl_event *)event; /* libxl gives it away */
+
+  if (ctx->event)
+    ctx->event (mine, ctx->event_data);
+  else
+    libxl_event_free (ctx->libxl, mine);
+}
+
+static void
+event_disaster (void *user, libxl_event_type type, const char *message, int errnum)
+{
+  XfCtx *ctx = user;
+
+  g_warning ("%s: libxl lost an event of type %d: %s: %s", ctx->name, type, message, g_strerror (errnum));
+}
+
+static const libxl_event_hooks event_hooks = {
+  .event_occurs_mask = LIBXL_EVENTMASK_ALL,
+  .event_occurs = event_occurs,
+  .disaster = event_disaster,
+};
+
+/* ---- life ------------------------------------------------------------------------------------------------- */
+
+XfCtx *
+xf_ctx_new (const char *name, GError **error)
+{
+  g_autoptr (XfCtx) ctx = g_new0 (XfCtx, 1);
+
+  ctx->name = g_strdup (name);
+  ctx->logger.vtable.vmessage = log_message;
+  ctx->logger.vtable.progress = log_progress;
+  ctx->logger.vtable.destroy = log_destroy;
+  ctx->logger.ctx = ctx;
+  if (libxl_ctx_alloc (&ctx->libxl, LIBXL_VERSION, 0, &ctx->logger.vtable) != 0) {
+    g_set_error (error, XF_ERROR, XF_ERROR_NO_CONNECT,
+                 "cannot reach Xen (%s): is this host's dom0 running, and xenstored?",
+                 ctx->last_error ? ctx->last_error : "libxl gave no reason");
+    ctx->libxl = NULL;
+    return NULL;
+  }
+  libxl_osevent_register_hooks (ctx->libxl, &osevent_hooks, ctx);
+  libxl_childproc_setmode (ctx->libxl, &childproc_hooks, ctx);
+  libxl_event_register_callbacks (ctx->libxl, &event_hooks, ctx);
+  return g_steal_pointer (&ctx);
+}
+
+void
+xf_ctx_free (XfCtx *ctx)
+{
+  if (!ctx)
+    return;
+  if (ctx->libxl)
+    libxl_ctx_free (ctx->libxl);
+  g_free (ctx->last_error);
+  g_free (ctx->name);
+  g_free (ctx);
+}
+
+libxl_ctx *
+xf_ctx_libxl (XfCtx *ctx)
+{
+  return ctx->libxl;
+}
+
+void
+xf_ctx_set_progress (XfCtx *ctx, XfCtxProgress func, gpointer data)
+{
+  ctx->progress = func;
+  ctx->progress_data = data;
+}
+
+const char *
+xf_ctx_last_error (const XfCtx *ctx)
+{
+  return ctx->last_error;
+}
+
+void
+xf_ctx_set_events (XfCtx *ctx, void (*func) (libxl_event *event, gpointer data), gpointer data)
+{
+  ctx->event = func;
+  ctx->event_data = data;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/death.h"
+
+#include <libvirt/libvirt.h>
+
+#include "libxl/driver_private.h"
+#include "libxl/lifecycle.h"
+#include "libxl/migrate_source.h"
+
+/* How each reason of Xen's ends: which of the guest's actions applies, and what is told. */
+typedef struct {
+  int reason;                   /* virDomainShutoffReason */
+  int detail;                   /* of the STOPPED event */
+  XfAction (*action) (const XfDomainDef *def);
+} Ending;
+
+static XfAction
+on_poweroff (const XfDomainDef *def)
+{
+  return def->on_poweroff;
+}
+
+static XfAction
+on_reboot (const XfDomainDef *def)
+{
+  return def->on_reboot;
+}
+
+static XfAction
+on_crash (const XfDomainDef *def)
+{
+  return def->on_crash;
+}
+
+static const Ending endings[] = {
+  [LIBXL_SHUTDOWN_REASON_POWEROFF] = { VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, on_poweroff },
+  [LIBXL_SHUTDOWN_REASON_REBOOT] = { VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, on_reboot },
+  [LIBXL_SHUTDOWN_REASON_SUSPEND] = { 0 }, /* a job's doing */
+  [LIBXL_SHUTDOWN_REASON_CRASH] = { VIR_DOMAIN_SHUTOFF_CRASHED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, on_crash },
+  [LIBXL_SHUTDOWN_REASON_WATCHDOG] = { VIR_DOMAIN_SHUTOFF_CRASHED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, on_crash },
+  [LIBXL_SHUTDOWN_REASON_SOFT_RESET] = { VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, on_reboot },
+};
+
+static void
+end_by_action (XfGuest *guest, const Ending *ending, gboolean is_reboot)
+{
+  switch (ending->action (guest->def)) {
+  case XF_ACTION_RESTART:
+  case XF_ACTION_RENAME_RESTART:
+  case XF_ACTION_COREDUMP_RESTART:
+    xf_lifecycle_restart (guest);
+    return;
+  case XF_ACTION_PRESERVE:
+    xf_guest_set_state (guest, is_reboot ? VIR_DOMAIN_SHUTDOWN : VIR_DOMAIN_CRASHED, 0);
+    return;
+  case XF_ACTION_DESTROY:
+  case XF_ACTION_COREDUMP_DESTROY:
+    xf_lifecycle_clean_up (guest, ending->reason, ending->detail);
+    return;
+  }
+}
+
+static void
+shut_down (XfGuest *guest, int xen_reason)
+{
+  const Ending *ending;
+
+  if (xen_reason == LIBXL_SHUTDOWN_REASON_SUSPEND) {
+    xf_migrate_source_guest_suspended (guest);
+    return;
+  }
+  if (xen_reason < 0 || xen_reason >= (int)G_N_ELEMENTS (endings)) {
+    g_warning ("domain '%s' ended for the unknown reason %d", guest->name, xen_reason);
+    return;
+  }
+  ending = &endings[xen_reason];
+  g_info ("domain '%s' has ended by itself (%s)", guest->name, libxl_shutdown_reason_to_string (xen_reason));
+  if (xen_reason == LIBXL_SHUTDOWN_REASON_POWEROFF)
+    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_SHUTDOWN, VIR_DOMAIN_EVENT_SHUTDOWN_FINISHED);
+  end_by_action (guest, ending, xen_reason == LIBXL_SHUTDOWN_REASON_REBOOT);
+}
+
+/* Destroyed by somebody else (xl destroy). A job that destroys it itself tells its own end. */
+static void
+vanished (XfGuest *guest)
+{
+  if (guest->job)
+    return;
+  xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+  xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
+}
+
+typedef struct {
+  XfDriver *driver;
+  libxl_event *event;
+} Posted;
+
+/* From the loop, not from within libxl: what follows calls libxl again. */
+static gboolean
+dispatch (gpointer data)
+{
+  g_autofree Posted *posted = data;
+  XfGuest *guest = xf_guest_find_domid (posted->driver, posted->event->domid);
+
+  if (guest && posted->event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
+    shut_down (guest, posted->event->u.domain_shutdown.shutdown_reason);
+  else if (guest && posted->event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH)
+    vanished (guest);
+  libxl_event_free (xf_ctx_libxl (posted->driver->ctx), posted->event);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+event_occurred (libxl_event *event, gpointer data)
+{
+  Posted *posted = g_new (Posted, 1);
+
+  *posted = (Posted){ data, event };
+  g_idle_add_full (G_PRIORITY_DEFAULT, dispatch, posted, NULL);
+}
+
+void
+xf_death_start (XfDriver *driver)
+{
+  xf_ctx_set_events (driver->ctx, event_occurred, driver);
+}
+
+void
+xf_death_watch (XfGuest *guest)
+{
+  libxl_evgen_domain_death *watch = NULL;
+
+  xf_death_unwatch (guest);
+  if (guest->domid <= 0)
+    return;
+  if (libxl_evenable_domain_death (xf_ctx_libxl (guest->driver->ctx), guest->domid, 0, &watch) != 0)
+    g_warning ("the end of domain '%s' will not be noticed: libxl refused to watch it", guest->name);
+  guest->death_watch = watch;
+}
+
+void
+xf_death_unwatch (XfGuest *guest)
+{
+  if (guest->death_watch)
+    libxl_evdisable_domain_death (xf_ctx_libxl (guest->driver->ctx), guest->death_watch);
+  guest->death_watch = NULL;
+}

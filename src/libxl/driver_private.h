@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The inside of the driver object.
+ */
+#pragma once
+
+#include "driver.h"
+#include "libxl/ctx.h"
+
+struct XfDriver {
+  XfDriverConfig config; /* own copies */
+  const XfPeerOps *peers;
+  gpointer peers_data;
+  XfCtx *ctx;
+  GPtrArray *guests; /* of XfGuest, owned */
+  char *hostname;
+  char *boot_id; /* of this host's present boot */
+  XfEventFunc listener;
+  gpointer listener_data;
+  GPtrArray *sources;      /* of XfMigrateSource */
+  GPtrArray *destinations; /* of XfMigrateDest */
+};

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/job.h"
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "libxl/driver_private.h"
+#include "libxl/guest.h"
+
+static const char *const words[] = {
+  [XF_JOB_START] = "being started",        [XF_JOB_DESTROY] = "being destroyed",
+  [XF_JOB_SUSPEND] = "being paused",       [XF_JOB_RESUME] = "being resumed",
+  [XF_JOB_SHUTDOWN] = "being shut down",   [XF_JOB_MIGRATION_OUT] = "being migrated away",
+  [XF_JOB_MIGRATION_IN] = "being received",
+};
+
+void
+xf_job_init (XfJob *job, XfJobKind kind, const XfJobOps *ops, gpointer owner)
+{
+  *job = (XfJob){ kind, ops, owner, 0 };
+}
+
+static gboolean
+refuse (XfGuest *guest, GError **error)
+{
+  XfJob *job = guest->job;
+  g_autofree char *what = job->ops && job->ops->describe ? job->ops->describe (job) : g_strdup (words[job->kind]);
+  gint64 seconds = (g_get_monotonic_time () - job->started_us) / G_USEC_PER_SEC;
+
+  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain '%s' is %s since %" G_GINT64_FORMAT " s%s",
+               guest->name, what, seconds,
+               job->ops && job->ops->abort ? ": wait, or abort it with virsh domjobabort" : ": try again when that has ended");
+  return FALSE;
+}
+
+gboolean
+xf_job_begin (XfGuest *guest, XfJob *job, GError **error)
+{
+  if (guest->job)
+    return refuse (guest, error);
+  job->started_us = g_get_monotonic_time ();
+  guest->job = job;
+  return TRUE;
+}
+
+void
+xf_job_end (XfGuest *guest, const XfTypedParams *completed)
+{
+  g_assert (guest->job);
+  guest->job = NULL;
+  if (completed) {
+    g_clear_pointer (&guest->completed, g_array_unref);
+    guest->completed = xf_typed_params_copy (completed);
+  }
+  xf_guest_release_if_unneeded (guest);
+}
+
+/* ---- driver.h --------------------------------------------------------------------------------------------- */
+
+gboolean
+xf_driver_job_info (XfDriver *driver, const guint8 *uuid, XfJobInfo *info_out, GError **error)
+{
+  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
+
+  *info_out = (XfJobInfo){ .type = VIR_DOMAIN_JOB_NONE };
+  if (!guest)
+    return FALSE;
+  if (guest->job && guest->job->ops && guest->job->ops->info)
+    guest->job->ops->info (guest->job, info_out);
+  return TRUE;
+}
+
+static XfTypedParams *
+completed_stats (XfGuest *guest, gboolean keep, int *type_out)
+{
+  const XfTypedParam *success;
+  XfTypedParams *stats;
+
+  if (!guest->completed)
+    return xf_typed_params_new ();
+  stats = xf_typed_params_copy (guest->completed);
+  success = xf_typed_params_find (stats, VIR_DOMAIN_JOB_SUCCESS);
+  *type_out = success && !success->b ? VIR_DOMAIN_JOB_FAILED : VIR_DOMAIN_JOB_COMPLETED;
+  if (!keep)
+    g_clear_pointer (&guest->completed, g_array_unref);
+  return stats;
+}
+
+XfTypedParams *
+xf_driver_job_stats (XfDriver *driver, const guint8 *uuid, guint flags, int *type_out, GError **error)
+{
+  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
+  XfTypedParams *stats;
+  XfJobInfo info;
+
+  *type_out = VIR_DOMAIN_JOB_NONE;
+  if (!guest)
+    return NULL;
+  if (flags & ~(guint)(VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "unsupported flags (0x%x) for job statistics", flags);
+    return NULL;
+  }
+  if (flags & VIR_DOMAIN_JOB_STATS_COMPLETED)
+    return completed_stats (guest, flags & VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED, type_out);
+  stats = xf_typed_params_new ();
+  if (guest->job && guest->job->ops && guest->job->ops->stats) {
+    guest->job->ops->info (guest->job, &info);
+    *type_out = info.type;
+    guest->job->ops->stats (guest->job, stats);
+  }
+  return stats;
+}
+
+gboolean
+xf_driver_job_abort (XfDriver *driver, const guint8 *uuid, guint flags, GError **error)
+{
+  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
+
+  if (!guest)
+    return FALSE;
+  if (flags) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "unsupported flags (0x%x) for aborting a job", flags);
+    return FALSE;
+  }
+  if (!guest->job || !guest->job->ops || !guest->job->ops->abort) {
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain '%s' has no job that can be aborted", guest->name);
+    return FALSE;
+  }
+  return guest->job->ops->abort (guest->job, error);
+}
+
+gboolean
+xf_driver_set_max_speed (XfDriver *driver, const guint8 *uuid, guint64 mib, guint flags, GError **error)
+{
+  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
+
+  if (!guest)
+    return FALSE;
+  if (flags || mib > G_MAXINT64 / (1024 * 1024)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "unsupported flags (0x%x) or bandwidth", flags);
+    return FALSE;
+  }
+  guest->max_speed_mib = mib;
+  if (guest->job && guest->job->ops && guest->job->ops->set_rate)
+    guest->job->ops->set_rate (guest->job, mib * 1024 * 1024);
+  return TRUE;
+}
+
+gboolean
+xf_driver_get_max_speed (XfDriver *driver, const guint8 *uuid, guint64 *mib_out, guint flags, GError **error)
+{
+  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
+
+  if (!guest)
+    return FALSE;
+  *mib_out = guest->max_speed_mib;
+  return TRUE;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A guest's job: at most one at a time changes it. A second asks, and is refused at once with the name of the first;
+ * nobody waits in a queue, and what only looks never asks.
+ */
+#pragma once
+
+#include "driver.h"
+
+typedef struct XfJob XfJob;
+typedef struct XfGuest XfGuest;
+
+typedef enum {
+  XF_JOB_START,
+  XF_JOB_DESTROY,
+  XF_JOB_SUSPEND,
+  XF_JOB_RESUME,
+  XF_JOB_SHUTDOWN,
+  XF_JOB_MIGRATION_OUT,
+  XF_JOB_MIGRATION_IN,
+} XfJobKind;
+
+/* What a long job can tell and be told; NULL members where it cannot. */
+typedef struct {
+  void (*info) (XfJob *job, XfJobInfo *info_out);
+  void (*stats) (XfJob *job, XfTypedParams *params);
+  gboolean (*abort) (XfJob *job, GError **error);
+  void (*set_rate) (XfJob *job, guint64 bytes_per_s);
+  char *(*describe) (XfJob *job); /* "being migrated to 'b' (sending)" */
+} XfJobOps;
+
+struct XfJob {
+  XfJobKind kind;
+  const XfJobOps *ops; /* NULL for a short one */
+  gpointer owner;
+  gint64 started_us;
+};
+
+void xf_job_init (XfJob *job, XfJobKind kind, const XfJobOps *ops, gpointer owner);
+
+/* Takes the guest for @job, which the caller keeps alive until xf_job_end(). */
+gboolean xf_job_begin (XfGuest *guest, XfJob *job, GError **error);
+
+/* Ends it; @completed (may be NULL): kept as the guest's last completed job. The guest may be gone afterwards. */
+void xf_job_end (XfGuest *guest, const XfTypedParams *completed);

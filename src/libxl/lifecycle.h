@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Starting, stopping, pausing: the short jobs. The functions for clients are in driver.h.
+ */
+#pragma once
+
+#include "libxl/guest.h"
+
+/* The guest has shut itself down: its domain is destroyed, then it is gone, with that STOPPED event. */
+void xf_lifecycle_clean_up (XfGuest *guest, int shutoff_reason, int stopped_detail);
+
+/* The same, and then started again as it ran. */
+void xf_lifecycle_restart (XfGuest *guest);

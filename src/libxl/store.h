@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What is kept on disk: definitions and autostart links, in the files of libvirt's own libxl driver, so that a host
+ * can switch either way; and the status of running guests, volatile, by which they are known again after a restart.
+ */
+#pragma once
+
+#include "libxl/guest.h"
+
+/* Makes the directories. */
+gboolean xf_store_open (XfDriver *driver, GError **error);
+
+/* Reads every definition into the registry; files that cannot be read are left alone, with a warning. */
+void xf_store_load_definitions (XfDriver *driver);
+
+gboolean xf_store_write_definition (XfDriver *driver, const XfDomainDef *def, GError **error);
+void xf_store_remove_definition (XfGuest *guest);
+gboolean xf_store_set_autostart (XfGuest *guest, gboolean yes, GError **error);
+
+void xf_store_write_status (XfGuest *guest);
+void xf_store_remove_status (XfGuest *guest);
+
+/* The definition a running guest had when the daemon ended, or NULL. @state_out, @reason_out: as it was then. */
+XfDomainDef *xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *state_out, int *reason_out);
