@@ -1,0 +1,458 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A simulated Xen host with a xenferryd of its own, for tests, the demo and the benchmarks.
+
+Everything of a host lives in one temporary directory: the simulated hypervisor (guests, consoles, trace, control
+file), sockets, settings, definitions, logs. Two hosts never share a port: each takes a slot of ports that it keeps
+locked as long as it lives.
+
+    with SimHost("a") as a, SimHost("b") as b:
+        a.create("g")
+        a.migrate("g", b, "--live", mode="tunnelled").ok()
+        assert b.state("g") == "running"
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid as uuid_module
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get("XF_BUILD", os.path.join(SOURCE, "build")))
+# What is preloaded into foreign programs must not carry a sanitizer.
+PLAIN_BUILD = os.path.abspath(os.environ.get("XF_PLAIN_BUILD", BUILD))
+MODES = ("direct", "p2p", "tunnelled")
+
+# Below the kernel's ephemeral ports, so that a client's own port never takes one of ours.
+FIRST_PORT, SLOT_PORTS, SLOTS = 20480, 96, 120
+
+
+class Result:
+    """What a command did; as a truth value: it ended with status 0."""
+
+    def __init__(self, argv, rc, out, err, seconds):
+        self.argv, self.rc, self.out, self.err, self.seconds = argv, rc, out, err, seconds
+
+    def __bool__(self):
+        return self.rc == 0
+
+    def __repr__(self):
+        return f"{' '.join(self.argv)}: status {self.rc} after {self.seconds:.2f} s\n{self.out}{self.err}"
+
+    def ok(self):
+        assert self.rc == 0, repr(self)
+        return self
+
+    def failed(self, *texts):
+        """Asserts that it failed, with every one of @texts in its error."""
+        assert self.rc != 0, f"was expected to fail: {self!r}"
+        for text in texts:
+            assert text.lower() in self.err.lower(), f"'{text}' is not in the error: {self!r}"
+        return self
+
+
+def run(*argv, timeout=60, env=None, stdin=None):
+    start = time.monotonic()
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, env=env, input=stdin, check=False)
+        rc, out, err = done.returncode, done.stdout, done.stderr
+    except subprocess.TimeoutExpired as error:
+        rc, out, err = -1, "", f"still running after {error.timeout} s"
+    return Result([str(word) for word in argv], rc, out, err, time.monotonic() - start)
+
+
+def wait_until(check, what, timeout=10.0, pause=0.02):
+    """Returns check()'s first true value; fails with @what (text, or a function that makes one)."""
+    end = time.monotonic() + timeout
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {timeout} s: {what() if callable(what) else what}")
+        time.sleep(pause)
+
+
+class PortSlot:
+    """A range of TCP ports no other test process on this machine uses."""
+
+    def __init__(self):
+        for slot in range(SLOTS):
+            self.lock = open(f"/tmp/.xenferry-ports-{slot}", "a", encoding="ascii")
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self.lock.close()
+                continue
+            self.first = FIRST_PORT + slot * SLOT_PORTS
+            self.last = self.first + SLOT_PORTS - 1
+            if self.free():
+                return
+            self.lock.close()
+        raise RuntimeError("no free range of TCP ports")
+
+    def free(self):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self.first))
+            except OSError:
+                return False
+        return True
+
+    def close(self):
+        self.lock.close()
+
+
+def domain_xml(name, uuid=None, memory_kib=64 * 1024, kind="pvh", extra="", devices="", vcpus=1):
+    """The XML of a small guest of one of the three kinds."""
+    types = {
+        "pv": ("linux", "xenpv", ""),
+        "pvh": ("xenpvh", "xenpvh", ""),
+        "hvm": ("hvm", "xenfv", "<loader type='rom'>/usr/lib/xen-4.17/boot/hvmloader</loader>"),
+    }
+    os_type, machine, loader = types[kind]
+    return f"""<domain type='xen'>
+  <name>{name}</name>
+  <uuid>{uuid or uuid_module.uuid4()}</uuid>
+  <memory unit='KiB'>{memory_kib}</memory>
+  <currentMemory unit='KiB'>{memory_kib}</currentMemory>
+  <vcpu>{vcpus}</vcpu>
+  <os>
+    <type arch='x86_64' machine='{machine}'>{os_type}</type>
+    {loader}<kernel>/boot/vmlinuz-guest</kernel>
+    <cmdline>console=hvc0</cmdline>
+  </os>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>restart</on_reboot>
+  <on_crash>destroy</on_crash>
+  {extra}
+  <devices>
+    <console type='pty'><target type='xen' port='0'/></console>
+    {devices}
+  </devices>
+</domain>
+"""
+
+
+class SimHost:
+    """One host. @settings: lines of xenferryd.conf that differ from this class's; @address: where its TCP socket and
+    its migration ports are announced."""
+
+    daemon_path = os.path.join(BUILD, "src", "daemon", "xenferryd-sim")
+    tool_path = os.path.join(BUILD, "src", "sim", "xenferry-sim")
+
+    def __init__(self, name, settings=None, address="127.0.0.1", start=True, control=None):
+        self.name, self.address = name, address
+        self.dir = tempfile.mkdtemp(prefix=f"xenferry-{name}-")
+        self.ports = PortSlot()
+        self.tcp_port = self.ports.first
+        self.sim_dir = os.path.join(self.dir, "host")
+        self.settings_path = os.path.join(self.dir, "xenferryd.conf")
+        self.log_path = os.path.join(self.dir, "xenferryd.log")
+        self.socket_path = os.path.join(self.dir, "sock")
+        self.process = None
+        self.client_env = dict(os.environ, LC_ALL="C.UTF-8")
+        self.env = dict(self.client_env, XF_SIM_HOST=self.sim_dir)
+        for directory in ("host", "definitions", "state", "lib", "log"):
+            os.mkdir(os.path.join(self.dir, directory))
+        self.write_settings(settings or {})
+        self.control(**(control or {}))
+        if start:
+            self.start()
+
+    # ---- the daemon ------------------------------------------------------------------------------------------
+
+    def write_settings(self, changed):
+        values = {
+            "log_level": "debug",
+            "socket_dir": self.dir,
+            "unix_sock": self.socket_path,
+            "unix_sock_ro": self.socket_path + "-ro",
+            "legacy_sockets": "no",
+            "listen_tcp": "yes",
+            "tcp_address": self.address,
+            "tcp_port": self.tcp_port,
+            "migration_host": self.address,
+            "migration_port_min": self.ports.first + 1,
+            "migration_port_max": self.ports.last,
+            "config_dir": os.path.join(self.dir, "definitions"),
+            "state_dir": os.path.join(self.dir, "state"),
+            "lib_dir": os.path.join(self.dir, "lib"),
+            "log_dir": os.path.join(self.dir, "log"),
+        }
+        values.update(changed)
+        with open(self.settings_path, "w", encoding="utf-8") as out:
+            out.write("[xenferryd]\n")
+            out.writelines(f"{key} = {value}\n" for key, value in values.items())
+
+    def start(self):
+        assert not self.process, f"{self.name} already runs"
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([self.daemon_path, "--config", self.settings_path], env=self.env,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        wait_until(self.answers, lambda: f"xenferryd of {self.name} answers\n{self.log()[-4000:]}", timeout=20)
+        return self
+
+    def answers(self):
+        assert self.process.poll() is None, \
+            f"xenferryd of {self.name} ended with status {self.process.returncode}:\n{self.log()[-4000:]}"
+        for family, where in ((socket.AF_UNIX, self.socket_path), (self.tcp_family(), (self.address, self.tcp_port))):
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                try:
+                    probe.connect(where)
+                except OSError:
+                    return False
+        return True
+
+    def tcp_family(self):
+        return socket.AF_INET6 if ":" in self.address else socket.AF_INET
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def kill(self):
+        """kill -9: the daemon is gone at once, its guests are not."""
+        self.signal(signal.SIGKILL)
+        self.process.wait(timeout=10)
+        self.process = None
+
+    def stop(self):
+        """An orderly end; fails when the daemon does not come to it or ends badly."""
+        self.signal(signal.SIGTERM)
+        status = self.process.wait(timeout=20)
+        self.process = None
+        assert status == 0, f"xenferryd of {self.name} ended with status {status}:\n{self.log()[-6000:]}"
+
+    def restart(self):
+        if self.process:
+            self.stop()
+        self.start()
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def assert_healthy(self):
+        """The daemon lives, and nothing that a sanitizer or GLib calls an error is in its log."""
+        assert self.process and self.process.poll() is None, f"xenferryd of {self.name} died:\n{self.log()[-4000:]}"
+        for sign in ("ERROR: AddressSanitizer", "runtime error:", "CRITICAL", "ERROR: LeakSanitizer"):
+            assert sign not in self.log(), f"{self.name}: {sign}\n{self.log()[-6000:]}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None:
+            print(f"---- {self.name}: the end of its log\n{self.log()[-6000:]}")
+        self.close(check=kind is None)
+
+    def close(self, check=True):
+        try:
+            if self.process and self.process.poll() is None:
+                self.signal(signal.SIGCONT)
+                if check:
+                    self.assert_healthy()
+                    self.stop()
+                else:
+                    self.kill()
+        finally:
+            if self.process and self.process.poll() is None:
+                self.kill()
+            for pid in self.processes():
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            self.ports.close()
+            if not os.environ.get("XF_KEEP"):
+                shutil.rmtree(self.dir, ignore_errors=True)
+
+    # ---- clients ---------------------------------------------------------------------------------------------
+
+    @property
+    def uri(self):
+        return f"xen+unix:///system?socket={self.socket_path}"
+
+    @property
+    def uri_ro(self):
+        return f"xen+unix:///system?socket={self.socket_path}-ro"
+
+    @property
+    def uri_tcp(self):
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"xen+tcp://{host}:{self.tcp_port}/system"
+
+    def virsh(self, *args, uri=None, timeout=60):
+        return run("virsh", "-q", "-c", uri or self.uri, *args, timeout=timeout, env=self.client_env)
+
+    def virsh_start(self, *args):
+        """virsh in the background, its own process group."""
+        return subprocess.Popen(["virsh", "-c", self.uri, *args], env=self.client_env, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def connect(self, read_only=False):
+        """An open python-libvirt connection."""
+        import libvirt  # pylint: disable=import-outside-toplevel
+
+        libvirt.registerErrorHandler(lambda context, error: None, None)
+        return (libvirt.openReadOnly if read_only else libvirt.open)(self.uri_ro if read_only else self.uri)
+
+    # ---- guests, through the daemon --------------------------------------------------------------------------
+
+    def write_xml(self, text, label="xml"):
+        path = os.path.join(self.dir, f"{label}-{uuid_module.uuid4()}.xml")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        return path
+
+    def create(self, name, persistent=False, paused=False, **xml):
+        """Starts a guest; returns its uuid."""
+        uuid = xml.pop("uuid", None) or str(uuid_module.uuid4())
+        path = self.write_xml(domain_xml(name, uuid=uuid, **xml), name)
+        if persistent:
+            self.virsh("define", path).ok()
+            self.virsh("start", name, *(["--paused"] if paused else [])).ok()
+        else:
+            self.virsh("create", path, *(["--paused"] if paused else [])).ok()
+        return uuid
+
+    def define(self, name, **xml):
+        uuid = xml.pop("uuid", None) or str(uuid_module.uuid4())
+        self.virsh("define", self.write_xml(domain_xml(name, uuid=uuid, **xml), name)).ok()
+        return uuid
+
+    def state(self, name):
+        """virsh's word for the state; None when there is no such guest."""
+        result = self.virsh("domstate", name)
+        return result.out.strip() if result else None
+
+    def names(self, *options):
+        return sorted(self.virsh("list", "--name", *options).ok().out.split())
+
+    def migrate_args(self, name, other, *options, mode="direct", migrate_uri=None):
+        where = [f"--{word}" for word in {"direct": (), "p2p": ("p2p",), "tunnelled": ("p2p", "tunnelled")}[mode]]
+        uri = other if isinstance(other, str) else other.uri_tcp
+        return ["migrate", *where, *options, name, uri, *([migrate_uri] if migrate_uri else [])]
+
+    def migrate(self, name, other, *options, mode="direct", migrate_uri=None, timeout=90):
+        return self.virsh(*self.migrate_args(name, other, *options, mode=mode, migrate_uri=migrate_uri),
+                          timeout=timeout)
+
+    def migrate_start(self, name, other, *options, mode="direct", migrate_uri=None):
+        return self.virsh_start(*self.migrate_args(name, other, *options, mode=mode, migrate_uri=migrate_uri))
+
+    # ---- the simulated hypervisor ----------------------------------------------------------------------------
+
+    def control(self, **values):
+        """Replaces the control file: faults and pace, see xenferry-sim(1). Underscores stand for hyphens."""
+        text = "".join(f"{key.replace('_', '-')}={value}\n" for key, value in values.items())
+        path = os.path.join(self.sim_dir, "control")
+        with open(path + ".new", "w", encoding="ascii") as out:
+            out.write(text)
+        os.rename(path + ".new", path)
+
+    def trace(self):
+        """The hypervisor's own record of what happened on this host, a list of lines."""
+        with contextlib.suppress(FileNotFoundError), \
+                open(os.path.join(self.sim_dir, "trace"), encoding="utf-8", errors="replace") as trace:
+            return trace.read().splitlines()
+        return []
+
+    def traced(self, *words):
+        """The trace's lines with all of @words."""
+        return [line for line in self.trace() if all(word in line for word in words)]
+
+    def sim(self, *args):
+        return run(self.tool_path, self.sim_dir, *args, env=self.env).ok().out
+
+    def domains(self):
+        """What the hypervisor has, whatever the daemon says: a list of dictionaries."""
+        rows = [line.split() for line in self.sim("list").splitlines() if line.strip()]
+        return [dict(word.split("=", 1) for word in row if "=" in word) for row in rows]
+
+    def heartbeats(self, name):
+        """The counter's values on the guest's console, in the order they were printed on this host."""
+        with contextlib.suppress(FileNotFoundError), \
+                open(os.path.join(self.sim_dir, "console", f"{name}.log"), encoding="ascii", errors="replace") as log:
+            return [int(number) for number in re.findall(r"heartbeat (\d+)\b.*\n", log.read())]
+        return []
+
+    # ---- leaks -----------------------------------------------------------------------------------------------
+
+    def processes(self):
+        """Every process whose environment names this host, other than the daemon."""
+        found = []
+        mark = f"XF_SIM_HOST={self.sim_dir}".encode()
+        for entry in os.listdir("/proc"):
+            if not entry.isdigit() or (self.process and int(entry) == self.process.pid) or int(entry) == os.getpid():
+                continue
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/environ", "rb") as environ:
+                if mark in environ.read().split(b"\0"):
+                    found.append(int(entry))
+        return found
+
+    def fds(self):
+        """What the daemon has open, as a sorted list of what the descriptors are."""
+        found = []
+        for entry in os.listdir(f"/proc/{self.process.pid}/fd"):
+            with contextlib.suppress(OSError):
+                target = os.readlink(f"/proc/{self.process.pid}/fd/{entry}")
+                found.append(re.sub(r"\[\d+\]", "[]", target))
+        return sorted(found)
+
+    def listening_ports(self):
+        """Ports of this host's migration range that are listened on."""
+        found = set()
+        for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+            with contextlib.suppress(FileNotFoundError), open(table, encoding="ascii") as lines:
+                for line in list(lines)[1:]:
+                    words = line.split()
+                    port = int(words[1].rsplit(":", 1)[1], 16)
+                    if words[3] == "0A" and self.ports.first < port <= self.ports.last:
+                        found.add(port)
+        return sorted(found)
+
+    def files(self):
+        """Files the daemon keeps, relative to the host's directory; logs and tests' own files left out."""
+        found = []
+        for top in ("definitions", "state", "lib"):
+            for path, _, names in os.walk(os.path.join(self.dir, top)):
+                found += [os.path.relpath(os.path.join(path, name), self.dir) for name in names]
+        return sorted(found)
+
+    def snapshot(self):
+        return {"fds": self.fds(), "ports": self.listening_ports(), "processes": len(self.processes()),
+                "files": self.files()}
+
+    def assert_no_leak(self, before, timeout=5.0):
+        """Everything is again as in @before, a snapshot(): descriptors, ports, helper processes, files."""
+        difference = {}
+
+        def same():
+            difference.clear()
+            now = self.snapshot()
+            difference.update({key: (before[key], now[key]) for key in before if before[key] != now[key]})
+            return not difference
+
+        wait_until(same, lambda: f"{self.name} as before; (before, now) differ: {difference}", timeout)
+
+
+def assert_heartbeat(name, source, destination, least=1):
+    """The counter went on from @source to @destination: no number twice, none left out, @least of them there."""
+    wait_until(lambda: len(destination.heartbeats(name)) >= least, f"{name} beats on {destination.name}")
+    before, after = source.heartbeats(name), destination.heartbeats(name)
+    numbers = before + after
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), \
+        f"{name}'s heartbeat has a gap or a repeat: {before[-5:]} then {after[:5]}"
+
+
+@contextlib.contextmanager
+def two_hosts(settings=None, control=None, **options):
+    with SimHost("a", settings, control=control, **options) as a, \
+            SimHost("b", settings, control=control, **options) as b:
+        yield a, b
