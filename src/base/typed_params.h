@@ -33,6 +33,7 @@ typedef struct {
 
 /* An array of XfTypedParam that owns its names and strings. */
 typedef GArray XfTypedParams;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfTypedParams, g_array_unref)
 
 XfTypedParams *xf_typed_params_new (void);
 XfTypedParams *xf_typed_params_copy (const XfTypedParams *params);

@@ -189,15 +189,14 @@ static const libxl_childproc_hooks childproc_hooks = {
 /* ---- events ----------------------------------------------------------------------------------------------- */
 
 static void
-event_occurs (void *user, const libxl_event *event)
+event_occurs (void *user, libxl_event *event)
 {
   XfCtx *ctx = user;
-  libxl_event *mine = (libxl_event *)event; /* libxl gives it away */
 
   if (ctx->event)
-    ctx->event (mine, ctx->event_data);
+    ctx->event (event, ctx->event_data);
   else
-    libxl_event_free (ctx->libxl, mine);
+    libxl_event_free (ctx->libxl, event);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "libxl/ao.h"
 #include "libxl/config.h"
+#include "libxl/death.h"
 #include "libxl/driver_private.h"
 
 typedef struct {

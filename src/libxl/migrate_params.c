@@ -153,6 +153,20 @@ xf_migrate_params_clear (XfMigrateParams *params)
   *params = (XfMigrateParams){ 0 };
 }
 
+void
+xf_migrate_params_copy (XfMigrateParams *copy_out, const XfMigrateParams *params)
+{
+  *copy_out = (XfMigrateParams){
+    .flags = params->flags,
+    .migrate_uri = g_strdup (params->migrate_uri),
+    .destination_name = g_strdup (params->destination_name),
+    .destination_xml = g_strdup (params->destination_xml),
+    .persistent_xml = g_strdup (params->persistent_xml),
+    .listen_address = g_strdup (params->listen_address),
+    .bandwidth_mib = params->bandwidth_mib,
+  };
+}
+
 gboolean
 xf_migrate_params_fit_libvirtd (const XfMigrateParams *params, const char *host, GError **error)
 {

@@ -23,11 +23,12 @@ typedef struct {
 gboolean xf_migrate_params_parse (XfMigrateParams *params_out, const XfTypedParams *params, guint flags,
                                   GError **error);
 void xf_migrate_params_clear (XfMigrateParams *params);
+void xf_migrate_params_copy (XfMigrateParams *copy_out, const XfMigrateParams *params);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (XfMigrateParams, xf_migrate_params_clear)
 
-/* What a destination that is a libvirtd accepts of @params, as typed parameters; anything set that it would refuse
- * is an error by name (reference: its libxl driver knows migrate_uri, destination_name and destination_xml). The
- * bandwidth limit acts at the source alone and is no concern of the destination. */
+/* FALSE, by name, when @params ask for something that a destination which is a libvirtd would refuse (reference: its
+ * libxl driver knows migrate_uri, destination_name and destination_xml). The bandwidth limit acts at the source alone
+ * and is no concern of the destination. */
 gboolean xf_migrate_params_fit_libvirtd (const XfMigrateParams *params, const char *host, GError **error);
 
 /* The flags for the destination's phases: what concerns only the source is left out (reference: the client library

@@ -255,13 +255,13 @@ make_xml (XfGuest *guest, const XfMigrateParams *params, GError **error)
   g_autoptr (XfDomainDef) wanted = NULL;
 
   if (!params->destination_xml)
-    return xf_domain_def_format (def, XF_DOMAIN_FORMAT_SECURE | XF_DOMAIN_FORMAT_MIGRATABLE);
+    return xf_domain_def_format (def, XF_DOMAIN_FORMAT_SECURE | XF_DOMAIN_FORMAT_MIGRATABLE, NULL);
   wanted = xf_domain_def_parse (params->destination_xml, XF_DOMAIN_PARSE_INACTIVE, error);
   if (!wanted || !xf_domain_def_check_abi (def, wanted, error)) {
     g_prefix_error (error, "--xml of the migration of domain '%s': ", guest->name);
     return NULL;
   }
-  return xf_domain_def_format (wanted, XF_DOMAIN_FORMAT_SECURE | XF_DOMAIN_FORMAT_MIGRATABLE);
+  return xf_domain_def_format (wanted, XF_DOMAIN_FORMAT_SECURE | XF_DOMAIN_FORMAT_MIGRATABLE, NULL);
 }
 
 XfMigrateSource *
@@ -297,7 +297,7 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   source->cookie = xf_migrate_cookie_new (driver, guest->name, guest->uuid, id);
   sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
   xf_sm_init (&source->sm, states, N_STATES, sm_id);
-  xf_migrate_progress_init (&source->progress, guest->def ? xf_domain_def_memory_kib (guest->def) * 1024 : 0);
+  xf_migrate_progress_init (&source->progress, (guest->def ? guest->def->memory_kib : 0) * 1024);
   source->deadline_id = g_timeout_add_seconds (driver->config.accept_timeout_s, deadline_passed, source);
   xf_migrations_add_source (driver, source);
   g_info ("%s: begun, to '%s'", sm_id, source->host);
@@ -728,6 +728,37 @@ const XfMigrateParams *
 xf_migrate_source_params (const XfMigrateSource *source)
 {
   return &source->params;
+}
+
+const char *
+xf_migrate_source_guest_name (const XfMigrateSource *source)
+{
+  return source->guest->name;
+}
+
+void
+xf_migrate_source_set_host (XfMigrateSource *source, const char *host)
+{
+  g_free (source->host);
+  source->host = g_strdup (host);
+}
+
+void
+xf_migrate_source_hold (XfMigrateSource *source)
+{
+  g_clear_handle_id (&source->deadline_id, g_source_remove);
+}
+
+gboolean
+xf_migrate_source_may_confirm (const XfMigrateSource *source, gboolean cancelled, GError **error)
+{
+  gboolean offline = source->params.flags & VIR_MIGRATE_OFFLINE;
+
+  if (source->sm.state == SENT || (source->sm.state == BEGUN && (cancelled || offline)))
+    return TRUE;
+  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "confirm of domain '%s' does not fit: the migration is %s",
+               source->guest->name, xf_sm_name (&source->sm));
+  return FALSE;
 }
 
 gboolean

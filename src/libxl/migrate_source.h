@@ -39,8 +39,18 @@ GBytes *xf_migrate_source_cookie (const XfMigrateSource *source);
 const char *xf_migrate_source_xml (const XfMigrateSource *source);
 const XfMigrateParams *xf_migrate_source_params (const XfMigrateSource *source);
 const char *xf_migrate_source_id (const XfMigrateSource *source);
+const char *xf_migrate_source_guest_name (const XfMigrateSource *source);
 gboolean xf_migrate_source_is_begun (const XfMigrateSource *source);
 gboolean xf_migrate_source_guest_paused (const XfMigrateSource *source);
+
+/* What to call the destination from now on. */
+void xf_migrate_source_set_host (XfMigrateSource *source, const char *host);
+
+/* Somebody here drives it who has deadlines of its own: begin's does not count. */
+void xf_migrate_source_hold (XfMigrateSource *source);
+
+/* TRUE when confirm has its place now; else an error. */
+gboolean xf_migrate_source_may_confirm (const XfMigrateSource *source, gboolean cancelled, GError **error);
 
 /* Sends the guest; takes @transport. When done is told an error, the guest is as it was before, the job has ended and
  * @source is gone. */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The driver object: its making, its parts in order, its end.
+ */
+#include "driver.h"
+
+#include <libvirt/libvirt.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "libxl/death.h"
+#include "libxl/driver_private.h"
+#include "libxl/find.h"
+#include "libxl/guest.h"
+#include "libxl/migrate.h"
+#include "libxl/store.h"
+
+XfDomainRef *
+xf_domain_ref_new (const char *name, const guint8 *uuid, int id)
+{
+  XfDomainRef *ref = g_new0 (XfDomainRef, 1);
+
+  ref->name = g_strdup (name);
+  memcpy (ref->uuid, uuid, XF_UUID_LENGTH);
+  ref->id = id;
+  return ref;
+}
+
+XfDomainRef *
+xf_domain_ref_copy (const XfDomainRef *ref)
+{
+  return xf_domain_ref_new (ref->name, ref->uuid, ref->id);
+}
+
+void
+xf_domain_ref_free (XfDomainRef *ref)
+{
+  g_free (ref->name);
+  g_free (ref);
+}
+
+void
+xf_domain_stats_free (XfDomainStats *stats)
+{
+  xf_domain_ref_free (stats->ref);
+  g_array_unref (stats->params);
+  g_free (stats);
+}
+
+static void
+copy_config (XfDriverConfig *copy, const XfDriverConfig *config)
+{
+  *copy = *config;
+  copy->config_dir = g_strdup (config->config_dir);
+  copy->state_dir = g_strdup (config->state_dir);
+  copy->lib_dir = g_strdup (config->lib_dir);
+  copy->log_dir = g_strdup (config->log_dir);
+  copy->migration_host = g_strdup (config->migration_host);
+  copy->migration_listen = g_strdup (config->migration_listen);
+}
+
+static void
+clear_config (XfDriverConfig *config)
+{
+  g_free (config->config_dir);
+  g_free (config->state_dir);
+  g_free (config->lib_dir);
+  g_free (config->log_dir);
+  g_free (config->migration_host);
+  g_free (config->migration_listen);
+}
+
+XfDriver *
+xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer peers_data, GError **error)
+{
+  XfDriver *driver = g_new0 (XfDriver, 1);
+
+  copy_config (&driver->config, config);
+  driver->peers = peers;
+  driver->peers_data = peers_data;
+  driver->hostname = g_strdup (g_get_host_name ());
+  driver->guests = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_guest_free);
+  driver->sources = g_ptr_array_new ();
+  driver->destinations = g_ptr_array_new ();
+  driver->ctx = xf_ctx_new ("libxl", error);
+  if (!driver->ctx || !xf_store_open (driver, error)) {
+    xf_driver_free (driver);
+    return NULL;
+  }
+  xf_death_start (driver);
+  xf_store_load_definitions (driver);
+  xf_find_running (driver);
+  return driver;
+}
+
+void
+xf_driver_free (XfDriver *driver)
+{
+  g_ptr_array_unref (driver->guests);
+  g_ptr_array_unref (driver->sources);
+  g_ptr_array_unref (driver->destinations);
+  g_clear_pointer (&driver->ctx, xf_ctx_free);
+  clear_config (&driver->config);
+  g_free (driver->hostname);
+  g_free (driver);
+}
+
+void
+xf_driver_set_listener (XfDriver *driver, XfEventFunc func, gpointer data)
+{
+  driver->listener = func;
+  driver->listener_data = data;
+}
+
+gboolean
+xf_driver_supports_feature (XfDriver *driver, int feature)
+{
+  switch (feature) {
+  case 4:  /* MIGRATION_P2P */
+  case 6:  /* MIGRATION_V3 */
+  case 7:  /* MIGRATE_CHANGE_PROTECTION: else a failed prepare is never confirmed (reference: weakness 1) */
+  case 12: /* MIGRATION_OFFLINE */
+  case 13: /* MIGRATION_PARAMS */
+  case XF_FEATURE_XENFERRY:
+    return TRUE;
+  default:
+    return FALSE;
+  }
+}
+
+const char *
+xf_driver_hostname (XfDriver *driver)
+{
+  return driver->hostname;
+}
+
+/* ---- autostart -------------------------------------------------------------------------------------------- */
+
+static void
+autostarted (const XfDomainRef *ref, const GError *error, gpointer data)
+{
+  if (error)
+    g_warning ("autostart: %s", error->message);
+}
+
+static char *
+read_boot_id (void)
+{
+  char *id = NULL;
+
+  if (!g_file_get_contents ("/proc/sys/kernel/random/boot_id", &id, NULL, NULL))
+    return g_strdup ("unknown");
+  return g_strchomp (id);
+}
+
+void
+xf_driver_autostart (XfDriver *driver)
+{
+  g_autofree char *marker = g_build_filename (driver->config.state_dir, "autostarted", NULL);
+  g_autofree char *boot_id = read_boot_id (), *done_for = NULL;
+
+  /* A restart of the daemon is no boot of the host. */
+  if (g_file_get_contents (marker, &done_for, NULL, NULL) && g_str_equal (done_for, boot_id))
+    return;
+  (void)g_file_set_contents (marker, boot_id, -1, NULL);
+  for (guint i = 0; i < driver->guests->len; i++) {
+    XfGuest *guest = driver->guests->pdata[i];
+
+    if (guest->autostart && guest->domid < 0)
+      xf_driver_domain_start (driver, guest->uuid, 0, autostarted, NULL);
+  }
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/find.h"
+
+#include <libvirt/libvirt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libxl/config.h"
+#include "libxl/driver_private.h"
+#include "libxl/guest.h"
+#include "libxl/store.h"
+
+/* Domain-0 has no definition; this is what libvirt's driver shows of it. */
+static XfDomainDef *
+dom0_def (const libxl_dominfo *info)
+{
+  g_autofree char *xml = g_strdup_printf ("<domain type='xen'><name>Domain-0</name>"
+                                          "<uuid>00000000-0000-0000-0000-000000000000</uuid>"
+                                          "<memory unit='KiB'>%" G_GUINT64_FORMAT "</memory><vcpu>%u</vcpu>"
+                                          "<os><type>linux</type></os></domain>",
+                                          MAX ((guint64)info->current_memkb, 1024), MAX (info->vcpu_online, 1u));
+
+  return xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, NULL);
+}
+
+/* A guest that xl or another toolstack started. Blocks for as long as libxl reads xenstore: only at start. */
+static XfDomainDef *
+foreign_def (XfDriver *driver, guint domid)
+{
+  libxl_domain_config config;
+  g_autoptr (GError) error = NULL;
+  XfDomainDef *def = NULL;
+
+  libxl_domain_config_init (&config);
+  if (libxl_retrieve_domain_configuration (xf_ctx_libxl (driver->ctx), domid, &config, NULL) == 0)
+    def = xf_config_to_def (&config, NULL, &error);
+  if (!def)
+    g_warning ("domain %u is left alone: %s", domid, error ? error->message : "libxl does not know its configuration");
+  libxl_domain_config_dispose (&config);
+  return def;
+}
+
+/* What Xen shows goes before what we remember. */
+static void
+judge_state (const libxl_dominfo *info, int *state, int *reason)
+{
+  if (info->shutdown && info->shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND) {
+    *state = VIR_DOMAIN_PAUSED;
+    *reason = VIR_DOMAIN_PAUSED_MIGRATION;
+  } else if (info->paused && *state != VIR_DOMAIN_PAUSED) {
+    *state = VIR_DOMAIN_PAUSED;
+    *reason = VIR_DOMAIN_PAUSED_UNKNOWN;
+  } else if (!info->paused && *state != VIR_DOMAIN_RUNNING) {
+    *state = VIR_DOMAIN_RUNNING;
+    *reason = VIR_DOMAIN_RUNNING_UNKNOWN;
+  }
+}
+
+static void
+adopt (XfDriver *driver, const libxl_dominfo *info)
+{
+  const guint8 *uuid = libxl_uuid_bytearray_const (&info->uuid);
+  int state = VIR_DOMAIN_NOSTATE, reason = 0;
+  g_autoptr (XfDomainDef) def = NULL;
+  g_autoptr (GError) error = NULL;
+  XfGuest *guest;
+
+  if (info->domid == 0)
+    def = dom0_def (info);
+  else
+    def = xf_store_read_status (driver, uuid, info->domid, &state, &reason);
+  if (!def)
+    def = foreign_def (driver, info->domid);
+  if (!def)
+    return;
+  guest = xf_guest_claim (driver, def->name, def->uuid, &error);
+  if (!guest) {
+    g_warning ("domain %u is left alone: %s", info->domid, error->message);
+    return;
+  }
+  judge_state (info, &state, &reason);
+  xf_guest_now_running (guest, info->domid, g_steal_pointer (&def), state, reason);
+  if (reason == VIR_DOMAIN_PAUSED_MIGRATION)
+    xf_guest_set_message (guest, "it was suspended by a migration when the daemon ended: if it runs on the other host "
+                                 "end it here with virsh destroy, if it does not, virsh resume");
+}
+
+void
+xf_find_running (XfDriver *driver)
+{
+  int n = 0;
+  libxl_dominfo *list = libxl_list_domain (xf_ctx_libxl (driver->ctx), &n);
+
+  for (int i = 0; i < n; i++) {
+    if (!list[i].dying)
+      adopt (driver, &list[i]);
+  }
+  if (list)
+    libxl_dominfo_list_free (list, n);
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The phases as clients call them (driver.h): each reads its arguments, finds the migration, and hands over to
+ * migrate_source.c, migrate_dest.c or migrate_p2p.c.
+ */
+#include "libxl/migrate.h"
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "conf/cookie.h"
+#include "conf/migrate_uri.h"
+#include "libxl/driver_private.h"
+#include "libxl/migrate_dest.h"
+#include "libxl/migrate_p2p.h"
+#include "libxl/migrate_source.h"
+
+/* ---- the lists -------------------------------------------------------------------------------------------- */
+
+void
+xf_migrations_add_source (XfDriver *driver, XfMigrateSource *source)
+{
+  g_ptr_array_add (driver->sources, source);
+}
+
+void
+xf_migrations_remove_source (XfDriver *driver, XfMigrateSource *source)
+{
+  g_ptr_array_remove (driver->sources, source);
+}
+
+void
+xf_migrations_add_dest (XfDriver *driver, XfMigrateDest *dest)
+{
+  g_ptr_array_add (driver->destinations, dest);
+}
+
+void
+xf_migrations_remove_dest (XfDriver *driver, XfMigrateDest *dest)
+{
+  g_ptr_array_remove (driver->destinations, dest);
+}
+
+GBytes *
+xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, const guint8 *id)
+{
+  g_autoptr (XfCookie) cookie = xf_cookie_new (name, uuid, driver->hostname);
+
+  xf_cookie_set_peer (cookie, id);
+  return xf_cookie_format (cookie);
+}
+
+void
+xf_driver_client_gone (XfDriver *driver, gconstpointer client)
+{
+  /* Each call may end its migration and so change the list. */
+  g_autoptr (GPtrArray) sources = g_ptr_array_copy (driver->sources, NULL, NULL);
+  g_autoptr (GPtrArray) destinations = g_ptr_array_copy (driver->destinations, NULL, NULL);
+
+  for (guint i = 0; i < sources->len; i++) {
+    if (g_ptr_array_find (driver->sources, sources->pdata[i], NULL))
+      xf_migrate_source_client_gone (sources->pdata[i], client);
+  }
+  for (guint i = 0; i < destinations->len; i++) {
+    if (g_ptr_array_find (driver->destinations, destinations->pdata[i], NULL))
+      xf_migrate_dest_client_gone (destinations->pdata[i], client);
+  }
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  XfMigrateDone done;
+  gpointer data;
+  GBytes *cookie;
+  char *xml, *uri;
+  GError *error;
+} Answer;
+
+static gboolean
+deliver (gpointer data)
+{
+  Answer *answer = data;
+  XfMigrateResult result = { .cookie = answer->cookie, .xml = answer->xml, .uri = answer->uri };
+
+  answer->done (answer->error ? NULL : &result, answer->error, answer->data);
+  g_clear_pointer (&answer->cookie, g_bytes_unref);
+  g_clear_error (&answer->error);
+  g_free (answer->xml);
+  g_free (answer->uri);
+  g_free (answer);
+  return G_SOURCE_REMOVE;
+}
+
+void
+xf_migrate_answer_later (XfMigrateDone done, gpointer data, const XfMigrateResult *result, GError *error)
+{
+  Answer *answer = g_new0 (Answer, 1);
+
+  answer->done = done;
+  answer->data = data;
+  answer->error = error;
+  if (result) {
+    answer->cookie = result->cookie ? g_bytes_ref (result->cookie) : NULL;
+    answer->xml = g_strdup (result->xml);
+    answer->uri = g_strdup (result->uri);
+  }
+  g_idle_add_full (G_PRIORITY_DEFAULT, deliver, answer, NULL);
+}
+
+/* A callback of the source's kind that answers a phase. */
+typedef struct {
+  XfMigrateDone done;
+  gpointer data;
+} Waiting;
+
+static Waiting *
+waiting_new (XfMigrateDone done, gpointer data)
+{
+  Waiting *waiting = g_new (Waiting, 1);
+
+  *waiting = (Waiting){ done, data };
+  return waiting;
+}
+
+/* Through the loop, for the source may have ended within the very call. */
+static void
+phase_ended (const GError *error, gpointer data)
+{
+  g_autofree Waiting *waiting = data;
+  XfMigrateResult nothing = { 0 };
+
+  xf_migrate_answer_later (waiting->done, waiting->data, error ? NULL : &nothing, error ? g_error_copy (error) : NULL);
+}
+
+/* ---- source phases ---------------------------------------------------------------------------------------- */
+
+static XfMigrateSource *
+begin (XfDriver *driver, const guint8 *uuid, gconstpointer client, XfMigrateParams *params, const char *host,
+       GError **error)
+{
+  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
+
+  if (!guest)
+    return NULL;
+  if (!params->bandwidth_mib)
+    params->bandwidth_mib = guest->max_speed_mib;
+  return xf_migrate_source_begin (driver, guest, client, params, host, error);
+}
+
+void
+xf_driver_migrate_begin (XfDriver *driver, const guint8 *uuid, gconstpointer client, const XfTypedParams *typed,
+                         guint flags, XfMigrateDone done, gpointer data)
+{
+  g_auto (XfMigrateParams) params = { 0 };
+  g_autoptr (GBytes) cookie = NULL;
+  GError *error = NULL;
+  XfMigrateSource *source = NULL;
+  XfMigrateResult result = { 0 };
+
+  if (xf_migrate_params_parse (&params, typed, flags, &error))
+    source = begin (driver, uuid, client, &params, "the destination", &error);
+  if (source) {
+    cookie = xf_migrate_source_cookie (source);
+    result = (XfMigrateResult){ .cookie = cookie, .xml = xf_migrate_source_xml (source) };
+  }
+  xf_migrate_answer_later (done, data, source ? &result : NULL, error);
+}
+
+static XfMigrateSource *
+find_source (XfDriver *driver, const guint8 *uuid, const char *phase, GError **error)
+{
+  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
+  XfMigrateSource *source = guest ? xf_migrate_source_find (guest) : NULL;
+
+  if (guest && !source)
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                 "%s of domain '%s': no migration of it is under way here; it has ended, or never begun", phase,
+                 guest->name);
+  return source;
+}
+
+static void
+perform_p2p (XfDriver *driver, const guint8 *uuid, gconstpointer client, const char *dconnuri, XfMigrateParams *params,
+             XfMigrateDone done, gpointer data)
+{
+  GError *error = NULL;
+  g_auto (XfConnectUri) uri = { 0 };
+  g_autofree char *host = NULL;
+  XfMigrateSource *source = NULL;
+
+  if (xf_connect_uri_parse (dconnuri, &uri, &error)) {
+    host = xf_connect_uri_describe (&uri);
+    source = begin (driver, uuid, client, params, host, &error);
+  }
+  if (source)
+    xf_migrate_p2p_run (driver, source, dconnuri, phase_ended, waiting_new (done, data));
+  else
+    xf_migrate_answer_later (done, data, NULL, error);
+}
+
+static XfMigrateTransport *
+managed_transport (XfDriver *driver, const XfMigrateParams *params, GError **error)
+{
+  g_auto (XfMigrateUri) uri = { 0 };
+
+  if (params->flags & VIR_MIGRATE_TUNNELLED) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "a tunnelled migration is a peer-to-peer one: use --p2p --tunnelled");
+    return NULL;
+  }
+  if (!params->migrate_uri) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "perform was not told where to send the guest to");
+    return NULL;
+  }
+  if (!xf_migrate_uri_parse (params->migrate_uri, &uri, error))
+    return NULL;
+  if (!uri.port) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "the migration URI '%s' has no port", params->migrate_uri);
+    return NULL;
+  }
+  return xf_migrate_direct_new (uri.host, uri.port, driver->config.connect_timeout_s);
+}
+
+void
+xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer client, const char *dconnuri,
+                           const XfTypedParams *typed, GBytes *cookie, guint flags, XfMigrateDone done, gpointer data)
+{
+  g_auto (XfMigrateParams) params = { 0 };
+  GError *error = NULL;
+  XfMigrateSource *source = NULL;
+  XfMigrateTransport *transport = NULL;
+
+  if (!xf_migrate_params_parse (&params, typed, flags, &error)) {
+    xf_migrate_answer_later (done, data, NULL, error);
+    return;
+  }
+  if (flags & VIR_MIGRATE_PEER2PEER && dconnuri) {
+    perform_p2p (driver, uuid, client, dconnuri, &params, done, data);
+    return;
+  }
+  source = find_source (driver, uuid, "perform", &error);
+  if (source && !xf_migrate_source_is_begun (source)) {
+    g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "perform was called already for this migration");
+    source = NULL;
+  }
+  if (source)
+    transport = managed_transport (driver, &params, &error);
+  if (transport) {
+    xf_migrate_source_set_host (source, params.migrate_uri);
+    xf_migrate_source_perform (source, transport, phase_ended, waiting_new (done, data));
+    return;
+  }
+  /* No confirm follows a failed perform: the migration ends here. */
+  if (source)
+    (void)xf_migrate_source_abort (source, error);
+  xf_migrate_answer_later (done, data, NULL, error);
+}
+
+void
+xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, const XfTypedParams *typed, GBytes *cookie,
+                           guint flags, gboolean cancelled, XfMigrateDone done, gpointer data)
+{
+  g_auto (XfMigrateParams) params = { 0 };
+  GError *error = NULL;
+  XfMigrateResult nothing = { 0 };
+  XfMigrateSource *source = find_source (driver, uuid, "confirm", &error);
+
+  if (!source && cancelled) {
+    /* It has rolled back by itself: that is what the caller wants. */
+    g_clear_error (&error);
+    xf_migrate_answer_later (done, data, &nothing, NULL);
+    return;
+  }
+  if (source && xf_migrate_source_may_confirm (source, cancelled, &error)) {
+    xf_migrate_source_confirm (source, cancelled, phase_ended, waiting_new (done, data));
+    return;
+  }
+  xf_migrate_answer_later (done, data, NULL, error);
+}
+
+/* ---- destination phases ----------------------------------------------------------------------------------- */
+
+void
+xf_driver_migrate_prepare (XfDriver *driver, gconstpointer client, const XfTypedParams *typed, GBytes *cookie,
+                           guint flags, XfMigrateDone done, gpointer data)
+{
+  g_auto (XfMigrateParams) params = { 0 };
+  g_autofree char *uri = NULL;
+  g_autoptr (GBytes) answer = NULL;
+  GError *error = NULL;
+  XfMigrateDest *dest = NULL;
+
+  if (xf_migrate_params_parse (&params, typed, flags, &error))
+    dest = xf_migrate_dest_prepare (driver, client, &params, cookie, &uri, &error);
+  if (dest)
+    answer = xf_migrate_dest_cookie (dest);
+  xf_migrate_answer_later (done, data, dest ? &(XfMigrateResult){ .cookie = answer, .uri = uri } : NULL, error);
+}
+
+/* At once, and not through the loop: the tunnel's stream must be there before the driver can act on it. */
+void
+xf_driver_migrate_prepare_tunnel (XfDriver *driver, gconstpointer client, const XfTypedParams *typed, GBytes *cookie,
+                                  guint flags, const XfTunnelOps *ops, gpointer tunnel, XfTunnelDone done,
+                                  gpointer data)
+{
+  g_auto (XfMigrateParams) params = { 0 };
+  g_autoptr (GBytes) answer = NULL;
+  g_autoptr (GError) error = NULL;
+  XfTunnelSink sink = { .fd = -1 };
+  XfMigrateDest *dest = NULL;
+  XfMigrateResult result = { 0 };
+
+  if (xf_migrate_params_parse (&params, typed, flags, &error))
+    dest = xf_migrate_dest_prepare_tunnel (driver, client, &params, cookie, ops, tunnel, &sink, &error);
+  if (!dest) {
+    done (NULL, NULL, error, data);
+    return;
+  }
+  answer = xf_migrate_dest_cookie (dest);
+  result.cookie = answer;
+  done (&sink, &result, NULL, data);
+}
+
+void
+xf_driver_migrate_finish (XfDriver *driver, const XfTypedParams *typed, GBytes *cookie, guint flags, gboolean cancelled,
+                          XfMigrateDone done, gpointer data)
+{
+  g_auto (XfMigrateParams) params = { 0 };
+  GError *error = NULL;
+  XfMigrateDest *dest = NULL;
+
+  if (xf_migrate_params_parse (&params, typed, flags, &error)) {
+    dest = params.destination_name ? xf_migrate_dest_find (driver, params.destination_name) : NULL;
+    if (!dest || xf_migrate_dest_is_finishing (dest)) {
+      g_set_error (&error, XF_ERROR, cancelled ? XF_ERROR_FINISH_OK : XF_ERROR_OPERATION_INVALID,
+                   "no migration of domain '%s' is under way on host '%s'",
+                   params.destination_name ? params.destination_name : "(no name)", driver->hostname);
+      dest = NULL;
+    }
+  }
+  if (dest)
+    xf_migrate_dest_finish (dest, &params, cancelled, done, data);
+  else
+    xf_migrate_answer_later (done, data, NULL, error);
+}

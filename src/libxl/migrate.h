@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the two sides of a migration share inside the driver: the lists of them, and the cookie. The phases that
+ * clients call are in migrate.c.
+ */
+#pragma once
+
+#include "libxl/guest.h"
+
+typedef struct XfMigrateSource XfMigrateSource;
+typedef struct XfMigrateDest XfMigrateDest;
+
+/* The private feature by which a peer-to-peer source recognises another xenferry; libvirt answers 0. */
+#define XF_FEATURE_XENFERRY 0x78660001
+
+void xf_migrations_add_source (XfDriver *driver, XfMigrateSource *source);
+void xf_migrations_remove_source (XfDriver *driver, XfMigrateSource *source);
+void xf_migrations_add_dest (XfDriver *driver, XfMigrateDest *dest);
+void xf_migrations_remove_dest (XfDriver *driver, XfMigrateDest *dest);
+
+/* Our cookie for a migration @id of that guest. */
+GBytes *xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, const guint8 *id);
+
+/* Calls @done from the loop: the results of a phase that was instant. @result's strings are copied; takes @error. */
+void xf_migrate_answer_later (XfMigrateDone done, gpointer data, const XfMigrateResult *result, GError *error);

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/migrate_p2p.h"
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "base/sm.h"
+#include "conf/migrate_uri.h"
+#include "libxl/driver_private.h"
+#include "libxl/migrate.h"
+
+/* libvirt's feature number for migration with typed parameters (reference: libvirt-rpc.md section 6), and for an
+ * offline one. */
+enum { FEATURE_OFFLINE = 12, FEATURE_PARAMS = 13 };
+
+enum { OPENING, ASKING, RECOGNISING, PREPARING, PERFORMING, FINISHING, CONFIRMING, OVER, N_STATES };
+
+static const XfSmState states[N_STATES] = {
+  [OPENING] = { "opening", XF_SM_TO (ASKING) | XF_SM_TO (CONFIRMING) },
+  [ASKING] = { "asking", XF_SM_TO (RECOGNISING) | XF_SM_TO (CONFIRMING) },
+  [RECOGNISING] = { "recognising", XF_SM_TO (PREPARING) | XF_SM_TO (CONFIRMING) },
+  [PREPARING] = { "preparing", XF_SM_TO (PERFORMING) | XF_SM_TO (FINISHING) | XF_SM_TO (CONFIRMING) },
+  [PERFORMING] = { "performing", XF_SM_TO (FINISHING) | XF_SM_TO (OVER) },
+  [FINISHING] = { "finishing", XF_SM_TO (CONFIRMING) | XF_SM_TO (OVER) },
+  [CONFIRMING] = { "confirming", XF_SM_TO (OVER) },
+  [OVER] = { "over", .final = TRUE },
+};
+
+typedef struct {
+  XfDriver *driver;
+  XfMigrateSource *source; /* NULL when it has ended by itself */
+  char *host;
+  char *guest_name;
+  XfDone done;
+  gpointer data;
+  XfSm sm;
+  XfPeer *peer;
+  gboolean tunnelled, libvirtd;
+  XfMigrateParams params; /* a copy: the source may end first */
+  gboolean guest_was_paused;
+  char *uri; /* where prepare told us to send to */
+  gboolean aborted;
+  GError *error; /* the first thing that went wrong */
+} P2p;
+
+static void finish (P2p *p2p, gboolean cancelled);
+
+/* ---- helpers ---------------------------------------------------------------------------------------------- */
+
+static const XfPeerOps *
+peers (P2p *p2p)
+{
+  return p2p->driver->peers;
+}
+
+static void
+remember (P2p *p2p, const GError *error)
+{
+  if (p2p->error)
+    return;
+  p2p->error = g_error_copy (error);
+}
+
+static void
+remember_phase (P2p *p2p, const char *phase, const GError *error)
+{
+  g_autoptr (GError) told = g_error_new (XF_ERROR, error->code, "migration of domain '%s' to '%s' failed in %s: %s",
+                                         p2p->guest_name, p2p->host, phase, error->message);
+
+  remember (p2p, told);
+}
+
+static void
+over (P2p *p2p)
+{
+  xf_sm_move (&p2p->sm, OVER);
+  if (p2p->peer)
+    peers (p2p)->close (p2p->peer);
+  p2p->done (p2p->error, p2p->data);
+  g_clear_error (&p2p->error);
+  xf_migrate_params_clear (&p2p->params);
+  xf_sm_clear (&p2p->sm);
+  g_free (p2p->host);
+  g_free (p2p->guest_name);
+  g_free (p2p->uri);
+  g_free (p2p);
+}
+
+static void
+confirmed (const GError *error, gpointer data)
+{
+  P2p *p2p = data;
+
+  if (error)
+    remember (p2p, error);
+  over (p2p);
+}
+
+static void
+confirm (P2p *p2p, gboolean cancelled)
+{
+  xf_sm_move (&p2p->sm, CONFIRMING);
+  xf_migrate_source_confirm (g_steal_pointer (&p2p->source), cancelled, confirmed, p2p);
+}
+
+/* Before anything was prepared there: it ends here alone. */
+static void
+give_up (P2p *p2p, const char *phase, const GError *error)
+{
+  remember_phase (p2p, phase, error);
+  confirm (p2p, TRUE);
+}
+
+static gboolean
+stop_when_aborted (P2p *p2p)
+{
+  g_autoptr (GError) error = g_error_new_literal (XF_ERROR, XF_ERROR_ABORTED, "it was aborted");
+
+  if (!p2p->aborted)
+    return FALSE;
+  give_up (p2p, xf_sm_name (&p2p->sm), error);
+  return TRUE;
+}
+
+/* Typed parameters for the destination. @finish: what finish wants. */
+static XfTypedParams *
+destination_params (P2p *p2p, gboolean for_finish)
+{
+  XfTypedParams *params = xf_typed_params_new ();
+  const char *uri = for_finish ? p2p->uri : p2p->params.migrate_uri;
+
+  if (p2p->source)
+    xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_DEST_XML, xf_migrate_source_xml (p2p->source));
+  if (p2p->params.destination_name || for_finish)
+    xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_DEST_NAME,
+                                p2p->params.destination_name ? p2p->params.destination_name : p2p->guest_name);
+  if (uri && !p2p->tunnelled)
+    xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_URI, uri);
+  if (p2p->params.persistent_xml)
+    xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_PERSIST_XML, p2p->params.persistent_xml);
+  if (p2p->params.listen_address)
+    xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_LISTEN_ADDRESS, p2p->params.listen_address);
+  return params;
+}
+
+/* A paused guest stays paused there: in managed mode the client adds this flag, here nobody else does. */
+static guint
+destination_flags (P2p *p2p)
+{
+  return xf_migrate_params_destination_flags (&p2p->params, p2p->libvirtd)
+         | (p2p->guest_was_paused ? VIR_MIGRATE_PAUSED : 0);
+}
+
+/* ---- finish and confirm ----------------------------------------------------------------------------------- */
+
+/* The answer to finish was lost: the guest runs there, or it does not. Nobody guesses (the first law). */
+static void
+unresolved (P2p *p2p, const GError *error)
+{
+  g_autofree char *message
+    = g_strdup_printf ("the connection to '%s' was lost while it decided about domain '%s' (%s); the guest is suspended "
+                       "here: if it runs there end it here with virsh destroy, if it does not, virsh resume",
+                       p2p->host, p2p->guest_name, error->message);
+  g_autoptr (GError) told = g_error_new_literal (XF_ERROR, XF_ERROR_OPERATION_FAILED, message);
+
+  remember (p2p, told);
+  xf_migrate_source_unresolved (g_steal_pointer (&p2p->source), message);
+  over (p2p);
+}
+
+static void
+finished (const XfMigrateResult *result, const GError *error, gpointer data)
+{
+  P2p *p2p = data;
+
+  if (!p2p->source) {
+    /* Cancelled, and the source has rolled back by itself: the answer matters to nobody. */
+    over (p2p);
+    return;
+  }
+  if (error && error->code == XF_ERROR_NO_CONNECT) {
+    unresolved (p2p, error);
+    return;
+  }
+  if (error)
+    remember_phase (p2p, "finish", error);
+  confirm (p2p, error != NULL);
+}
+
+static void
+finish (P2p *p2p, gboolean cancelled)
+{
+  g_autoptr (XfTypedParams) params = destination_params (p2p, TRUE);
+
+  xf_sm_move (&p2p->sm, FINISHING);
+  if (!cancelled && p2p->tunnelled && peers (p2p)->send_finish)
+    peers (p2p)->send_finish (p2p->peer, NULL, NULL);
+  xf_typed_params_remove (params, VIR_MIGRATE_PARAM_DEST_XML);
+  peers (p2p)->finish (p2p->peer, params, NULL, destination_flags (p2p), cancelled, finished, p2p);
+}
+
+/* ---- perform ---------------------------------------------------------------------------------------------- */
+
+static void
+performed (const GError *error, gpointer data)
+{
+  P2p *p2p = data;
+
+  if (!error) {
+    finish (p2p, FALSE);
+    return;
+  }
+  p2p->source = NULL; /* it has rolled back and ended */
+  remember (p2p, error);
+  if (p2p->peer)
+    finish (p2p, TRUE);
+  else
+    over (p2p);
+}
+
+static XfMigrateTransport *
+make_transport (P2p *p2p, GError **error)
+{
+  g_auto (XfMigrateUri) uri = { 0 };
+
+  if (p2p->tunnelled)
+    return xf_migrate_tunnel_new (peers (p2p), p2p->peer);
+  if (!p2p->uri) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "the destination did not say where to send to");
+    return NULL;
+  }
+  if (!xf_migrate_uri_parse (p2p->uri, &uri, error))
+    return NULL;
+  if (!uri.port) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "the destination's URI '%s' has no port", p2p->uri);
+    return NULL;
+  }
+  return xf_migrate_direct_new (uri.host, uri.port, p2p->driver->config.connect_timeout_s);
+}
+
+static void
+prepared (const XfMigrateResult *result, const GError *error, gpointer data)
+{
+  P2p *p2p = data;
+  g_autoptr (GError) wrong = NULL;
+  XfMigrateTransport *transport;
+
+  if (error) {
+    give_up (p2p, "prepare", error);
+    return;
+  }
+  p2p->uri = g_strdup (result->uri ? result->uri : p2p->params.migrate_uri);
+  if (p2p->params.flags & VIR_MIGRATE_OFFLINE && !p2p->aborted) {
+    finish (p2p, FALSE);
+    return;
+  }
+  transport = p2p->aborted ? NULL : make_transport (p2p, &wrong);
+  if (transport) {
+    xf_sm_move (&p2p->sm, PERFORMING);
+    xf_migrate_source_set_abort (p2p->source, NULL, NULL);
+    xf_migrate_source_perform (p2p->source, transport, performed, p2p);
+    return;
+  }
+  if (!wrong)
+    wrong = g_error_new_literal (XF_ERROR, XF_ERROR_ABORTED, "it was aborted");
+  remember_phase (p2p, "prepare", wrong);
+  finish (p2p, TRUE);
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------- */
+
+static void
+recognised (gboolean supported, const GError *error, gpointer data)
+{
+  P2p *p2p = data;
+  g_autoptr (XfTypedParams) params = NULL;
+  g_autoptr (GBytes) cookie = NULL;
+  g_autoptr (GError) wrong = NULL;
+
+  if (stop_when_aborted (p2p))
+    return;
+  if (error && error->code == XF_ERROR_NO_CONNECT) {
+    give_up (p2p, "prepare", error);
+    return;
+  }
+  p2p->libvirtd = error || !supported;
+  if (p2p->libvirtd && !xf_migrate_params_fit_libvirtd (&p2p->params, p2p->host, &wrong)) {
+    give_up (p2p, "prepare", wrong);
+    return;
+  }
+  xf_sm_move (&p2p->sm, PREPARING);
+  params = destination_params (p2p, FALSE);
+  cookie = xf_migrate_source_cookie (p2p->source);
+  if (p2p->tunnelled)
+    peers (p2p)->prepare_tunnel (p2p->peer, params, cookie, destination_flags (p2p), prepared, p2p);
+  else
+    peers (p2p)->prepare (p2p->peer, params, cookie, destination_flags (p2p), prepared, p2p);
+}
+
+static void
+asked (gboolean supported, const GError *error, gpointer data)
+{
+  P2p *p2p = data;
+  g_autoptr (GError) wrong = NULL;
+
+  if (stop_when_aborted (p2p))
+    return;
+  if (!error && !supported)
+    wrong = g_error_new_literal (XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
+                                 "the daemon there does not migrate with typed parameters");
+  if (error || wrong) {
+    give_up (p2p, "prepare", error ? error : wrong);
+    return;
+  }
+  xf_sm_move (&p2p->sm, RECOGNISING);
+  peers (p2p)->supports_feature (p2p->peer, XF_FEATURE_XENFERRY, recognised, p2p);
+}
+
+static void
+opened (XfPeer *peer, const GError *error, gpointer data)
+{
+  P2p *p2p = data;
+
+  if (stop_when_aborted (p2p))
+    return;
+  if (error) {
+    give_up (p2p, "connect", error);
+    return;
+  }
+  xf_sm_move (&p2p->sm, ASKING);
+  peers (p2p)->supports_feature (p2p->peer, FEATURE_PARAMS, asked, p2p);
+}
+
+/* Calls under way have been told already; what is left to stop is the sending, which makes no call. */
+static void
+closed (const GError *error, gpointer data)
+{
+  P2p *p2p = data;
+
+  if (p2p->sm.state != PERFORMING || !p2p->source)
+    return;
+  {
+    g_autoptr (GError) told = g_error_new (XF_ERROR, XF_ERROR_NO_CONNECT,
+                                           "migration of domain '%s' to '%s' failed in perform: the connection to the "
+                                           "daemon there was lost: %s",
+                                           p2p->guest_name, p2p->host, error ? error->message : "closed");
+
+    (void)xf_migrate_source_abort (p2p->source, told);
+  }
+}
+
+/* Until perform: the next answer from the peer ends it. */
+static gboolean
+abort_early (gpointer data, GError **error)
+{
+  P2p *p2p = data;
+
+  p2p->aborted = TRUE;
+  return TRUE;
+}
+
+void
+xf_migrate_p2p_run (XfDriver *driver, XfMigrateSource *source, const char *dconnuri, XfDone done, gpointer data)
+{
+  const XfMigrateParams *params = xf_migrate_source_params (source);
+  g_auto (XfConnectUri) uri = { 0 };
+  P2p *p2p = g_new0 (P2p, 1);
+
+  p2p->driver = driver;
+  p2p->source = source;
+  p2p->done = done;
+  p2p->data = data;
+  p2p->tunnelled = params->flags & VIR_MIGRATE_TUNNELLED;
+  xf_migrate_params_copy (&p2p->params, params);
+  p2p->guest_name = g_strdup (xf_migrate_source_guest_name (source));
+  p2p->guest_was_paused = xf_migrate_source_guest_paused (source);
+  p2p->host = xf_connect_uri_parse (dconnuri, &uri, NULL) ? xf_connect_uri_describe (&uri) : g_strdup (dconnuri);
+  {
+    g_autofree char *id = g_strdup_printf ("migration %s of '%s', peer-to-peer", xf_migrate_source_id (source),
+                                           p2p->guest_name);
+
+    xf_sm_init (&p2p->sm, states, N_STATES, id);
+  }
+  xf_migrate_source_hold (source);
+  xf_migrate_source_set_abort (source, abort_early, p2p);
+  p2p->peer = peers (p2p)->open (driver->peers_data, dconnuri, driver->config.connect_timeout_s, opened, closed, p2p);
+}
