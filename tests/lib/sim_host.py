@@ -456,3 +456,11 @@ def two_hosts(settings=None, control=None, **options):
     with SimHost("a", settings, control=control, **options) as a, \
             SimHost("b", settings, control=control, **options) as b:
         yield a, b
+
+
+def assert_same_memory(name, source, destination, new_name=None):
+    """Bit for bit: the hash of the guest's memory as the source's last round left it is the one the destination had
+    before it first ran."""
+    left, came = source.memory_hashes("saved", name), destination.memory_hashes("restored", new_name or name)
+    assert left and came, f"no hashes in the traces: {left}, {came}"
+    assert left[-1] == came[-1], f"{name}'s memory differs: {left[-1]} on {source.name}, {came[-1]} on {destination.name}"
