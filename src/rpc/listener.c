@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -99,6 +100,16 @@ bind_tcp (const struct addrinfo *where)
   return xf_steal_fd (&fd);
 }
 
+/* Both families keep the port at the same place. */
+static guint
+port_of (int fd)
+{
+  struct sockaddr_in6 bound = { 0 };
+  socklen_t length = sizeof (bound);
+
+  return getsockname (fd, (struct sockaddr *)&bound, &length) == 0 ? ntohs (bound.sin6_port) : 0;
+}
+
 XfListener *
 xf_listener_new_tcp (const char *address, guint port, XfAccepted accepted, gpointer data, GError **error)
 {
@@ -117,7 +128,17 @@ xf_listener_new_tcp (const char *address, guint port, XfAccepted accepted, gpoin
   if (fd < 0)
     xf_error_set_errno (error, errno, "cannot listen on TCP port %u of '%s'", port, address ? address : "all addresses");
   freeaddrinfo (found);
-  return fd < 0 ? NULL : make (fd, NULL, accepted, data);
+  if (fd < 0)
+    return NULL;
+  g_message ("listening on TCP port %u of %s", port_of (fd), address ? address : "all addresses");
+  return make (fd, NULL, accepted, data);
+}
+
+XfListener *
+xf_listener_new_from_fd (int fd, XfAccepted accepted, gpointer data)
+{
+  (void)xf_fd_set_nonblocking (fd, TRUE, NULL);
+  return make (fd, NULL, accepted, data);
 }
 
 void

@@ -17,6 +17,9 @@ XfListener *xf_listener_new_unix (const char *path, int mode, XfAccepted accepte
 /* @address: a numeric address, or NULL for all. */
 XfListener *xf_listener_new_tcp (const char *address, guint port, XfAccepted accepted, gpointer data, GError **error);
 
+/* Takes @fd, a socket that listens already (a service manager opened it). */
+XfListener *xf_listener_new_from_fd (int fd, XfAccepted accepted, gpointer data);
+
 /* Closes; a socket file of ours is removed. */
 void xf_listener_free (XfListener *listener);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfListener, xf_listener_free)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Between the driver's values and the wire's. To the wire: the result borrows names and strings from its source, so
+ * only arrays are freed, and never with xdr_free(). From the wire: copies.
+ */
+#pragma once
+
+#include "base/typed_params.h"
+#include "driver.h"
+#include "procs.h"
+
+/* Borrows the name. */
+xf_domain xf_convert_dom (const XfDomainRef *ref);
+
+/* A copy; the caller's. */
+XfDomainRef *xf_convert_ref (const xf_domain *dom);
+
+/* @params NULL: none. An array of *@n_out parameters for g_free(); strings are borrowed. */
+xf_param *xf_convert_params_to_wire (const XfTypedParams *params, guint *n_out);
+
+/* The caller's. */
+XfTypedParams *xf_convert_params_from_wire (const xf_param *params, guint n);
+
+/* NULL and no bytes: an empty one. Borrowed both ways; the GBytes copies. */
+GBytes *xf_convert_cookie_from_wire (const char *bytes, guint length);
+char *xf_convert_cookie_to_wire (GBytes *cookie, guint *length_out);

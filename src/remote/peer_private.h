@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The inside of a peer, for peer.c (connection), peer_calls.c (phases) and peer_stream.c (tunnel).
+ */
+#pragma once
+
+#include "conf/migrate_uri.h"
+#include "procs.h"
+#include "remote/peer.h"
+#include "rpc/client.h"
+
+struct XfPeer {
+  const XfPeerConfig *config;
+  char *where;     /* the other side, for messages */
+  gboolean closed; /* by the driver: no callback any more */
+  gboolean is_open;
+  gboolean is_lost; /* failed or lost, and told */
+  guint depth;      /* callbacks of ours on the stack: not to be freed */
+
+  GCancellable *cancellable;
+  guint deadline_id, start_id, fail_id;
+  guint timeout_s;
+  XfConnectUri uri;
+  XfPeerOpened opened;
+  XfDone lost;
+  gpointer data;
+
+  XfClient *client;
+  GPtrArray *replies; /* of XfPeerReply, owned: calls under way */
+
+  XfStream *stream;
+  guint64 rate, sent;
+  XfDone sending, finishing;
+  gpointer sending_data, finishing_data;
+};
+
+/* A call under way. */
+typedef struct XfPeerReply XfPeerReply;
+typedef void (*XfPeerAnswer) (XfPeer *peer, XfPeerReply *reply, gconstpointer ret, const XfFrameHeader *header,
+                              const GError *error);
+
+struct XfPeerReply {
+  XfPeer *peer;
+  XfPeerAnswer answer;
+  GCallback done; /* the driver's, of the type that @answer knows */
+  gpointer data;
+};
+
+/* peer.c: calls, and @answer gets the result, or an error that names the other side. After the driver has closed the
+ * peer nothing is answered. */
+void xf_peer_call (XfPeer *peer, gint32 procedure, xdrproc_t args_xdr, gconstpointer args, xdrproc_t ret_xdr,
+                   gsize ret_size, XfPeerAnswer answer, GCallback done, gpointer data);
+
+/* Around everything that may call the driver. */
+void xf_peer_enter (XfPeer *peer);
+void xf_peer_leave (XfPeer *peer);
+
+/* peer_calls.c */
+void xf_peer_supports_feature (XfPeer *peer, int feature, XfPeerFeature done, gpointer data);
+void xf_peer_prepare (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, XfMigrateDone done,
+                      gpointer data);
+void xf_peer_prepare_tunnel (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, XfMigrateDone done,
+                             gpointer data);
+void xf_peer_finish (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, gboolean cancelled,
+                     XfMigrateDone done, gpointer data);
+
+/* peer_stream.c */
+void xf_peer_stream_open (XfPeer *peer, const XfFrameHeader *header);
+void xf_peer_stream_close (XfPeer *peer);
+void xf_peer_send (XfPeer *peer, int fd, XfDone done, gpointer data);
+void xf_peer_set_rate (XfPeer *peer, guint64 bytes_per_s);
+guint64 xf_peer_sent (XfPeer *peer);
+void xf_peer_send_finish (XfPeer *peer, XfDone done, gpointer data);
+void xf_peer_send_abort (XfPeer *peer);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Clients: from the accepted socket to the end. That a client is gone, the driver learns at once; its struct stays
+ * until the next turn of the loop, because the handler that found out may be on the stack. Answers that come later
+ * need only their call.
+ */
+#include "remote/remote.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "remote/remote_private.h"
+
+static void
+client_free (gpointer data)
+{
+  XfRemoteClient *client = data;
+
+  if (client->conn) {
+    xf_conn_abandon (client->conn);
+    xf_conn_unref (client->conn);
+  }
+  g_array_unref (client->registrations);
+  g_free (client);
+}
+
+static void
+conn_call (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer data)
+{
+  XfRemoteClient *client = data;
+
+  xf_call_dispatch (&client->remote->program, conn, header, payload, &client->rights, client);
+}
+
+static gboolean
+conn_reply (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer data)
+{
+  g_debug ("%s: a reply, but we called nothing", xf_conn_name (conn));
+  return TRUE;
+}
+
+static void
+conn_message (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer data)
+{
+  g_debug ("%s: message %d of program %#x is not for us", xf_conn_name (conn), header->procedure, header->program);
+}
+
+static gboolean
+sweep (gpointer data)
+{
+  XfRemote *remote = data;
+
+  remote->sweep_id = 0;
+  g_ptr_array_set_size (remote->gone, 0);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+conn_closed (XfConn *conn, const GError *error, gpointer data)
+{
+  XfRemoteClient *client = data;
+  XfRemote *remote = client->remote;
+  guint at;
+
+  g_info ("%s: closed: %s", xf_conn_name (conn), error ? error->message : "by the client");
+  xf_driver_client_gone (remote->driver, client);
+  if (g_ptr_array_find (remote->clients, client, &at))
+    g_ptr_array_add (remote->gone, g_ptr_array_steal_index_fast (remote->clients, at));
+  if (!remote->sweep_id)
+    remote->sweep_id = g_idle_add (sweep, remote);
+}
+
+/* Root, or whoever runs the daemon; on the read-only socket everybody; on TCP whoever reaches the port (auth_tcp). */
+static gboolean
+is_trusted (XfConn *conn, gboolean read_only)
+{
+  guint uid;
+
+  if (read_only || !xf_conn_peer_uid (conn, &uid))
+    return TRUE;
+  return uid == 0 || uid == geteuid ();
+}
+
+void
+xf_remote_accept (XfRemote *remote, int fd, gboolean read_only)
+{
+  static const XfConnEvents events = { conn_call, conn_reply, conn_message, conn_closed };
+  XfRemoteClient *client;
+
+  if (remote->clients->len >= remote->config.max_clients) {
+    g_warning ("more than %u clients: a new one is turned away", remote->config.max_clients);
+    close (fd);
+    return;
+  }
+  client = g_new0 (XfRemoteClient, 1);
+  client->remote = remote;
+  client->registrations = g_array_new (FALSE, TRUE, sizeof (XfRegistration));
+  client->conn = xf_conn_new (fd, &events, client);
+  client->rights.read_only = read_only;
+  client->rights.authenticated = is_trusted (client->conn, read_only);
+  g_ptr_array_add (remote->clients, client);
+  g_info ("%s: connected%s", xf_conn_name (client->conn), read_only ? ", read only" : "");
+}
+
+XfRemote *
+xf_remote_new (XfDriver *driver, const XfRemoteConfig *config)
+{
+  XfRemote *remote = g_new0 (XfRemote, 1);
+
+  remote->driver = driver;
+  remote->config = *config;
+  remote->clients = g_ptr_array_new_with_free_func (client_free);
+  remote->gone = g_ptr_array_new_with_free_func (client_free);
+  xf_procedures_fill (&remote->program);
+  xf_driver_set_listener (driver, xf_events_deliver, remote);
+  return remote;
+}
+
+void
+xf_remote_free (XfRemote *remote)
+{
+  xf_driver_set_listener (remote->driver, NULL, NULL);
+  for (guint i = 0; i < remote->clients->len; i++)
+    xf_driver_client_gone (remote->driver, remote->clients->pdata[i]);
+  g_ptr_array_unref (remote->clients);
+  g_clear_handle_id (&remote->sweep_id, g_source_remove);
+  g_ptr_array_unref (remote->gone);
+  g_free (remote);
+}
+
+guint
+xf_remote_n_clients (const XfRemote *remote)
+{
+  return remote->clients->len;
+}

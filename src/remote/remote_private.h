@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The inside of the remote program's server, for the files of handlers.
+ */
+#pragma once
+
+#include "procs.h"
+#include "remote/remote.h"
+#include "rpc/call.h"
+
+/* A wish to hear of an event. */
+typedef struct {
+  int callback;
+  int event;
+  gboolean legacy;    /* without callback id, under the old number */
+  gboolean one_guest; /* only @uuid's */
+  guint8 uuid[XF_UUID_LENGTH];
+} XfRegistration;
+
+/* One connection. Its address is the token by which the driver knows who drives a migration. */
+typedef struct {
+  XfRemote *remote;
+  XfConn *conn;
+  XfCallRights rights;
+  GArray *registrations; /* of XfRegistration */
+} XfRemoteClient;
+
+struct XfRemote {
+  XfDriver *driver;
+  XfRemoteConfig config;
+  XfProgram program;
+  GPtrArray *clients; /* of XfRemoteClient, owned */
+  GPtrArray *gone;    /* closed ones, until no handler of theirs can be on the stack */
+  guint sweep_id;
+  int next_callback;
+};
+
+/* procedures.c: the list with its handlers. */
+void xf_procedures_fill (XfProgram *program_out);
+
+/* events.c */
+void xf_events_deliver (const XfEvent *event, gpointer remote);
+
+/* Every procedure of the list has one handler, typed by the list; which file it is in follows from its subject:
+ * connect.c, domain_look.c, domain_change.c, domain_stats.c, jobs.c, migrate.c, events.c, console.c. */
+#define P(number, name, args, ret, policy)                                                                             \
+  void xf_handle_##name (XfCall *call, const args *arguments, XfRemoteClient *client);
+XF_REMOTE_PROCEDURES (P)
+#undef P
+
+static inline XfDriver *
+xf_driver_of (const XfRemoteClient *client)
+{
+  return client->remote->driver;
+}
+
+static inline const guint8 *
+xf_uuid_of (const xf_domain *dom)
+{
+  return (const guint8 *)dom->uuid;
+}
