@@ -115,7 +115,8 @@ parse_identity (XfDomainDef *def, xmlNode *root, GError **error)
   if (!def->name)
     return bad (def, error, "there is no <name>");
   /* The name becomes a file's. */
-  if (strchr (def->name, '/') || g_str_equal (def->name, ".") || g_str_equal (def->name, "..") || strlen (def->name) > 200)
+  if (strchr (def->name, '/') || g_str_equal (def->name, ".") || g_str_equal (def->name, "..")
+      || strlen (def->name) > 200)
     return bad (def, error, "the name cannot contain '/', be '.' or '..', or be longer than 200 bytes");
   if (!xf_xml_attr_is (root, "type", "xen"))
     return bad (def, error, "its type is not 'xen', and this driver serves no other");
@@ -129,12 +130,8 @@ parse_identity (XfDomainDef *def, xmlNode *root, GError **error)
 }
 
 static gboolean
-parse_memory_and_vcpus (XfDomainDef *def, xmlNode *root, GError **error)
+parse_memory (XfDomainDef *def, xmlNode *root, GError **error)
 {
-  xmlNode *vcpu = xf_xml_child (root, "vcpu");
-  g_autofree char *text = xf_xml_text (vcpu), *current = xf_xml_attr (vcpu, "current");
-  guint64 number = 1;
-
   if (!parse_size (def, xf_xml_child (root, "memory"), &def->memory_kib, error)
       || !parse_size (def, xf_xml_child (root, "currentMemory"), &def->current_kib, error))
     return FALSE;
@@ -142,12 +139,6 @@ parse_memory_and_vcpus (XfDomainDef *def, xmlNode *root, GError **error)
     return bad (def, error, "there is no <memory>");
   if (!def->current_kib || def->current_kib > def->memory_kib)
     def->current_kib = def->memory_kib;
-  if (text && !g_ascii_string_to_unsigned (text, 10, 1, 4096, &number, NULL))
-    return bad (def, error, "<vcpu> is not a number between 1 and 4096");
-  def->vcpus = def->vcpus_current = number;
-  if (current && !g_ascii_string_to_unsigned (current, 10, 1, def->vcpus, &number, NULL))
-    return bad (def, error, "<vcpu current='…'> is not a number between 1 and the maximum");
-  def->vcpus_current = number;
   return TRUE;
 }
 
@@ -165,6 +156,9 @@ parse_type (XfDomainDef *def, const xmlNode *os, GError **error)
     def->type = XF_GUEST_HVM;
   else
     return bad (def, error, "<os><type> is none of linux (PV), xenpvh and hvm");
+  def->arch = xf_xml_attr (xf_xml_child (os, "type"), "arch");
+  if (!def->arch)
+    def->arch = g_strdup ("x86_64");
   return TRUE;
 }
 
@@ -231,32 +225,43 @@ static void
 parse_features (XfDomainDef *def, xmlNode *root)
 {
   const xmlNode *features = xf_xml_child (root, "features"), *hap = xf_xml_child (features, "hap");
-  const xmlNode *clock = xf_xml_child (root, "clock");
-  g_autofree char *adjustment = xf_xml_attr (clock, "adjustment");
 
   def->pae = xf_xml_child (features, "pae") != NULL;
   def->apic = xf_xml_child (features, "apic") != NULL;
   def->acpi = xf_xml_child (features, "acpi") != NULL;
   def->hap = hap ? !xf_xml_attr_is (hap, "state", "off") : -1;
-  def->localtime = xf_xml_attr_is (clock, "offset", "localtime") || xf_xml_attr_is (clock, "basis", "localtime");
-  def->rtc_offset_s = adjustment ? g_ascii_strtoll (adjustment, NULL, 10) : 0;
 }
 
-/* virsh console and ttyconsole look for it; every Xen guest has one. */
+static void
+add_pty (xmlNode *devices, const char *element, const char *target_type)
+{
+  xmlNode *device = xmlNewChild (devices, NULL, BAD_CAST element, NULL);
+  xmlNode *target;
+
+  xmlNewProp (device, BAD_CAST "type", BAD_CAST "pty");
+  target = xmlNewChild (device, NULL, BAD_CAST "target", NULL);
+  if (target_type)
+    xmlNewProp (target, BAD_CAST "type", BAD_CAST target_type);
+  xmlNewProp (target, BAD_CAST "port", BAD_CAST "0");
+}
+
+/* virsh console and ttyconsole look for <console>. PV and PVH guests always have one; an HVM guest's is its first
+ * serial port by another name, so that each of the two implies the other. */
 static xmlNode *
 ensure_console (xmlNode *root, XfGuestType type)
 {
-  xmlNode *devices = xf_xml_child (root, "devices"), *console, *target;
+  xmlNode *devices = xf_xml_child (root, "devices"), *console, *serial;
 
   if (!devices)
     devices = xmlNewChild (root, NULL, BAD_CAST "devices", NULL);
-  if (xf_xml_child (devices, "console"))
-    return devices;
-  console = xmlNewChild (devices, NULL, BAD_CAST "console", NULL);
-  xmlNewProp (console, BAD_CAST "type", BAD_CAST "pty");
-  target = xmlNewChild (console, NULL, BAD_CAST "target", NULL);
-  xmlNewProp (target, BAD_CAST "type", BAD_CAST (type == XF_GUEST_HVM ? "serial" : "xen"));
-  xmlNewProp (target, BAD_CAST "port", BAD_CAST "0");
+  console = xf_xml_child (devices, "console");
+  serial = xf_xml_child (devices, "serial");
+  if (type != XF_GUEST_HVM && !console)
+    add_pty (devices, "console", "xen");
+  if (type == XF_GUEST_HVM && serial && !console)
+    add_pty (devices, "console", "serial");
+  if (type == XF_GUEST_HVM && console && !serial && !xf_xml_attr_is (xf_xml_child (console, "target"), "type", "xen"))
+    add_pty (devices, "serial", NULL);
   return devices;
 }
 
@@ -269,12 +274,14 @@ parse_root (XfDomainDef *def, xmlNode *root, XfDomainParseFlags flags, GError **
   /* A domid is never the definition's: format() adds it while the guest runs. */
   xmlUnsetProp (root, BAD_CAST "id");
   if (!parse_identity (def, root, error) || !xf_domain_check (root, def->name, error)
-      || !parse_memory_and_vcpus (def, root, error) || !parse_os (def, root, error)
+      || !parse_memory (def, root, error) || !xf_domain_parse_cpus (def, root, error) || !parse_os (def, root, error)
       || !parse_action (def, root, "on_poweroff", &def->on_poweroff, error)
       || !parse_action (def, root, "on_reboot", &def->on_reboot, error)
       || !parse_action (def, root, "on_crash", &def->on_crash, error))
     return FALSE;
   parse_features (def, root);
+  if (!xf_domain_parse_clock (def, xf_xml_child (root, "clock"), error))
+    return FALSE;
   return xf_domain_parse_devices (def, ensure_console (root, def->type), flags, error);
 }
 
@@ -306,6 +313,8 @@ xf_domain_def_free (XfDomainDef *def)
     return;
   xf_domain_clear_devices (def);
   g_clear_pointer ((xmlDoc **)&def->doc, xmlFreeDoc);
+  g_clear_pointer (&def->pins, g_array_unref);
+  g_free (def->arch);
   g_free (def->name);
   g_free (def->kernel);
   g_free (def->initrd);

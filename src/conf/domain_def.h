@@ -26,6 +26,17 @@ typedef enum {
   XF_ACTION_COREDUMP_RESTART,
 } XfAction;
 
+/* XF_TSC_DEFAULT is every mode but the three that libxl has a word for. */
+typedef enum { XF_TSC_DEFAULT, XF_TSC_EMULATE, XF_TSC_NATIVE, XF_TSC_PARAVIRT } XfTscMode;
+
+/* Physical CPUs that a pin can name. */
+#define XF_CPUS_MAX 1024
+
+typedef struct {
+  guint vcpu;
+  guint8 cpus[XF_CPUS_MAX / 8]; /* bit n of byte n/8: may run on CPU n */
+} XfVcpuPin;
+
 typedef enum { XF_DISK_DISK, XF_DISK_CDROM, XF_DISK_FLOPPY } XfDiskDevice;
 
 typedef struct {
@@ -69,12 +80,15 @@ typedef struct XfDomainDef XfDomainDef;
 struct XfDomainDef {
   gpointer doc; /* xmlDoc */
   XfGuestType type;
+  char *arch; /* "x86_64" where the XML does not say */
   char *name;
   guint8 uuid[XF_UUID_SIZE];
   guint64 memory_kib; /* maximum, rounded up to 1 MiB */
   guint64 current_kib;
   guint vcpus;
   guint vcpus_current;
+  GArray *pins;     /* of XfVcpuPin; vCPUs without one run anywhere */
+  guint cpu_weight; /* the scheduler's; 0: its default */
   char *kernel, *initrd, *cmdline;
   char *bootloader, *bootloader_args;
   gboolean efi;
@@ -84,6 +98,9 @@ struct XfDomainDef {
   int hap;           /* -1 unsaid, else 0 or 1 */
   gboolean localtime;
   gint64 rtc_offset_s;
+  XfTscMode tsc;
+  int hpet; /* -1 unsaid, else 0 or 1 */
+  guint max_grant_frames, event_channels; /* 0: libxl's default */
   char *emulator;
   GArray *disks;   /* of XfDisk */
   GArray *nics;    /* of XfNic */
@@ -91,7 +108,7 @@ struct XfDomainDef {
   XfVnc vnc;
   char *video; /* "vga", "cirrus", "qxl", "xen", "none" or NULL */
   guint64 video_kib;
-  gboolean tablet;
+  char **usb_inputs; /* HVM: "tablet", "mouse"; NULL: none */
 };
 
 typedef enum {
@@ -142,3 +159,6 @@ const char *xf_action_name (XfAction action);
 gboolean xf_domain_check (gpointer root, const char *name, GError **error);
 gboolean xf_domain_parse_devices (XfDomainDef *def, gpointer devices, XfDomainParseFlags flags, GError **error);
 void xf_domain_clear_devices (XfDomainDef *def);
+gboolean xf_domain_parse_cpus (XfDomainDef *def, gpointer root, GError **error);
+gboolean xf_domain_parse_clock (XfDomainDef *def, gpointer clock, GError **error);
+gboolean xf_domain_parse_xenbus (XfDomainDef *def, gpointer controller, GError **error);

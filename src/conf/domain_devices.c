@@ -182,6 +182,8 @@ parse_interface (Parse *parse, xmlNode *node, GError **error)
   if (!mac)
     generate_mac (node, nic.mac);
   nic.type = xf_xml_attr (node, "type");
+  if (!nic.type)
+    return senseless (def, error, "an <interface> has no type%s", "");
   nic.bridge = xf_xml_attr (xf_xml_child (node, "source"), "bridge");
   if (g_strcmp0 (nic.type, "bridge") == 0 && !nic.bridge) {
     clear_nic (&nic);
@@ -267,12 +269,43 @@ parse_video (Parse *parse, xmlNode *node, GError **error)
   return TRUE;
 }
 
+static void
+add_usb_input (XfDomainDef *def, char *type)
+{
+  guint count = def->usb_inputs ? g_strv_length (def->usb_inputs) : 0;
+
+  def->usb_inputs = g_renew (char *, def->usb_inputs, count + 2);
+  def->usb_inputs[count] = type;
+  def->usb_inputs[count + 1] = NULL;
+}
+
+/* Keyboard and mouse are there without being asked for; only what hangs on an HVM guest's USB is told to libxl. */
 static gboolean
 parse_input (Parse *parse, xmlNode *node, GError **error)
 {
-  if (xf_xml_attr_is (node, "type", "tablet"))
-    parse->def->tablet = TRUE;
+  XfDomainDef *def = parse->def;
+  g_autofree char *type = xf_xml_attr (node, "type"), *bus = xf_xml_attr (node, "bus");
+
+  if (!type)
+    return senseless (def, error, "an <input> has no type%s", "");
+  if (bus ? !g_str_equal (bus, "usb") : !g_str_equal (type, "tablet"))
+    return TRUE;
+  if (def->type != XF_GUEST_HVM || (!g_str_equal (type, "tablet") && !g_str_equal (type, "mouse"))) {
+    g_set_error (
+      error, XF_ERROR, XF_ERROR_CONFIG_UNSUPPORTED,
+      "domain '%s': a USB %s of element <devices/input> is not supported by this driver: HVM guests can have "
+      "a USB tablet or mouse, others none; remove it",
+      def->name, type);
+    return FALSE;
+  }
+  add_usb_input (def, g_steal_pointer (&type));
   return TRUE;
+}
+
+static gboolean
+parse_controller (Parse *parse, xmlNode *node, GError **error)
+{
+  return !xf_xml_attr_is (node, "type", "xenbus") || xf_domain_parse_xenbus (parse->def, node, error);
 }
 
 /* What a running host wrote into the console is not the definition's. */
@@ -293,9 +326,9 @@ static const struct {
   const char *element;
   gboolean (*parse) (Parse *parse, xmlNode *node, GError **error);
 } devices[] = {
-  { "emulator", parse_emulator },   { "disk", parse_disk },   { "interface", parse_interface },
-  { "serial", parse_serial },       { "video", parse_video }, { "graphics", parse_graphics },
-  { "console", parse_console },     { "input", parse_input },
+  { "emulator", parse_emulator }, { "disk", parse_disk },   { "interface", parse_interface },
+  { "serial", parse_serial },     { "video", parse_video }, { "graphics", parse_graphics },
+  { "console", parse_console },   { "input", parse_input }, { "controller", parse_controller },
 };
 
 static gboolean
@@ -338,5 +371,6 @@ xf_domain_clear_devices (XfDomainDef *def)
   g_free (def->vnc.password);
   g_free (def->vnc.keymap);
   g_free (def->video);
+  g_strfreev (def->usb_inputs);
   g_free (def->emulator);
 }

@@ -17,10 +17,21 @@ depth_of (const xmlNode *node)
   return deepest;
 }
 
+/* An entity can be expanded only where a document type declares it, so parsing ends there, before anything is. */
+static void
+stop_at_doctype (void *data, const xmlChar *name, const xmlChar *external_id, const xmlChar *system_id)
+{
+  xmlParserCtxt *context = data;
+
+  *(gboolean *)context->_private = TRUE;
+  xmlStopParser (context);
+}
+
 xmlDoc *
 xf_xml_parse (const char *text, gsize length, const char *root, const char *what, GError **error)
 {
   g_autoptr (xmlDoc) doc = NULL;
+  gboolean has_doctype = FALSE;
   xmlParserCtxt *context;
   xmlNode *top;
 
@@ -31,8 +42,15 @@ xf_xml_parse (const char *text, gsize length, const char *root, const char *what
   /* No network, no entities: XML_PARSE_NOENT is deliberately absent, and libxml2's own depth limit (256) guards the
    * parser itself, ours the code that walks the tree. */
   context = xmlNewParserCtxt ();
+  context->_private = &has_doctype;
+  context->sax->internalSubset = stop_at_doctype;
   doc = xmlCtxtReadMemory (context, text, length, NULL, NULL,
                            XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOBLANKS);
+  if (has_doctype) {
+    g_set_error (error, XF_ERROR, XF_ERROR_XML, "%s has a document type declaration, which is not accepted", what);
+    xmlFreeParserCtxt (context);
+    return NULL;
+  }
   if (!doc) {
     g_autofree char *said = g_strdup (context->lastError.message ? g_strchomp (context->lastError.message) : "no XML");
 
@@ -42,10 +60,6 @@ xf_xml_parse (const char *text, gsize length, const char *root, const char *what
   }
   xmlFreeParserCtxt (context);
   top = xmlDocGetRootElement (doc);
-  if (xmlGetIntSubset (doc)) {
-    g_set_error (error, XF_ERROR, XF_ERROR_XML, "%s has a document type declaration, which is not accepted", what);
-    return NULL;
-  }
   if (!top || !xf_xml_is (top, root)) {
     g_set_error (error, XF_ERROR, XF_ERROR_XML, "%s: the root element is <%s> instead of <%s>", what,
                  top ? (const char *)top->name : "", root);
