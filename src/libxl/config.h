@@ -32,4 +32,4 @@ char *xf_config_to_json (const libxl_domain_config *config, GError **error);
 gboolean xf_config_from_json (libxl_ctx *ctx, const char *json, libxl_domain_config *config, GError **error);
 
 /* The devices' part of xf_config_from_def(), in config_devices.c. */
-void xf_config_devices (const XfDomainDef *def, libxl_domain_config *config);
+gboolean xf_config_devices (const XfDomainDef *def, libxl_domain_config *config, GError **error);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libxl/config.h"
+#include "libxl/config_private.h"
 
 #define VNC_PORT_0 5900
 
@@ -15,19 +15,39 @@ copy (const char *text)
   return text ? strdup (text) : NULL;
 }
 
+static const struct {
+  const char *name;
+  libxl_disk_format format;
+} formats[] = {
+  { "raw", LIBXL_DISK_FORMAT_RAW }, { "qcow", LIBXL_DISK_FORMAT_QCOW }, { "qcow2", LIBXL_DISK_FORMAT_QCOW2 },
+  { "qed", LIBXL_DISK_FORMAT_QED }, { "vpc", LIBXL_DISK_FORMAT_VHD },   { "vhd", LIBXL_DISK_FORMAT_VHD },
+};
+
+/* The table of domain-xml.md: what each driver name means for each format; UNKNOWN: not served. */
+static const struct {
+  const char *driver;
+  libxl_disk_backend raw, vhd, others;
+} drivers[] = {
+  { "qemu", LIBXL_DISK_BACKEND_QDISK, LIBXL_DISK_BACKEND_QDISK, LIBXL_DISK_BACKEND_QDISK },
+  { "tap", LIBXL_DISK_BACKEND_TAP, LIBXL_DISK_BACKEND_TAP, LIBXL_DISK_BACKEND_QDISK },
+  { "tap2", LIBXL_DISK_BACKEND_TAP, LIBXL_DISK_BACKEND_TAP, LIBXL_DISK_BACKEND_QDISK },
+  { "file", LIBXL_DISK_BACKEND_QDISK, LIBXL_DISK_BACKEND_UNKNOWN, LIBXL_DISK_BACKEND_UNKNOWN },
+  { "phy", LIBXL_DISK_BACKEND_PHY, LIBXL_DISK_BACKEND_UNKNOWN, LIBXL_DISK_BACKEND_UNKNOWN },
+};
+
+const char *
+xf_config_disk_format_name (libxl_disk_format format)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (formats); i++) {
+    if (formats[i].format == format)
+      return formats[i].name;
+  }
+  return NULL;
+}
+
 static libxl_disk_format
 disk_format (const XfDisk *disk)
 {
-  static const struct {
-    const char *name;
-    libxl_disk_format format;
-  } formats[] = {
-    { "raw", LIBXL_DISK_FORMAT_RAW },     { "qcow", LIBXL_DISK_FORMAT_QCOW }, { "qcow2", LIBXL_DISK_FORMAT_QCOW2 },
-    { "qed", LIBXL_DISK_FORMAT_QED },     { "vpc", LIBXL_DISK_FORMAT_VHD },   { "vhd", LIBXL_DISK_FORMAT_VHD },
-  };
-
-  if (!disk->source)
-    return LIBXL_DISK_FORMAT_EMPTY;
   for (gsize i = 0; disk->format && i < G_N_ELEMENTS (formats); i++) {
     if (g_str_equal (formats[i].name, disk->format))
       return formats[i].format;
@@ -35,34 +55,54 @@ disk_format (const XfDisk *disk)
   return LIBXL_DISK_FORMAT_RAW;
 }
 
-/* The table of domain-xml.md: what each driver name means for raw and for other formats. */
 static libxl_disk_backend
 disk_backend (const XfDisk *disk, libxl_disk_format format)
 {
-  if (!disk->driver)
-    return LIBXL_DISK_BACKEND_UNKNOWN;
-  if (g_str_equal (disk->driver, "phy"))
-    return LIBXL_DISK_BACKEND_PHY;
-  if (g_str_has_prefix (disk->driver, "tap")
-      && (format == LIBXL_DISK_FORMAT_RAW || format == LIBXL_DISK_FORMAT_VHD))
-    return LIBXL_DISK_BACKEND_TAP;
-  return LIBXL_DISK_BACKEND_QDISK;
+  for (gsize i = 0; i < G_N_ELEMENTS (drivers); i++) {
+    if (!g_str_equal (drivers[i].driver, disk->driver))
+      continue;
+    if (format == LIBXL_DISK_FORMAT_RAW)
+      return drivers[i].raw;
+    return format == LIBXL_DISK_FORMAT_VHD ? drivers[i].vhd : drivers[i].others;
+  }
+  return LIBXL_DISK_BACKEND_UNKNOWN;
 }
 
-static void
-make_disks (const XfDomainDef *def, libxl_domain_config *config)
+/* Without a driver name libxl chooses the backend, and libvirt's driver has it read the disk as raw whatever the type
+ * says. A guest that finds a qcow2 header where its boot sector should be is helped by nobody: that is refused. */
+static gboolean
+fill_format (const XfDomainDef *def, const XfDisk *disk, libxl_device_disk *out, GError **error)
 {
-  config->num_disks = def->disks->len;
+  out->format = disk_format (disk);
+  if (!disk->driver && out->format != LIBXL_DISK_FORMAT_RAW)
+    return xf_config_refuse (def, error,
+                             "disk '%s' is of type '%s' and names no driver; say <driver name='qemu' type='%s'/>",
+                             disk->target, disk->format, disk->format);
+  if (disk->driver) {
+    out->backend = disk_backend (disk, out->format);
+    if (out->backend == LIBXL_DISK_BACKEND_UNKNOWN)
+      return xf_config_refuse (def, error, "disk '%s': driver '%s' does not serve type '%s'", disk->target,
+                               disk->driver, disk->format);
+  }
+  if (!disk->source)
+    out->format = LIBXL_DISK_FORMAT_EMPTY;
+  return TRUE;
+}
+
+static gboolean
+make_disks (const XfDomainDef *def, libxl_domain_config *config, GError **error)
+{
   config->disks = calloc (def->disks->len, sizeof (libxl_device_disk));
   for (guint i = 0; i < def->disks->len; i++) {
     const XfDisk *disk = &g_array_index (def->disks, XfDisk, i);
     libxl_device_disk *out = &config->disks[i];
 
     libxl_device_disk_init (out);
+    config->num_disks = i + 1;
+    if (!fill_format (def, disk, out, error))
+      return FALSE;
     out->pdev_path = copy (disk->source);
     out->vdev = copy (disk->target);
-    out->format = disk_format (disk);
-    out->backend = disk_backend (disk, out->format);
     out->backend_domname = copy (disk->backend_domain);
     out->is_cdrom = disk->device == XF_DISK_CDROM;
     out->readwrite = !disk->readonly;
@@ -70,6 +110,23 @@ make_disks (const XfDomainDef *def, libxl_domain_config *config)
     if (disk->discard >= 0 && !disk->readonly)
       libxl_defbool_set (&out->discard_enable, disk->discard);
   }
+  return TRUE;
+}
+
+static gboolean
+check_nic_models (const XfDomainDef *def, GError **error)
+{
+  for (guint i = 0; def->type != XF_GUEST_HVM && i < def->nics->len; i++) {
+    const char *model = g_array_index (def->nics, XfNic, i).model;
+
+    if (model && !g_str_equal (model, "netfront"))
+      return xf_config_refuse (
+        def, error,
+        "model '%s' of element <devices/interface>: only HVM guests have emulated network cards; "
+        "remove <model> or say 'netfront'",
+        model);
+  }
+  return TRUE;
 }
 
 static libxl_nic_type
@@ -137,10 +194,12 @@ fill_hvm_screen (const XfDomainDef *def, libxl_domain_build_info *info, const li
   static const struct {
     const char *model;
     libxl_vga_interface_type kind;
-    guint64 least_kib;
+    guint64 least_kib; /* the default too */
   } models[] = {
-    { "vga", LIBXL_VGA_INTERFACE_TYPE_STD, 16384 },       { "xen", LIBXL_VGA_INTERFACE_TYPE_STD, 16384 },
-    { "cirrus", LIBXL_VGA_INTERFACE_TYPE_CIRRUS, 8192 },  { "qxl", LIBXL_VGA_INTERFACE_TYPE_QXL, 131072 },
+    { "vga", LIBXL_VGA_INTERFACE_TYPE_STD, 16384 },
+    { "xen", LIBXL_VGA_INTERFACE_TYPE_STD, 16384 },
+    { "cirrus", LIBXL_VGA_INTERFACE_TYPE_CIRRUS, 8192 },
+    { "qxl", LIBXL_VGA_INTERFACE_TYPE_QXL, 131072 },
   };
 
   info->u.hvm.vga.kind = LIBXL_VGA_INTERFACE_TYPE_NONE;
@@ -166,27 +225,40 @@ fill_hvm_screen (const XfDomainDef *def, libxl_domain_build_info *info, const li
 static void
 fill_hvm_serials (const XfDomainDef *def, libxl_domain_build_info *info)
 {
-  if (def->serials->len == 1) {
+  if (def->serials->len == 1)
     info->u.hvm.serial = copy (g_array_index (def->serials, XfSerial, 0).libxl);
+  if (def->serials->len < 2)
     return;
-  }
   info->u.hvm.serial_list = calloc (def->serials->len + 1, sizeof (char *));
   for (guint i = 0; i < def->serials->len; i++)
     info->u.hvm.serial_list[i] = copy (g_array_index (def->serials, XfSerial, i).libxl);
 }
 
-void
-xf_config_devices (const XfDomainDef *def, libxl_domain_config *config_out)
+static void
+fill_hvm_inputs (const XfDomainDef *def, libxl_domain_build_info *info)
 {
-  make_disks (def, config_out);
-  make_nics (def, config_out);
-  make_vfb (def, config_out);
-  if (def->type != XF_GUEST_HVM)
+  guint count = def->usb_inputs ? g_strv_length (def->usb_inputs) : 0;
+
+  if (!count)
     return;
-  fill_hvm_screen (def, &config_out->b_info, config_out->vfbs);
-  fill_hvm_serials (def, &config_out->b_info);
-  if (def->tablet) {
-    config_out->b_info.u.hvm.usbdevice_list = calloc (2, sizeof (char *));
-    config_out->b_info.u.hvm.usbdevice_list[0] = strdup ("tablet");
-  }
+  info->u.hvm.usbdevice_list = calloc (count + 1, sizeof (char *));
+  for (guint i = 0; i < count; i++)
+    info->u.hvm.usbdevice_list[i] = copy (def->usb_inputs[i]);
+}
+
+gboolean
+xf_config_devices (const XfDomainDef *def, libxl_domain_config *config, GError **error)
+{
+  if (def->type != XF_GUEST_HVM && def->serials->len)
+    return xf_config_refuse (def, error, "element <devices/serial>: only HVM guests have serial ports");
+  if (!check_nic_models (def, error) || !make_disks (def, config, error))
+    return FALSE;
+  make_nics (def, config);
+  make_vfb (def, config);
+  if (def->type != XF_GUEST_HVM)
+    return TRUE;
+  fill_hvm_screen (def, &config->b_info, config->vfbs);
+  fill_hvm_serials (def, &config->b_info);
+  fill_hvm_inputs (def, &config->b_info);
+  return TRUE;
 }

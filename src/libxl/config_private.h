@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the files of the configuration share.
+ */
+#pragma once
+
+#include <libxl_utils.h>
+
+#include "libxl/config.h"
+
+/* XF_ERROR_CONFIG_UNSUPPORTED that names the guest. Always FALSE. */
+gboolean xf_config_refuse (const XfDomainDef *def, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* vCPUs, where they may run, their weight; the clock and its timers. */
+void xf_config_cpus (const XfDomainDef *def, libxl_domain_build_info *info);
+void xf_config_clock (const XfDomainDef *def, libxl_domain_build_info *info);
+
+/* "raw", "qcow2", ...; NULL for what has no name in XML. */
+const char *xf_config_disk_format_name (libxl_disk_format format);
+
+/* Appends the devices of @config to the XML of a found guest; what it cannot say goes to @notes. */
+void xf_config_reverse_devices (const libxl_domain_config *config, GString *xml, GPtrArray *notes);
+
+/* Appends formatted text in which every argument is escaped. */
+void xf_config_append (GString *xml, const char *format, ...) G_GNUC_PRINTF (2, 3);
+void xf_config_note (GPtrArray *notes, const char *format, ...) G_GNUC_PRINTF (2, 3);
