@@ -2,13 +2,14 @@
  *
  * A configuration in libxl's own JSON, both ways.
  */
+#include "libxl/config.h"
+
 /* The header asks its includer which yajl there is. */
 #define HAVE_YAJL_YAJL_VERSION_H 1
 #include <libxl_json.h>
 #include <yajl/yajl_gen.h>
 
 #include "base/error.h"
-#include "libxl/config.h"
 
 /* libxl_domain_config_to_json() would want a context for nothing but its errors. */
 char *

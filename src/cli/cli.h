@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The subcommands of `xenferry`. Each gets its own arguments, its name first, and returns the exit status:
+ * 0 done, 1 failed (said on standard error), 2 wrong usage.
+ */
+#pragma once
+
+int xf_cli_config (int argc, char **argv);
