@@ -1,0 +1,249 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Measures xenferryd beside libvirtd with its libxl driver, on the same simulator, and beside what the machine can do
+without either.
+
+One round measures everything once, ours and theirs in turn (A B A B ...), so that a machine that slows down slows
+both. What is printed is the median of the rounds, and the ratio ours / theirs. Guests' memory is synthetic: the
+simulator makes its bytes at memory speed, so that the daemons are what is measured."""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+
+from sim_host import BUILD, MODES, SimHost, wait_until  # noqa: E402
+
+try:
+    from libvirtd_host import LibvirtdHost, why_not
+except ImportError:
+    LibvirtdHost = None
+
+MIB = 1 << 20
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Table:
+    """Samples by row and column; a row is what was measured, a column who."""
+
+    def __init__(self):
+        self.rows, self.units = {}, {}
+
+    def add(self, row, unit, who, value):
+        self.rows.setdefault(row, {}).setdefault(who, []).append(value)
+        self.units[row] = unit
+
+    def median(self, row, who):
+        samples = self.rows[row].get(who)
+        return statistics.median(samples) if samples else None
+
+    def print(self):
+        form = "{:<52} {:>7} {:>11} {:>11} {:>11}  {}"
+        print(form.format("", "", "xenferryd", "libvirtd", "ours/theirs", "spread of ours"))
+        for row, columns in self.rows.items():
+            ours, theirs = self.median(row, "xenferryd"), self.median(row, "libvirtd")
+            samples = columns.get("xenferryd", [])
+            spread = f"{min(samples):.2f} - {max(samples):.2f}, n = {len(samples)}" if samples else ""
+            ratio = f"{ours / theirs:.2f}" if ours is not None and theirs else "-"
+            print(form.format(row, self.units[row], number(ours), number(theirs), ratio, spread))
+
+
+def number(value):
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        words = stat.read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / TICKS
+
+
+def memory_mib(pid):
+    """(RSS, PSS)"""
+    values = {}
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as lines:
+        for line in lines:
+            words = line.split()
+            if words[0] in ("Rss:", "Pss:"):
+                values[words[0]] = int(words[1]) / 1024
+    return values["Rss:"], values["Pss:"]
+
+
+def raw(table, size, rounds):
+    """What the machine can do; belongs to nobody, so both columns stand for it as the yardstick."""
+    tool = os.path.join(BUILD, "tests", "bench", "tcpcopy")
+    lines = []
+    for label, options in (("plain TCP copy", []), ("pipe, splice, TCP, splice, pipe", ["--relay"])):
+        samples = []
+        for _ in range(rounds):
+            done = subprocess.run([tool, *options, str(size * MIB)], capture_output=True, text=True, check=True)
+            samples.append(float(done.stdout))
+        lines.append((label, statistics.median(samples)))
+    return lines
+
+
+class Pair:
+    """Two hosts of one kind, and a guest that goes to and fro between them."""
+
+    def __init__(self, who, kind, **options):
+        self.who = who
+        self.hosts = [kind(who[0] + side, **options) for side in "ab"]
+
+    def close(self):
+        for host in self.hosts:
+            host.close(check=False)
+
+    def pids(self):
+        return [host.process.pid for host in self.hosts]
+
+    def guest(self, name, size):
+        self.hosts[0].create(name, memory_kib=size * 1024)
+
+    def gone(self, name):
+        for host in self.hosts:
+            host.virsh("destroy", name)
+
+    def move(self, name, mode):
+        """Seconds of the whole virsh process, CPU seconds of the two daemons, and the hosts change places."""
+        source, destination = self.hosts
+        before = [cpu_seconds(pid) for pid in self.pids()]
+        result = source.migrate(name, destination, "--live", mode=mode, timeout=120).ok()
+        after = [cpu_seconds(pid) for pid in self.pids()]
+        self.hosts.reverse()
+        return result.seconds, sum(after) - sum(before)
+
+
+def throughput(table, pairs, size, rounds):
+    for mode in MODES:
+        for pair in pairs:
+            pair.guest("big", size)
+        for _ in range(rounds):
+            for pair in pairs:
+                seconds, cpu = pair.move("big", mode)
+                table.add(f"{mode}, {size} MiB: rate of the whole command", "MB/s", pair.who, size * MIB / seconds / 1e6)
+                table.add(f"{mode}, {size} MiB: CPU of both daemons per GiB", "s", pair.who, cpu * 1024 / size)
+        for pair in pairs:
+            pair.gone("big")
+
+
+def control_plane(table, pairs, rounds):
+    """A guest of 1 MiB on open connections: all that is left is the protocol (and the simulator's own time, the same
+    for both)."""
+    import libvirt
+
+    for pair in pairs:
+        pair.guest("small", 1)
+    for mode in MODES:
+        flags = libvirt.VIR_MIGRATE_LIVE
+        if mode != "direct":
+            flags |= libvirt.VIR_MIGRATE_PEER2PEER
+        if mode == "tunnelled":
+            flags |= libvirt.VIR_MIGRATE_TUNNELLED
+        for _ in range(rounds):
+            for pair in pairs:
+                source, destination = pair.hosts
+                here, there = libvirt.open(source.uri), libvirt.open(destination.uri_tcp)
+                domain = here.lookupByName("small")
+                start = time.monotonic()
+                if mode == "direct":
+                    domain.migrate3(there, {}, flags)
+                else:
+                    domain.migrateToURI3(destination.uri_tcp, {}, flags)
+                table.add(f"{mode}, 1 MiB: time of one call, connections open", "ms", pair.who,
+                          (time.monotonic() - start) * 1000)
+                here.close()
+                there.close()
+                pair.hosts.reverse()
+    for pair in pairs:
+        pair.gone("small")
+
+
+def idle(table, pairs):
+    for pair in pairs:
+        for pid in pair.pids():
+            rss, pss = memory_mib(pid)
+            table.add("idle: RSS", "MiB", pair.who, rss)
+            table.add("idle: PSS", "MiB", pair.who, pss)
+
+
+def start_up(table, kinds, rounds):
+    """From exec to the first answered list."""
+    for _ in range(rounds):
+        for who, kind in kinds:
+            host = kind("s", start=False)
+            try:
+                start = time.monotonic()
+                host.start()
+                host.connect().listAllDomains()
+                table.add("start: exec to the first list answered", "ms", who, (time.monotonic() - start) * 1000)
+            finally:
+                host.close(check=False)
+
+
+def listing(table, pairs, rounds):
+    for pair in pairs:
+        connection = pair.hosts[0].connect()
+        for _ in range(rounds * 20):
+            start = time.monotonic()
+            connection.listAllDomains()
+            table.add("list on an open connection", "us", pair.who, (time.monotonic() - start) * 1e6)
+        connection.close()
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="memory of the big guest (1024)")
+    parser.add_argument("--rounds", type=int, default=5, help="moves of the big guest in each mode and direction (5)")
+    parser.add_argument("--calls", type=int, default=20, help="moves of the small guest in each mode (20)")
+    parser.add_argument("--starts", type=int, default=5, help="starts of the daemon (5)")
+    parser.add_argument("--no-libvirtd", action="store_true", help="measure xenferryd alone")
+    return parser.parse_args()
+
+
+def main():
+    args = parse()
+    kinds = [("xenferryd", SimHost)]
+    reason = "not asked for" if args.no_libvirtd else "no preload library" if LibvirtdHost is None else why_not()
+    if reason:
+        print(f"libvirtd is not measured: {reason}")
+    else:
+        kinds.append(("libvirtd", LibvirtdHost))
+    table = Table()
+    print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.2f}; guest {args.size} MiB, {args.rounds} rounds;"
+          " medians")
+    limits = raw(table, args.size, args.rounds)
+
+    control = {"memory": "synthetic"}
+    pairs = [Pair(who, kind, control=control, **({"settings": {"log_level": "warning"}} if kind is SimHost else {}))
+             for who, kind in kinds]
+    try:
+        idle(table, pairs)
+        throughput(table, pairs, args.size, args.rounds)
+        control_plane(table, pairs, args.calls)
+        listing(table, pairs, args.rounds)
+    finally:
+        for pair in pairs:
+            pair.close()
+    start_up(table, kinds, args.starts)
+
+    table.print()
+    print()
+    for label, rate in limits:
+        print(f"{'this machine: ' + label:<52} {'MB/s':>7} {rate:11.0f}")
+    for mode in MODES:
+        row = f"{mode}, {args.size} MiB: rate of the whole command"
+        print(f"{mode} / plain TCP: " + ", ".join(
+            f"{who} {table.median(row, who) / limits[0][1]:.2f}" for who, _ in kinds if table.median(row, who)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
