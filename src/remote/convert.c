@@ -12,10 +12,13 @@ xf_convert_dom (const XfDomainRef *ref)
   return dom;
 }
 
-XfDomainRef *
+XfDomainRef
 xf_convert_ref (const xf_domain *dom)
 {
-  return xf_domain_ref_new (dom->name, (const guint8 *)dom->uuid, dom->id);
+  XfDomainRef ref = { .name = dom->name, .id = dom->id };
+
+  memcpy (ref.uuid, dom->uuid, sizeof (ref.uuid));
+  return ref;
 }
 
 static xf_param_value

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Between the driver's values and the wire's. To the wire: the result borrows names and strings from its source, so
- * only arrays are freed, and never with xdr_free(). From the wire: copies.
+ * only arrays are freed, and never with xdr_free(). From the wire: copies, where not said otherwise.
  */
 #pragma once
 
@@ -12,8 +12,8 @@
 /* Borrows the name. */
 xf_domain xf_convert_dom (const XfDomainRef *ref);
 
-/* A copy; the caller's. */
-XfDomainRef *xf_convert_ref (const xf_domain *dom);
+/* Borrows the name: not for xf_domain_ref_free(). */
+XfDomainRef xf_convert_ref (const xf_domain *dom);
 
 /* @params NULL: none. An array of *@n_out parameters for g_free(); strings are borrowed. */
 xf_param *xf_convert_params_to_wire (const XfTypedParams *params, guint *n_out);

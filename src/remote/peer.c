@@ -53,8 +53,8 @@ xf_peer_leave (XfPeer *peer)
 {
   peer->depth--;
   /* The RPC client is below us on the stack and goes on: not before the next turn of the loop. */
-  if (peer->closed && peer->depth == 0)
-    g_idle_add (free_later, peer);
+  if (peer->closed && peer->depth == 0 && !peer->free_id)
+    peer->free_id = g_idle_add (free_later, peer);
 }
 
 static void

@@ -105,7 +105,7 @@ finish_answer (XfPeer *peer, XfPeerReply *reply, gconstpointer ret, const XfFram
 {
   const xf_finish_ret *result = ret;
   g_autoptr (GBytes) cookie = NULL;
-  g_autoptr (XfDomainRef) ref = NULL;
+  XfDomainRef ref;
   XfMigrateResult told = { 0 };
 
   if (error) {
@@ -115,7 +115,7 @@ finish_answer (XfPeer *peer, XfPeerReply *reply, gconstpointer ret, const XfFram
   cookie = xf_convert_cookie_from_wire (result->cookie.cookie_val, result->cookie.cookie_len);
   ref = xf_convert_ref (&result->dom);
   told.cookie = cookie;
-  told.ref = ref;
+  told.ref = &ref;
   ((XfMigrateDone)reply->done) (&told, NULL, reply->data);
 }
 

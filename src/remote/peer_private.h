@@ -18,7 +18,7 @@ struct XfPeer {
   guint depth;      /* callbacks of ours on the stack: not to be freed */
 
   GCancellable *cancellable;
-  guint deadline_id, start_id, fail_id;
+  guint deadline_id, start_id, fail_id, free_id;
   guint timeout_s;
   XfConnectUri uri;
   XfPeerOpened opened;
@@ -29,6 +29,7 @@ struct XfPeer {
   GPtrArray *replies; /* of XfPeerReply, owned: calls under way */
 
   XfStream *stream;
+  gboolean finish_asked;
   guint64 rate, sent;
   XfDone sending, finishing;
   gpointer sending_data, finishing_data;

@@ -42,13 +42,12 @@ stream_ended (XfStream *stream, XfStreamEnd how, const GError *error, gpointer d
 {
   XfPeer *peer = data;
   g_autoptr (GError) told = NULL;
-  gboolean asked = peer->finishing != NULL;
 
   xf_peer_enter (peer);
   peer->sent = xf_stream_bytes (stream);
   xf_stream_free (stream);
   peer->stream = NULL;
-  if (how == XF_STREAM_FINISHED && asked) {
+  if (how == XF_STREAM_FINISHED && peer->finish_asked) {
     tell_finishing (peer, NULL);
   } else {
     told = why_ended (peer, error);
@@ -77,6 +76,7 @@ xf_peer_stream_open (XfPeer *peer, const XfFrameHeader *header)
   static const XfStreamEvents events = { stream_ended, stream_sent, stream_broken };
 
   peer->sent = 0;
+  peer->finish_asked = FALSE;
   peer->stream = xf_stream_new (xf_client_conn (peer->client), header, FALSE, -1, -1, &events, peer);
   xf_stream_discard (peer->stream);
   xf_stream_set_rate (peer->stream, peer->rate);
@@ -146,6 +146,7 @@ xf_peer_send_finish (XfPeer *peer, XfDone done, gpointer data)
 {
   peer->finishing = done;
   peer->finishing_data = data;
+  peer->finish_asked = TRUE;
   if (peer->stream)
     xf_stream_finish (peer->stream);
   else
