@@ -165,7 +165,11 @@ class SimHost:
         self.write_settings(settings or {})
         self.control(**(control or {}))
         if start:
-            self.start()
+            try:
+                self.start()
+            except BaseException:
+                self.close(check=False)
+                raise
 
     # ---- the daemon ------------------------------------------------------------------------------------------
 
@@ -356,6 +360,14 @@ class SimHost:
             out.write(text)
         os.rename(path + ".new", path)
 
+    def fail_at(self, point):
+        """From now on the step of that name fails in the hypervisor or its helper, as an error."""
+        self.control(fail=point)
+
+    def die_at(self, point):
+        """From now on the helper that reaches that point dies there."""
+        self.control(die=point)
+
     def trace(self):
         """The hypervisor's own record of what happened on this host, a list of lines."""
         with contextlib.suppress(FileNotFoundError), \
@@ -374,6 +386,12 @@ class SimHost:
         """What the hypervisor has, whatever the daemon says: a list of dictionaries."""
         rows = [line.split() for line in self.sim("list").splitlines() if line.strip()]
         return [dict(word.split("=", 1) for word in row if "=" in word) for row in rows]
+
+    def memory_hashes(self, what, name):
+        """Hashes of that guest's memory in the trace, oldest first; @what: saved (the last round has left) or
+        restored (all of it has come, nothing ran yet)."""
+        lines = self.traced(what, f"name={name} ")
+        return [found.group(1) for line in lines if (found := re.search(r"hash=(\S+)", line))]
 
     def heartbeats(self, name):
         """The counter's values on the guest's console, in the order they were printed on this host."""
