@@ -260,7 +260,6 @@ void
 xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, const XfTypedParams *typed, GBytes *cookie,
                            guint flags, gboolean cancelled, XfMigrateDone done, gpointer data)
 {
-  g_auto (XfMigrateParams) params = { 0 };
   GError *error = NULL;
   XfMigrateResult nothing = { 0 };
   XfMigrateSource *source = find_source (driver, uuid, "confirm", &error);

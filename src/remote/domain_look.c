@@ -260,7 +260,8 @@ void
 xf_handle_DOMAIN_HAS_MANAGED_SAVE_IMAGE (XfCall *call, const xf_dom_flags_args *arguments, XfRemoteClient *client)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (XfDomainRef) ref = xf_driver_lookup_uuid (xf_driver_of (client), xf_uuid_of (&arguments->dom), &error);
+  g_autoptr (XfDomainRef)
+    ref G_GNUC_UNUSED = xf_driver_lookup_uuid (xf_driver_of (client), xf_uuid_of (&arguments->dom), &error);
 
   xf_reply_int_or (call, 0, error);
 }

@@ -25,7 +25,8 @@ typedef struct {
   XfConn *conn;
   XfProgram program;
   int auth;                 /* what AUTH_LIST says */
-  gboolean silent;          /* never answers */
+  gboolean silent;          /* does not answer before the test ends */
+  XfCall *unanswered;
   gboolean drop_on_prepare; /* closes instead of answering */
   const char *refuse;       /* PREPARE's error */
   guint n_calls;
@@ -47,7 +48,9 @@ answer_auth (XfCall *call, gconstpointer args, gpointer client)
 {
   xf_auth_ret ret = { .types = { 1, &server->auth } };
 
-  if (!server->silent)
+  if (server->silent)
+    server->unanswered = call;
+  else
     xf_call_reply (call, &ret);
 }
 
@@ -213,6 +216,10 @@ setup (char *fixture, gconstpointer data)
 static void
 teardown (char *fixture, gconstpointer data)
 {
+  xf_auth_ret late = { .types = { 1, &server->auth } };
+
+  if (server->unanswered)
+    xf_call_reply (server->unanswered, &late);
   g_clear_pointer (&server->stream, xf_stream_free);
   if (server->conn)
     xf_conn_abandon (server->conn);
