@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sim/host.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define DOM0_KIB (512 * 1024)
+#define DEFAULT_MEMORY_MIB (16 * 1024)
+
+extern char **environ;
+
+const char *
+host_dir (void)
+{
+  static const char *const parts[] = { "domains", "events", "console" };
+  const char *dir = getenv ("XF_SIM_HOST");
+
+  for (gsize i = 0; dir && i < G_N_ELEMENTS (parts); i++) {
+    g_autofree char *path = g_build_filename (dir, parts[i], NULL);
+
+    (void)g_mkdir_with_parents (path, 0755);
+  }
+  return dir;
+}
+
+char *
+host_path (const char *dir, const char *format, ...)
+{
+  g_autofree char *tail = NULL;
+  va_list args;
+
+  va_start (args, format);
+  tail = g_strdup_vprintf (format, args);
+  va_end (args);
+  return g_build_filename (dir, tail, NULL);
+}
+
+/* ---- control and trace ------------------------------------------------------------------------------------ */
+
+static char *
+lookup (char **lines, const char *key)
+{
+  gsize length = strlen (key);
+
+  for (gsize i = 0; lines && lines[i]; i++) {
+    if (g_str_has_prefix (lines[i], key) && lines[i][length] == '=')
+      return g_strdup (g_strstrip (lines[i] + length + 1));
+  }
+  return NULL;
+}
+
+char *
+host_control (const char *dir, const char *name, const char *key)
+{
+  g_autofree char *path = g_build_filename (dir, "control", NULL), *text = NULL;
+  g_autofree char *own = name ? g_strdup_printf ("%s.%s", name, key) : NULL;
+  g_auto (GStrv) lines = NULL;
+  char *value;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return NULL;
+  lines = g_strsplit (text, "\n", -1);
+  value = own ? lookup (lines, own) : NULL;
+  return value ? value : lookup (lines, key);
+}
+
+guint64
+host_control_number (const char *dir, const char *name, const char *key, guint64 otherwise)
+{
+  g_autofree char *text = host_control (dir, name, key);
+
+  return text ? g_ascii_strtoull (text, NULL, 10) : otherwise;
+}
+
+gboolean
+host_control_point (const char *dir, const char *name, const char *what, const char *point)
+{
+  g_autofree char *text = host_control (dir, name, what);
+  g_auto (GStrv) points = text ? g_strsplit (text, ",", -1) : NULL;
+
+  return points && g_strv_contains ((const char *const *)points, point);
+}
+
+void
+host_pause_at (const char *dir, const char *name, const char *point)
+{
+  gboolean told = FALSE;
+
+  while (host_control_point (dir, name, "pause", point)) {
+    if (!told)
+      host_trace (dir, "paused-at %s %s", name, point);
+    told = TRUE;
+    g_usleep (5000);
+  }
+}
+
+void
+host_trace (const char *dir, const char *format, ...)
+{
+  g_autofree char *path = g_build_filename (dir, "trace", NULL), *words = NULL, *line = NULL;
+  xf_autofd fd = open (path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  va_list args;
+
+  va_start (args, format);
+  words = g_strdup_vprintf (format, args);
+  va_end (args);
+  line = g_strdup_printf ("%" G_GINT64_FORMAT " %s\n", g_get_monotonic_time () * 1000, words);
+  if (fd < 0 || write (fd, line, strlen (line)) < 0)
+    g_warning ("cannot write the trace: %s", g_strerror (errno));
+}
+
+void
+host_notify (const char *dir, guint32 domid)
+{
+  g_autofree char *path = host_path (dir, "events/%u", domid);
+  xf_autofd fd = open (path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+  if (fd >= 0 && write (fd, ".", 1) < 0)
+    g_warning ("cannot write '%s': %s", path, g_strerror (errno));
+}
+
+/* ---- domains ---------------------------------------------------------------------------------------------- */
+
+static int
+lock_host (const char *dir)
+{
+  g_autofree char *path = g_build_filename (dir, "lock", NULL);
+  int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+  if (fd >= 0)
+    (void)flock (fd, LOCK_EX);
+  return fd;
+}
+
+static guint32
+next_domid (const char *dir)
+{
+  xf_autofd lock = lock_host (dir);
+  g_autofree char *path = g_build_filename (dir, "last-domid", NULL), *text = NULL, *next = NULL;
+  guint32 domid = 1;
+
+  if (g_file_get_contents (path, &text, NULL, NULL))
+    domid = g_ascii_strtoull (text, NULL, 10) + 1;
+  next = g_strdup_printf ("%u", domid);
+  (void)g_file_set_contents (path, next, -1, NULL);
+  return domid;
+}
+
+static gsize
+block_size (guint64 n_pages)
+{
+  return sizeof (SimBlock) + (n_pages + 63) / 64 * 8;
+}
+
+static SimBlock *
+map_block_file (const char *path, gsize create_size)
+{
+  xf_autofd fd = open (path, O_RDWR | O_CLOEXEC | (create_size ? O_CREAT | O_EXCL : 0), 0644);
+  struct stat status;
+  void *map;
+
+  if (fd < 0 || (create_size && ftruncate (fd, create_size) < 0) || fstat (fd, &status) < 0
+      || (gsize)status.st_size < sizeof (SimBlock))
+    return NULL;
+  map = mmap (NULL, status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  return map == MAP_FAILED ? NULL : map;
+}
+
+/* Real memory, whatever disk the host's directory is on. */
+static gboolean
+make_memory (const char *dir, guint32 domid, guint64 n_pages)
+{
+  g_autofree char *link = host_path (dir, "domains/%u/memory", domid);
+  char path[] = "/dev/shm/xenferry-sim-XXXXXX";
+  xf_autofd fd = mkostemp (path, O_CLOEXEC);
+
+  return fd >= 0 && ftruncate (fd, n_pages * SIM_PAGE) == 0 && symlink (path, link) == 0;
+}
+
+guint32
+host_domain_new (const char *dir, const char *name, const guint8 *uuid, guint32 type, guint64 n_pages, guint32 vcpus,
+                 const char *json)
+{
+  guint32 domid = next_domid (dir);
+  g_autofree char *domain = host_path (dir, "domains/%u", domid);
+  g_autofree char *config = g_build_filename (domain, "config.json", NULL);
+  g_autofree char *path = g_build_filename (domain, "block", NULL);
+  SimBlock *block;
+
+  if (g_mkdir_with_parents (domain, 0755) < 0 || !g_file_set_contents (config, json, -1, NULL)
+      || !make_memory (dir, domid, n_pages))
+    return 0;
+  block = map_block_file (path, block_size (n_pages));
+  if (!block)
+    return 0;
+  block->domid = domid;
+  block->type = type;
+  block->n_pages = n_pages;
+  block->vcpus = vcpus;
+  memcpy (block->uuid, uuid, 16);
+  g_strlcpy (block->name, name, sizeof (block->name));
+  block->state = SIM_BUILDING;
+  block->paused = 1;
+  host_block_unmap (block);
+  host_trace (dir, "created %s %u", name, domid);
+  return domid;
+}
+
+static int
+compare_ids (gconstpointer a, gconstpointer b)
+{
+  guint32 x = *(const guint32 *)a, y = *(const guint32 *)b;
+
+  return x < y ? -1 : x > y;
+}
+
+GArray *
+host_domains (const char *dir)
+{
+  GArray *ids = g_array_new (FALSE, FALSE, sizeof (guint32));
+  g_autofree char *path = g_build_filename (dir, "domains", NULL);
+  g_autoptr (GDir) listing = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (listing && (name = g_dir_read_name (listing))) {
+    guint32 domid = g_ascii_strtoull (name, NULL, 10);
+
+    if (domid && g_ascii_isdigit (*name))
+      g_array_append_val (ids, domid);
+  }
+  g_array_sort (ids, compare_ids);
+  return ids;
+}
+
+SimBlock *
+host_block_map (const char *dir, guint32 domid)
+{
+  g_autofree char *path = host_path (dir, "domains/%u/block", domid);
+
+  return domid ? map_block_file (path, 0) : NULL;
+}
+
+void
+host_block_unmap (SimBlock *block)
+{
+  if (block)
+    munmap (block, block_size (block->n_pages));
+}
+
+guint8 *
+host_memory_map (const char *dir, const SimBlock *block, gboolean writable)
+{
+  g_autofree char *path = host_path (dir, "domains/%u/memory", block->domid);
+  xf_autofd fd = open (path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+  void *map;
+
+  if (fd < 0)
+    return NULL;
+  map = mmap (NULL, block->n_pages * SIM_PAGE, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+  return map == MAP_FAILED ? NULL : map;
+}
+
+char *
+host_program (const char *name)
+{
+  const char *dir = getenv ("XF_SIM_LIBEXEC");
+  g_autofree char *own = NULL, *beside = NULL;
+  Dl_info info;
+
+  if (dir)
+    return g_build_filename (dir, name, NULL);
+  /* Beside the library when preloaded, else in the build tree beside the daemon's folder, else installed. */
+  if (dladdr ((void *)host_program, &info) && info.dli_fname && strchr (info.dli_fname, '/'))
+    own = g_path_get_dirname (info.dli_fname);
+  if (!own || strcmp (own, ".") == 0) {
+    g_free (own);
+    own = g_file_read_link ("/proc/self/exe", NULL);
+    if (own) {
+      char *directory = g_path_get_dirname (own);
+
+      g_free (own);
+      own = directory;
+    }
+  }
+  for (int up = 0; own && up < 2; up++) {
+    g_free (beside);
+    beside = up ? g_build_filename (own, "..", "sim", name, NULL) : g_build_filename (own, name, NULL);
+    if (g_file_test (beside, G_FILE_TEST_IS_EXECUTABLE))
+      return g_steal_pointer (&beside);
+  }
+  return g_build_filename (SIM_LIBEXEC, name, NULL);
+}
+
+gboolean
+host_guest_start (const char *dir, guint32 domid)
+{
+  g_autofree char *program = host_program ("xenferry-sim-guest"), *number = g_strdup_printf ("%u", domid);
+  char *argv[] = { program, (char *)dir, number, NULL };
+  posix_spawnattr_t attributes;
+  pid_t pid;
+  int status, rc;
+
+  posix_spawnattr_init (&attributes);
+  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSID);
+  rc = posix_spawn (&pid, program, NULL, &attributes, argv, environ);
+  posix_spawnattr_destroy (&attributes);
+  /* It forks once more and leaves us: the guest is nobody's child. */
+  return rc == 0 && waitpid (pid, &status, 0) == pid && WIFEXITED (status) && WEXITSTATUS (status) == 0;
+}
+
+void
+host_kick (SimBlock *block)
+{
+  atomic_fetch_add (&block->kick, 1);
+  syscall (SYS_futex, &block->kick, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void
+host_set_paused (const char *dir, SimBlock *block, gboolean paused)
+{
+  block->paused = paused;
+  host_kick (block);
+  host_trace (dir, "%s %s %u", paused ? "paused" : "unpaused", block->name, block->domid);
+}
+
+gboolean
+host_domain_destroy (const char *dir, guint32 domid)
+{
+  g_autofree char *domain = host_path (dir, "domains/%u", domid), *gone = host_path (dir, "domains/.%u", domid);
+  g_autofree char *memory = host_path (dir, "domains/.%u/memory", domid), *shared = NULL;
+  SimBlock *block = host_block_map (dir, domid);
+  g_autofree char *name = block ? g_strdup (block->name) : NULL;
+  g_autoptr (GDir) listing = NULL;
+  const char *entry;
+
+  if (!block || rename (domain, gone) < 0) {
+    host_block_unmap (block);
+    return FALSE;
+  }
+  if (block->guest_pid > 0)
+    kill (block->guest_pid, SIGKILL);
+  host_block_unmap (block);
+  shared = g_file_read_link (memory, NULL);
+  if (shared)
+    unlink (shared);
+  listing = g_dir_open (gone, 0, NULL);
+  while (listing && (entry = g_dir_read_name (listing))) {
+    g_autofree char *path = g_build_filename (gone, entry, NULL);
+
+    unlink (path);
+  }
+  rmdir (gone);
+  host_trace (dir, "destroyed %s %u", name, domid);
+  host_notify (dir, domid);
+  return TRUE;
+}
+
+guint64
+host_total_kib (const char *dir)
+{
+  return host_control_number (dir, NULL, "memory-mib", DEFAULT_MEMORY_MIB) * 1024;
+}
+
+guint64
+host_free_kib (const char *dir)
+{
+  g_autoptr (GArray) ids = host_domains (dir);
+  guint64 used = DOM0_KIB, total = host_total_kib (dir);
+
+  for (guint i = 0; i < ids->len; i++) {
+    SimBlock *block = host_block_map (dir, g_array_index (ids, guint32, i));
+
+    used += block ? block->n_pages * (SIM_PAGE / 1024) : 0;
+    host_block_unmap (block);
+  }
+  return total > used ? total - used : 0;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Restoring a guest: reads a stream, checks what libxc checks, fills the memory. Accepts what real Xen writes, in
+ * either order of the HVM records.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sim/helper.h"
+#include "sim/stream.h"
+
+typedef struct {
+  Helper *helper;
+  guint8 *body;
+  gsize body_size;
+  gboolean static_end;
+} Restore;
+
+static int
+read_bytes (Restore *restore, gpointer into, gsize length)
+{
+  guint8 *at = into;
+
+  while (length > 0) {
+    gssize n = read (restore->helper->fd, at, length);
+
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return ERROR_FAIL;
+    at += n;
+    length -= n;
+  }
+  return 0;
+}
+
+static int
+read_record (Restore *restore, StreamRecord *record)
+{
+  gsize padded;
+  int rc = read_bytes (restore, record, sizeof (*record));
+
+  if (rc != 0)
+    return rc;
+  record->type = GUINT32_FROM_LE (record->type);
+  record->length = GUINT32_FROM_LE (record->length);
+  if (record->length > STREAM_RECORD_MAX)
+    return ERROR_FAIL;
+  padded = (record->length + 7) & ~(gsize)7;
+  if (padded > restore->body_size) {
+    restore->body = g_realloc (restore->body, padded);
+    restore->body_size = padded;
+  }
+  return read_bytes (restore, restore->body, padded);
+}
+
+static int
+take_pages (Restore *restore, gsize length)
+{
+  guint32 count = ((guint32 *)restore->body)[0];
+  const guint64 *entries = (guint64 *)(restore->body + 8);
+  const guint8 *data;
+  gsize used;
+
+  if (length < 8 || count < 1 || count > STREAM_BATCH || length < 8 + 8 * (gsize)count || !restore->static_end)
+    return ERROR_FAIL;
+  used = 8 + 8 * (gsize)count;
+  data = restore->body + used;
+  for (guint32 i = 0; i < count; i++) {
+    guint64 pfn = STREAM_PAGE_PFN (entries[i]);
+    guint8 *page;
+
+    if (!STREAM_PAGE_HAS_DATA (entries[i]))
+      continue;
+    used += SIM_PAGE;
+    if (pfn >= restore->helper->block->n_pages || used > length)
+      return ERROR_FAIL;
+    page = restore->helper->memory + pfn * SIM_PAGE;
+    memcpy (page, data, SIM_PAGE);
+    data += SIM_PAGE;
+  }
+  return used == length ? 0 : ERROR_FAIL;
+}
+
+/* What a record is to us; unknown ones count only when they must not be ignored. */
+static int
+take_record (Restore *restore, const StreamRecord *record)
+{
+  switch (record->type) {
+  case LIBXC_PAGE_DATA:
+    return take_pages (restore, record->length);
+  case LIBXC_STATIC_DATA_END:
+    if (restore->static_end)
+      return ERROR_FAIL;
+    restore->static_end = TRUE;
+    return 0;
+  case LIBXC_X86_CPUID_POLICY:
+    return record->length && record->length % 24 == 0 ? 0 : ERROR_FAIL;
+  case LIBXC_X86_MSR_POLICY:
+    return record->length && record->length % 16 == 0 ? 0 : ERROR_FAIL;
+  case LIBXC_X86_PV_INFO:
+  case LIBXC_X86_PV_P2M_FRAMES:
+  case LIBXC_X86_PV_VCPU_BASIC:
+  case 5: /* extended */
+  case 6: /* xsave */
+  case 12: /* MSRs */
+  case LIBXC_SHARED_INFO:
+  case LIBXC_X86_TSC_INFO:
+  case LIBXC_HVM_CONTEXT:
+  case LIBXC_HVM_PARAMS:
+    return 0;
+  default:
+    return record->type & STREAM_OPTIONAL ? 0 : ERROR_FAIL;
+  }
+}
+
+static int
+read_headers (Restore *restore)
+{
+  StreamLibxlHeader libxl;
+  StreamLibxcHeader libxc;
+  StreamDomainHeader domain;
+  StreamRecord record;
+  gboolean is_pv = restore->helper->block->type == LIBXL_DOMAIN_TYPE_PV;
+
+  if (read_bytes (restore, &libxl, sizeof (libxl)) != 0 || libxl.ident != GUINT64_TO_BE (STREAM_IDENT)
+      || libxl.version != GUINT32_TO_BE (STREAM_LIBXL_VERSION) || read_record (restore, &record) != 0
+      || record.type != LIBXL_LIBXC_CONTEXT || record.length != 0)
+    return ERROR_FAIL;
+  if (read_bytes (restore, &libxc, sizeof (libxc)) != 0 || libxc.marker != STREAM_LIBXC_MARKER
+      || libxc.id != GUINT32_TO_BE (STREAM_LIBXC_ID) || libxc.version != GUINT32_TO_BE (STREAM_LIBXC_VERSION))
+    return ERROR_FAIL;
+  if (read_bytes (restore, &domain, sizeof (domain)) != 0 || domain.page_shift != GUINT16_TO_LE (12)
+      || domain.type != GUINT32_TO_LE (is_pv ? 1 : 2))
+    return ERROR_FAIL;
+  return 0;
+}
+
+static int
+read_image (Restore *restore)
+{
+  gboolean seen_page = FALSE;
+
+  for (;;) {
+    StreamRecord record;
+    int rc = read_record (restore, &record);
+
+    if (rc == 0 && record.type == LIBXC_PAGE_DATA)
+      rc = helper_point (restore->helper, seen_page ? "restore-live" : "restore-first-page");
+    if (rc != 0)
+      return rc;
+    seen_page |= record.type == LIBXC_PAGE_DATA;
+    if (record.type == LIBXC_END)
+      return restore->static_end ? 0 : ERROR_FAIL;
+    rc = take_record (restore, &record);
+    if (rc != 0)
+      return rc;
+  }
+}
+
+static int
+read_tail (Restore *restore)
+{
+  for (;;) {
+    StreamRecord record;
+    int rc = read_record (restore, &record);
+
+    if (rc != 0)
+      return rc;
+    if (record.type == LIBXL_END)
+      return 0;
+    if (record.type != LIBXL_EMULATOR_XENSTORE && record.type != LIBXL_EMULATOR_CONTEXT)
+      return ERROR_FAIL;
+  }
+}
+
+int
+helper_restore (Helper *helper)
+{
+  Restore restore = { .helper = helper };
+  int rc = helper_point (helper, "restore-start");
+
+  if (rc == 0)
+    rc = read_headers (&restore);
+  if (rc == 0)
+    rc = read_image (&restore);
+  if (rc == 0)
+    rc = helper_point (helper, "restore-last-record");
+  if (rc == 0)
+    rc = read_tail (&restore);
+  if (rc == 0)
+    rc = helper_point (helper, "restore-end");
+  if (rc == 0)
+    helper_trace_hash (helper, "restored");
+  g_free (restore.body);
+  return rc;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Saving a guest: passes over what is dirty while it runs, at most five or until few pages are left; then it is
+ * suspended, and the last pass and its state follow. The order of records is that of real streams.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sim/helper.h"
+#include "sim/stream.h"
+
+/* libxc's own rule: SPP_MAX_ITERATIONS and SPP_TARGET_DIRTY_COUNT. */
+#define MAX_ITERATIONS 5
+#define FEW_PAGES 50
+#define REPORT_PAGES 1024
+
+typedef struct {
+  Helper *helper;
+  guint iteration;
+  guint64 done, total; /* pages of this pass */
+  guint64 entries[STREAM_BATCH];
+  guint n;
+  guint64 rate; /* bytes a second, 0 = none */
+  gint64 started_us;
+  guint64 sent;
+} Save;
+
+/* ---- writing ---------------------------------------------------------------------------------------------- */
+
+static void
+pace (Save *save, gsize bytes)
+{
+  gint64 due;
+
+  save->sent += bytes;
+  if (!save->rate)
+    return;
+  due = save->started_us + (gint64)(save->sent * G_USEC_PER_SEC / save->rate) - g_get_monotonic_time ();
+  if (due > 0)
+    g_usleep (due);
+}
+
+static int
+write_vector (Save *save, struct iovec *vector, int n)
+{
+  gsize all = 0;
+
+  for (int i = 0; i < n; i++)
+    all += vector[i].iov_len;
+  pace (save, all);
+  while (n > 0) {
+    gssize written = writev (save->helper->fd, vector, MIN (n, IOV_MAX));
+
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return ERROR_FAIL;
+    while (n > 0 && (gsize)written >= vector->iov_len) {
+      written -= vector->iov_len;
+      vector++;
+      n--;
+    }
+    if (n > 0) {
+      vector->iov_base = (guint8 *)vector->iov_base + written;
+      vector->iov_len -= written;
+    }
+  }
+  return 0;
+}
+
+static int
+write_bytes (Save *save, gconstpointer data, gsize length)
+{
+  struct iovec vector = { (gpointer)data, length };
+
+  return write_vector (save, &vector, 1);
+}
+
+static int
+write_record (Save *save, guint32 type, gconstpointer body, guint32 length)
+{
+  static const guint8 zeros[8];
+  StreamRecord record = { GUINT32_TO_LE (type), GUINT32_TO_LE (length) };
+  struct iovec vector[] = {
+    { &record, sizeof (record) },
+    { (gpointer)body, length },
+    { (gpointer)zeros, -length & 7 },
+  };
+
+  return write_vector (save, vector, 3);
+}
+
+/* ---- pages ------------------------------------------------------------------------------------------------ */
+
+static int
+flush_batch (Save *save)
+{
+  struct iovec vector[4 + STREAM_BATCH];
+  guint32 count[2] = { save->n, 0 };
+  StreamRecord record;
+  int rc;
+
+  if (save->n == 0)
+    return 0;
+  record.type = GUINT32_TO_LE (LIBXC_PAGE_DATA);
+  record.length = GUINT32_TO_LE (8 + 8 * save->n + SIM_PAGE * save->n);
+  vector[0] = (struct iovec){ &record, sizeof (record) };
+  vector[1] = (struct iovec){ count, sizeof (count) };
+  vector[2] = (struct iovec){ save->entries, 8 * save->n };
+  for (guint i = 0; i < save->n; i++)
+    vector[3 + i] = (struct iovec){ save->helper->memory + save->entries[i] * SIM_PAGE, SIM_PAGE };
+  rc = write_vector (save, vector, 3 + save->n);
+  save->done += save->n;
+  save->n = 0;
+  return rc;
+}
+
+static void
+report_progress (Save *save)
+{
+  helper_report (save->helper, "progress %u %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n", save->iteration, save->done,
+                 save->total);
+}
+
+static int
+send_page (Save *save, guint64 pfn)
+{
+  int rc;
+
+  save->entries[save->n++] = pfn;
+  if (save->n < STREAM_BATCH)
+    return 0;
+  rc = flush_batch (save);
+  if (save->done % REPORT_PAGES == 0)
+    report_progress (save);
+  return rc;
+}
+
+static void
+begin_pass (Save *save, guint64 total)
+{
+  save->iteration++;
+  save->done = 0;
+  save->total = total;
+  report_progress (save);
+}
+
+static int
+end_pass (Save *save, int rc)
+{
+  if (rc == 0)
+    rc = flush_batch (save);
+  if (rc == 0)
+    report_progress (save);
+  return rc;
+}
+
+static int
+send_all (Save *save)
+{
+  int rc = 0;
+
+  begin_pass (save, save->helper->block->n_pages);
+  for (guint64 pfn = 0; rc == 0 && pfn < save->helper->block->n_pages; pfn++)
+    rc = send_page (save, pfn);
+  return end_pass (save, rc);
+}
+
+/* What is dirty now, cleared in the same moment. */
+static guint64
+take_dirty (SimBlock *block, guint64 *bitmap)
+{
+  guint64 count = 0;
+
+  for (guint64 i = 0; i < (block->n_pages + 63) / 64; i++) {
+    bitmap[i] = atomic_exchange (&block->dirty[i], 0);
+    count += __builtin_popcountll (bitmap[i]);
+  }
+  return count;
+}
+
+static int
+send_dirty (Save *save, const guint64 *bitmap, guint64 count)
+{
+  int rc = 0;
+
+  begin_pass (save, count);
+  for (guint64 i = 0; rc == 0 && i < (save->helper->block->n_pages + 63) / 64; i++) {
+    for (guint64 bits = bitmap[i]; rc == 0 && bits; bits &= bits - 1)
+      rc = send_page (save, i * 64 + __builtin_ctzll (bits));
+  }
+  return end_pass (save, rc);
+}
+
+/* ---- the suspend ------------------------------------------------------------------------------------------ */
+
+static int
+suspend (Helper *helper)
+{
+  SimBlock *block = helper->block;
+  gint64 until
+    = g_get_monotonic_time () + host_control_number (helper->dir, helper->name, "suspend-timeout-ms", 60000) * 1000;
+
+  block->ask = SIM_ASK_SUSPEND;
+  host_kick (block);
+  while (block->state == SIM_RUNNING) {
+    if (g_get_monotonic_time () > until) {
+      block->ask = SIM_ASK_NOTHING;
+      return ERROR_GUEST_TIMEDOUT;
+    }
+    g_usleep (200);
+  }
+  if (block->state != SIM_SUSPENDED)
+    return ERROR_FAIL; /* it ended in another way */
+  helper_report (helper, "suspended\n");
+  helper_trace_hash (helper, "suspended");
+  return 0;
+}
+
+static int
+live_passes (Save *save, guint64 *bitmap)
+{
+  Helper *helper = save->helper;
+  int rc = helper_point (helper, "save-first-round");
+
+  if (rc == 0)
+    rc = send_all (save);
+  while (rc == 0 && save->iteration < MAX_ITERATIONS) {
+    guint64 count;
+
+    rc = helper_point (helper, "save-live-round");
+    if (rc != 0)
+      return rc;
+    count = take_dirty (helper->block, bitmap);
+    rc = send_dirty (save, bitmap, count);
+    if (count < FEW_PAGES)
+      break;
+  }
+  return rc;
+}
+
+static int
+last_pass (Save *save, guint64 *bitmap)
+{
+  Helper *helper = save->helper;
+  int rc = helper_point (helper, "save-before-suspend");
+
+  if (rc == 0)
+    rc = suspend (helper);
+  if (rc == 0)
+    rc = helper_point (helper, "save-suspended");
+  if (rc == 0 && helper->live) {
+    guint64 count = take_dirty (helper->block, bitmap);
+
+    rc = send_dirty (save, bitmap, count);
+  } else if (rc == 0) {
+    rc = send_all (save);
+  }
+  return rc == 0 ? helper_point (helper, "save-last-round") : rc;
+}
+
+/* ---- records ---------------------------------------------------------------------------------------------- */
+
+static gboolean
+is_pv (Helper *helper)
+{
+  return helper->block->type == LIBXL_DOMAIN_TYPE_PV;
+}
+
+static int
+write_headers (Save *save)
+{
+  StreamLibxlHeader libxl = { GUINT64_TO_BE (STREAM_IDENT), GUINT32_TO_BE (STREAM_LIBXL_VERSION), 0 };
+  StreamLibxcHeader libxc = {
+    .marker = STREAM_LIBXC_MARKER,
+    .id = GUINT32_TO_BE (STREAM_LIBXC_ID),
+    .version = GUINT32_TO_BE (STREAM_LIBXC_VERSION),
+  };
+  StreamDomainHeader domain = {
+    .type = GUINT32_TO_LE (is_pv (save->helper) ? 1 : 2),
+    .page_shift = GUINT16_TO_LE (12),
+    .xen_major = GUINT32_TO_LE (4),
+    .xen_minor = GUINT32_TO_LE (17),
+  };
+  int rc = write_bytes (save, &libxl, sizeof (libxl));
+
+  if (rc == 0)
+    rc = write_record (save, LIBXL_LIBXC_CONTEXT, NULL, 0);
+  if (rc == 0)
+    rc = write_bytes (save, &libxc, sizeof (libxc));
+  return rc == 0 ? write_bytes (save, &domain, sizeof (domain)) : rc;
+}
+
+/* What libxc sends before any page. The policies have the shape of real ones: leaves of 24 bytes, entries of 16. */
+static int
+write_static (Save *save)
+{
+  guint32 leaves[6] = { 0, 0xffffffff, 0xd, 0x756e6547, 0x6c65746e, 0x49656e69 };
+  guint32 msrs[4] = { 0xce, 0, 0, 0 };
+  guint8 pv_info[8] = { 8, 4 };
+  int rc = is_pv (save->helper) ? write_record (save, LIBXC_X86_PV_INFO, pv_info, sizeof (pv_info)) : 0;
+
+  if (rc == 0)
+    rc = write_record (save, LIBXC_X86_CPUID_POLICY, leaves, sizeof (leaves));
+  if (rc == 0)
+    rc = write_record (save, LIBXC_X86_MSR_POLICY, msrs, sizeof (msrs));
+  return rc == 0 ? write_record (save, LIBXC_STATIC_DATA_END, NULL, 0) : rc;
+}
+
+static int
+write_p2m (Save *save)
+{
+  guint64 frames = (save->helper->block->n_pages + 511) / 512;
+  gsize size = 8 + 8 * frames;
+  g_autofree guint32 *body = g_malloc0 (size);
+
+  if (!is_pv (save->helper))
+    return 0;
+  body[1] = save->helper->block->n_pages - 1;
+  return write_record (save, LIBXC_X86_PV_P2M_FRAMES, body, size);
+}
+
+static int
+write_state (Save *save)
+{
+  static const guint8 blob[4096];
+  guint32 tsc[6] = { 0, 2000000, 0, 0, 0, 0 };
+  guint32 params[2] = { 0, 0 };
+  guint8 vcpu[8 + 64] = { 0 };
+  int rc = write_record (save, LIBXC_X86_TSC_INFO, tsc, sizeof (tsc));
+
+  if (is_pv (save->helper)) {
+    if (rc == 0)
+      rc = write_record (save, LIBXC_SHARED_INFO, blob, sizeof (blob));
+    for (guint32 i = 0; rc == 0 && i < save->helper->block->vcpus; i++) {
+      memcpy (vcpu, &i, sizeof (i));
+      rc = write_record (save, LIBXC_X86_PV_VCPU_BASIC, vcpu, sizeof (vcpu));
+    }
+  } else {
+    if (rc == 0)
+      rc = write_record (save, LIBXC_HVM_CONTEXT, blob, 2504);
+    if (rc == 0)
+      rc = write_record (save, LIBXC_HVM_PARAMS, params, sizeof (params));
+  }
+  return rc == 0 ? write_record (save, LIBXC_END, NULL, 0) : rc;
+}
+
+static int
+write_end (Save *save)
+{
+  /* id of the upstream device model, index, then the start of what QEMU writes. */
+  static const guint8 emulator[] = { 2, 0, 0, 0, 0, 0, 0, 0, 'Q', 'E', 'V', 'M', 0, 0, 0, 3 };
+  int rc = helper_point (save->helper, "save-end");
+
+  if (rc == 0 && save->helper->block->type == LIBXL_DOMAIN_TYPE_HVM)
+    rc = write_record (save, LIBXL_EMULATOR_CONTEXT, emulator, sizeof (emulator));
+  return rc == 0 ? write_record (save, LIBXL_END, NULL, 0) : rc;
+}
+
+int
+helper_save (Helper *helper)
+{
+  g_autofree guint64 *bitmap = g_new0 (guint64, (helper->block->n_pages + 63) / 64);
+  Save save = { .helper = helper, .started_us = g_get_monotonic_time () };
+  int rc = helper_point (helper, "save-start");
+
+  save.rate = host_control_number (helper->dir, helper->name, "rate-mib", 0) * 1024 * 1024;
+  if (helper->live) {
+    (void)take_dirty (helper->block, bitmap);
+    helper->block->log_dirty = 1;
+  }
+  if (rc == 0)
+    rc = write_headers (&save);
+  if (rc == 0)
+    rc = write_static (&save);
+  if (rc == 0)
+    rc = write_p2m (&save);
+  if (rc == 0 && helper->live)
+    rc = live_passes (&save, bitmap);
+  if (rc == 0)
+    rc = last_pass (&save, bitmap);
+  if (rc == 0)
+    rc = write_state (&save);
+  if (rc == 0)
+    rc = write_end (&save);
+  helper->block->log_dirty = 0;
+  return rc;
+}

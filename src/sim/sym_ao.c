@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Operations: instant ones, which call back before they return (libxl may, and callers must bear it), and those of
+ * the helper, which report on a pipe.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <xentoollog.h>
+
+#include "base/fd.h"
+#include "sim/sim.h"
+
+/* Where the helper finds its descriptors. */
+enum { HELPER_REPORT_FD = 3, HELPER_STREAM_FD = 4, ABOVE_THEM = 10 };
+
+typedef struct {
+  libxl_ctx *ctx;
+  gboolean has_how;
+  libxl_asyncop_how how;
+  guint32 domid;
+  pid_t pid;
+  int report;
+  GString *line;
+  gboolean got_result, aborted;
+  int rc;
+  int (*finish) (libxl_ctx *ctx, guint32 domid, int rc, gpointer data);
+  gpointer data;
+  SimSource *source;
+} Operation;
+
+static GPtrArray *operations; /* under the lock */
+
+extern char **environ;
+
+/* ---- completion ------------------------------------------------------------------------------------------- */
+
+static void
+tell (libxl_ctx *ctx, const libxl_asyncop_how *how, int rc)
+{
+  libxl_event *event;
+
+  if (how->callback) {
+    how->callback (ctx, rc, how->u.for_callback);
+    return;
+  }
+  event = calloc (1, sizeof (*event));
+  libxl_event_init (event);
+  event->type = LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
+  event->for_user = how->u.for_event;
+  event->u.operation_complete.rc = rc;
+  sim_event (sim_ctx (ctx), event);
+}
+
+int
+sim_done (libxl_ctx *ctx, const libxl_asyncop_how *how, int rc)
+{
+  if (!how)
+    return rc;
+  tell (ctx, how, rc);
+  return 0;
+}
+
+/* ---- the helper ------------------------------------------------------------------------------------------- */
+
+static pid_t
+spawn (const char *mode, guint32 domid, int stream, int report, gboolean live)
+{
+  g_autofree char *program = host_program ("xenferry-sim-helper"), *number = g_strdup_printf ("%u", domid);
+  g_autofree char *stream_text = g_strdup_printf ("%d", HELPER_STREAM_FD);
+  gboolean save = strcmp (mode, "save") == 0;
+  char *argv[] = { program, (char *)mode, (char *)sim_dir (), number, stream_text, save ? (live ? "1" : "0") : NULL, NULL };
+  xf_autofd stream_copy = fcntl (stream, F_DUPFD_CLOEXEC, ABOVE_THEM);
+  xf_autofd report_copy = fcntl (report, F_DUPFD_CLOEXEC, ABOVE_THEM);
+  posix_spawn_file_actions_t actions;
+  pid_t pid = -1;
+
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_adddup2 (&actions, report_copy, HELPER_REPORT_FD);
+  posix_spawn_file_actions_adddup2 (&actions, stream_copy, HELPER_STREAM_FD);
+  if (posix_spawn (&pid, program, &actions, NULL, argv, environ) != 0)
+    pid = -1;
+  posix_spawn_file_actions_destroy (&actions);
+  return pid;
+}
+
+static void
+take_line (Operation *operation, const char *line)
+{
+  SimCtx *sim = sim_ctx (operation->ctx);
+  unsigned iteration;
+  unsigned long done, total;
+  int rc;
+
+  if (sscanf (line, "progress %u %lu %lu", &iteration, &done, &total) == 3) {
+    g_autofree char *what = g_strdup_printf ("Frames iteration %u", iteration);
+
+    xtl_progress (sim->log, "xc", what, done, total);
+  } else if (sscanf (line, "result %d", &rc) == 1) {
+    operation->rc = rc;
+    operation->got_result = TRUE;
+  }
+}
+
+/* FALSE when the helper has ended. */
+static gboolean
+take_report (Operation *operation)
+{
+  char buffer[4096], *end;
+  gssize n = read (operation->report, buffer, sizeof (buffer));
+
+  if (n < 0)
+    return errno == EAGAIN || errno == EINTR;
+  if (n == 0)
+    return FALSE;
+  g_string_append_len (operation->line, buffer, n);
+  while ((end = strchr (operation->line->str, '\n'))) {
+    *end = '\0';
+    take_line (operation, operation->line->str);
+    g_string_erase (operation->line, 0, end + 1 - operation->line->str);
+  }
+  return TRUE;
+}
+
+/* The operation's code, once the helper has ended. */
+static int
+conclude (Operation *operation)
+{
+  int rc, status;
+
+  waitpid (operation->pid, &status, 0);
+  if (operation->aborted)
+    rc = ERROR_ABORTED;
+  else if (operation->got_result)
+    rc = operation->rc;
+  else
+    rc = ERROR_FAIL;
+  if (rc == ERROR_FAIL)
+    sim_error (operation->ctx, operation->got_result ? "domain %u: the helper could not finish the stream"
+                                                     : "domain %u: the helper has died",
+               operation->domid);
+  rc = operation->finish (operation->ctx, operation->domid, rc, operation->data);
+  xf_clear_fd (&operation->report);
+  g_string_free (operation->line, TRUE);
+  return rc;
+}
+
+static void
+report_ready (SimCtx *sim, gpointer data)
+{
+  Operation *operation = data;
+  libxl_asyncop_how how = operation->how;
+  libxl_ctx *ctx = operation->ctx;
+  int rc;
+
+  if (take_report (operation))
+    return;
+  sim_lock ();
+  g_ptr_array_remove (operations, operation);
+  sim_unlock ();
+  sim_source_remove (sim, operation->source);
+  rc = conclude (operation);
+  g_free (operation);
+  tell (ctx, &how, rc);
+}
+
+static int
+run_here (Operation *operation)
+{
+  int rc;
+
+  while (take_report (operation))
+    ;
+  rc = conclude (operation);
+  g_free (operation);
+  return rc;
+}
+
+int
+sim_run_helper (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *mode, guint32 domid, int fd, gboolean live,
+                int (*finish) (libxl_ctx *ctx, guint32 domid, int rc, gpointer data), gpointer data)
+{
+  Operation *operation = g_new0 (Operation, 1);
+  int pipe_fds[2];
+
+  if (pipe2 (pipe_fds, O_CLOEXEC) < 0) {
+    g_free (operation);
+    return finish (ctx, domid, ERROR_FAIL, data);
+  }
+  operation->ctx = ctx;
+  operation->domid = domid;
+  operation->line = g_string_new (NULL);
+  operation->finish = finish;
+  operation->data = data;
+  operation->report = pipe_fds[0];
+  operation->pid = spawn (mode, domid, fd, pipe_fds[1], live);
+  close (pipe_fds[1]);
+  if (!how)
+    return run_here (operation);
+  operation->has_how = TRUE;
+  operation->how = *how;
+  (void)fcntl (operation->report, F_SETFL, O_NONBLOCK);
+  sim_lock ();
+  if (!operations)
+    operations = g_ptr_array_new ();
+  g_ptr_array_add (operations, operation);
+  sim_unlock ();
+  operation->source = sim_source_add (sim_ctx (ctx), operation->report, report_ready, operation);
+  return 0;
+}
+
+int
+libxl_ao_abort (libxl_ctx *ctx, const libxl_asyncop_how *how)
+{
+  int rc = ERROR_NOTFOUND;
+
+  sim_lock ();
+  for (guint i = 0; operations && i < operations->len; i++) {
+    Operation *operation = operations->pdata[i];
+
+    if (operation->ctx != ctx || operation->how.callback != how->callback
+        || operation->how.u.for_callback != how->u.for_callback)
+      continue;
+    rc = operation->aborted ? ERROR_ABORTED : 0;
+    operation->aborted = TRUE;
+    if (operation->pid > 0)
+      kill (operation->pid, SIGTERM);
+    break;
+  }
+  sim_unlock ();
+  return rc;
+}

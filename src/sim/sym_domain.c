@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Making, moving and ending domains.
+ */
+#include <libxl_utils.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/sim.h"
+
+/* A named point in the daemon's own call: fails there when the control file says so. */
+static int
+point (libxl_ctx *ctx, const char *name, const char *where)
+{
+  host_pause_at (sim_dir (), name, where);
+  if (!host_control_point (sim_dir (), name, "fail", where))
+    return 0;
+  host_trace (sim_dir (), "failed-at %s %s", name, where);
+  sim_error (ctx, "domain '%s': told to fail at %s", name, where);
+  return ERROR_FAIL;
+}
+
+/* ---- making ----------------------------------------------------------------------------------------------- */
+
+static int
+check_files (libxl_ctx *ctx, const libxl_domain_config *config)
+{
+  const char *const files[] = { config->b_info.kernel, config->b_info.ramdisk };
+
+  if (!host_control_number (sim_dir (), config->c_info.name, "check-files", 0))
+    return 0;
+  for (gsize i = 0; i < G_N_ELEMENTS (files); i++) {
+    if (files[i] && !g_file_test (files[i], G_FILE_TEST_EXISTS)) {
+      sim_error (ctx, "cannot open '%s'", files[i]);
+      return ERROR_FAIL;
+    }
+  }
+  return 0;
+}
+
+static int
+build (libxl_ctx *ctx, libxl_domain_config *config, uint32_t *domid_out)
+{
+  guint64 kib = config->b_info.max_memkb;
+  char *json;
+
+  if (!config->c_info.name || kib == LIBXL_MEMKB_DEFAULT || kib < 1024) {
+    sim_error (ctx, "the domain has no name or no memory");
+    return ERROR_INVAL;
+  }
+  if (check_files (ctx, config) != 0)
+    return ERROR_FAIL;
+  if (host_free_kib (sim_dir ()) < kib) {
+    sim_error (ctx, "not enough memory for domain '%s'", config->c_info.name);
+    return ERROR_NOMEM;
+  }
+  if (libxl_uuid_is_nil (&config->c_info.uuid))
+    libxl_uuid_generate (&config->c_info.uuid);
+  json = libxl_domain_config_to_json (ctx, config);
+  *domid_out = host_domain_new (sim_dir (), config->c_info.name, config->c_info.uuid.uuid, config->c_info.type,
+                                kib * 1024 / SIM_PAGE, config->b_info.max_vcpus ? config->b_info.max_vcpus : 1, json);
+  free (json);
+  return *domid_out ? 0 : ERROR_FAIL;
+}
+
+int
+libxl_domain_create_new (libxl_ctx *ctx, libxl_domain_config *config, uint32_t *domid, const libxl_asyncop_how *how,
+                         const libxl_asyncprogress_how *console_how)
+{
+  guint32 id = 0;
+  int rc = point (ctx, config->c_info.name, "create");
+
+  if (rc == 0)
+    rc = build (ctx, config, &id);
+  if (rc == 0 && !host_guest_start (sim_dir (), id)) {
+    sim_error (ctx, "domain '%s': its process could not be started", config->c_info.name);
+    host_domain_destroy (sim_dir (), id);
+    rc = ERROR_FAIL;
+  }
+  if (rc == 0)
+    *domid = id;
+  return sim_done (ctx, how, rc);
+}
+
+static int
+restored (libxl_ctx *ctx, guint32 domid, int rc, gpointer data)
+{
+  uint32_t *domid_out = data;
+
+  if (rc == 0 && !host_guest_start (sim_dir (), domid))
+    rc = ERROR_FAIL;
+  if (rc != 0) {
+    host_domain_destroy (sim_dir (), domid); /* as libxl does */
+    return rc;
+  }
+  *domid_out = domid;
+  return 0;
+}
+
+int
+libxl_domain_create_restore (libxl_ctx *ctx, libxl_domain_config *config, uint32_t *domid, int restore_fd,
+                             int send_back_fd, const libxl_domain_restore_params *params,
+                             const libxl_asyncop_how *how, const libxl_asyncprogress_how *console_how)
+{
+  guint32 id = 0;
+  int rc = point (ctx, config->c_info.name, "restore-create");
+
+  if (rc == 0)
+    rc = build (ctx, config, &id);
+  if (rc != 0)
+    return sim_done (ctx, how, rc);
+  return sim_run_helper (ctx, how, "restore", id, restore_fd, FALSE, restored, domid);
+}
+
+/* ---- moving ----------------------------------------------------------------------------------------------- */
+
+static int
+saved (libxl_ctx *ctx, guint32 domid, int rc, gpointer data)
+{
+  SimBlock *block = host_block_map (sim_dir (), domid);
+
+  /* A helper that was killed has left the hypervisor's switches as they were. */
+  if (block) {
+    block->log_dirty = 0;
+    if (block->ask == SIM_ASK_SUSPEND)
+      block->ask = SIM_ASK_NOTHING;
+  }
+  host_block_unmap (block);
+  return rc;
+}
+
+int
+libxl_domain_suspend (libxl_ctx *ctx, uint32_t domid, int fd, int flags, const libxl_asyncop_how *how)
+{
+  SimBlock *block = host_block_map (sim_dir (), domid);
+  gboolean running = block && block->state == SIM_RUNNING;
+
+  host_block_unmap (block);
+  if (!running) {
+    sim_error (ctx, "domain %u does not run and cannot be suspended", domid);
+    return sim_done (ctx, how, block ? ERROR_FAIL : ERROR_DOMAIN_NOTFOUND);
+  }
+  return sim_run_helper (ctx, how, "save", domid, fd, flags & LIBXL_SUSPEND_LIVE, saved, NULL);
+}
+
+/* What a plain change of a domain is: @change returns libxl's code. */
+static int
+change (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how, const char *where,
+        int (*change_block) (libxl_ctx *ctx, SimBlock *block))
+{
+  SimBlock *block = host_block_map (sim_dir (), domid);
+  int rc = ERROR_DOMAIN_NOTFOUND;
+
+  if (block) {
+    rc = where ? point (ctx, block->name, where) : 0;
+    if (rc == 0)
+      rc = change_block (ctx, block);
+  }
+  host_block_unmap (block);
+  return sim_done (ctx, how, rc);
+}
+
+static int
+resume_block (libxl_ctx *ctx, SimBlock *block)
+{
+  if (block->state != SIM_SUSPENDED) {
+    sim_error (ctx, "Dom %u not suspended", block->domid);
+    return ERROR_FAIL;
+  }
+  block->ask = SIM_ASK_NOTHING;
+  block->state = SIM_RUNNING;
+  host_kick (block);
+  host_trace (sim_dir (), "resumed %s %u", block->name, block->domid);
+  host_notify (sim_dir (), block->domid);
+  return 0;
+}
+
+int
+libxl_domain_resume (libxl_ctx *ctx, uint32_t domid, int suspend_cancel, const libxl_asyncop_how *how)
+{
+  return change (ctx, domid, how, "resume", resume_block);
+}
+
+/* ---- pausing and asking ----------------------------------------------------------------------------------- */
+
+static int
+pause_block (libxl_ctx *ctx, SimBlock *block)
+{
+  host_set_paused (sim_dir (), block, TRUE);
+  return 0;
+}
+
+static int
+unpause_block (libxl_ctx *ctx, SimBlock *block)
+{
+  host_set_paused (sim_dir (), block, FALSE);
+  return 0;
+}
+
+int
+libxl_domain_pause (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+  return change (ctx, domid, how, "pause", pause_block);
+}
+
+int
+libxl_domain_unpause (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+  return change (ctx, domid, how, "unpause", unpause_block);
+}
+
+static int
+ask_shutdown (libxl_ctx *ctx, SimBlock *block)
+{
+  block->ask = SIM_ASK_SHUTDOWN;
+  host_kick (block);
+  return 0;
+}
+
+static int
+ask_reboot (libxl_ctx *ctx, SimBlock *block)
+{
+  block->ask = SIM_ASK_REBOOT;
+  host_kick (block);
+  return 0;
+}
+
+int
+libxl_domain_shutdown (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+  return change (ctx, domid, how, NULL, ask_shutdown);
+}
+
+int
+libxl_domain_reboot (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+  return change (ctx, domid, how, NULL, ask_reboot);
+}
+
+int
+libxl_send_trigger (libxl_ctx *ctx, uint32_t domid, libxl_trigger trigger, uint32_t vcpuid,
+                    const libxl_asyncop_how *how)
+{
+  switch (trigger) {
+  case LIBXL_TRIGGER_POWER:
+    return change (ctx, domid, how, NULL, ask_shutdown);
+  case LIBXL_TRIGGER_RESET:
+    return change (ctx, domid, how, NULL, ask_reboot);
+  default:
+    return sim_done (ctx, how, ERROR_NI);
+  }
+}
+
+int
+libxl_domain_destroy (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+  SimBlock *block = host_block_map (sim_dir (), domid);
+  int rc = block ? point (ctx, block->name, "destroy") : ERROR_DOMAIN_NOTFOUND;
+
+  host_block_unmap (block);
+  if (rc == 0 && !host_domain_destroy (sim_dir (), domid))
+    rc = ERROR_DOMAIN_NOTFOUND;
+  return sim_done (ctx, how, rc);
+}
+
+/* ---- configuration and userdata --------------------------------------------------------------------------- */
+
+int
+libxl_retrieve_domain_configuration (libxl_ctx *ctx, uint32_t domid, libxl_domain_config *config,
+                                     const libxl_asyncop_how *how)
+{
+  g_autofree char *path = host_path (sim_dir (), "domains/%u/config.json", domid), *json = NULL;
+  int rc = ERROR_DOMAIN_NOTFOUND;
+
+  if (g_file_get_contents (path, &json, NULL, NULL))
+    rc = libxl_domain_config_from_json (ctx, config, json);
+  return sim_done (ctx, how, rc);
+}
+
+int
+libxl_userdata_store (libxl_ctx *ctx, uint32_t domid, const char *id, const uint8_t *data, int length)
+{
+  g_autofree char *path = host_path (sim_dir (), "domains/%u/userdata-%s", domid, id);
+
+  return g_file_set_contents (path, (const char *)data, length, NULL) ? 0 : ERROR_FAIL;
+}
+
+int
+libxl_userdata_retrieve (libxl_ctx *ctx, uint32_t domid, const char *id, uint8_t **data, int *length)
+{
+  g_autofree char *path = host_path (sim_dir (), "domains/%u/userdata-%s", domid, id), *text = NULL;
+  gsize size = 0;
+
+  if (!g_file_get_contents (path, &text, &size, NULL))
+    size = 0;
+  if (data) {
+    *data = size ? malloc (size) : NULL;
+    if (size)
+      memcpy (*data, text, size);
+  }
+  if (length)
+    *length = size;
+  return 0;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Looking at the host and its domains.
+ */
+#include <libxl_utils.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sim/sim.h"
+
+#define DOM0_KIB (512 * 1024)
+
+static void
+dom0_info (libxl_dominfo *info)
+{
+  memset (info->uuid.uuid, 0, 16);
+  info->domid = 0;
+  info->running = true;
+  info->current_memkb = DOM0_KIB;
+  info->max_memkb = DOM0_KIB;
+  info->cpu_time = g_get_monotonic_time () * 10;
+  info->vcpu_online = info->vcpu_max_id = 1;
+  info->domain_type = LIBXL_DOMAIN_TYPE_PV;
+}
+
+static void
+block_info (const SimBlock *block, libxl_dominfo *info)
+{
+  memcpy (info->uuid.uuid, block->uuid, 16);
+  info->domid = block->domid;
+  info->paused = block->paused != 0;
+  info->shutdown = block->state == SIM_SHUTDOWN || block->state == SIM_SUSPENDED;
+  info->running = !info->paused && !info->shutdown;
+  info->shutdown_reason = info->shutdown ? (libxl_shutdown_reason)block->shutdown_reason : LIBXL_SHUTDOWN_REASON_UNKNOWN;
+  info->current_memkb = info->max_memkb = block->n_pages * (SIM_PAGE / 1024);
+  info->cpu_time = block->cpu_time_ns;
+  info->vcpu_online = block->vcpus;
+  info->vcpu_max_id = block->vcpus - 1;
+  info->domain_type = block->type;
+}
+
+int
+libxl_domain_info (libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
+{
+  SimBlock *block = domid ? host_block_map (sim_dir (), domid) : NULL;
+
+  if (domid && !block)
+    return ERROR_DOMAIN_NOTFOUND;
+  if (info) {
+    libxl_dominfo_init (info);
+    if (block)
+      block_info (block, info);
+    else
+      dom0_info (info);
+  }
+  host_block_unmap (block);
+  return 0;
+}
+
+libxl_dominfo *
+libxl_list_domain (libxl_ctx *ctx, int *n_out)
+{
+  g_autoptr (GArray) ids = host_domains (sim_dir ());
+  libxl_dominfo *list = calloc (ids->len + 1, sizeof (*list));
+  int n = 0;
+
+  libxl_dominfo_init (&list[n]);
+  dom0_info (&list[n++]);
+  for (guint i = 0; i < ids->len; i++) {
+    if (libxl_domain_info (ctx, &list[n], g_array_index (ids, guint32, i)) == 0)
+      n++;
+  }
+  *n_out = n;
+  return list;
+}
+
+libxl_vcpuinfo *
+libxl_list_vcpu (libxl_ctx *ctx, uint32_t domid, int *n_out, int *host_cpus_out)
+{
+  SimBlock *block = domid ? host_block_map (sim_dir (), domid) : NULL;
+  int n = block ? block->vcpus : 1;
+  libxl_vcpuinfo *list = calloc (n, sizeof (*list));
+
+  *host_cpus_out = sysconf (_SC_NPROCESSORS_ONLN);
+  for (int i = 0; i < n; i++) {
+    libxl_vcpuinfo_init (&list[i]);
+    list[i].vcpuid = i;
+    list[i].online = true;
+    list[i].blocked = true;
+    list[i].vcpu_time = block ? block->cpu_time_ns / n : 0;
+    libxl_bitmap_alloc (ctx, &list[i].cpumap, *host_cpus_out);
+    libxl_bitmap_set_any (&list[i].cpumap);
+  }
+  host_block_unmap (block);
+  *n_out = n;
+  return list;
+}
+
+static char *
+tty_of (guint32 domid)
+{
+  SimBlock *block = host_block_map (sim_dir (), domid);
+  char *tty = block && block->tty[0] ? strdup (block->tty) : NULL;
+
+  host_block_unmap (block);
+  return tty;
+}
+
+int
+libxl_primary_console_get_tty (libxl_ctx *ctx, uint32_t domid, char **path)
+{
+  *path = tty_of (domid);
+  return *path ? 0 : ERROR_FAIL;
+}
+
+int
+libxl_console_get_tty (libxl_ctx *ctx, uint32_t domid, int number, libxl_console_type type, char **path)
+{
+  return libxl_primary_console_get_tty (ctx, domid, path);
+}
+
+/* ---- the host --------------------------------------------------------------------------------------------- */
+
+const libxl_version_info *
+libxl_get_version_info (libxl_ctx *ctx)
+{
+  static libxl_version_info version = {
+    .xen_version_major = 4,
+    .xen_version_minor = 17,
+    .xen_version_extra = ".0-simulated",
+    .compiler = "",
+    .compile_by = "",
+    .compile_domain = "",
+    .compile_date = "",
+    .capabilities = "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64",
+    .changeset = "",
+    .commandline = "",
+    .pagesize = SIM_PAGE,
+    .build_id = "",
+  };
+
+  return &version;
+}
+
+int
+libxl_get_physinfo (libxl_ctx *ctx, libxl_physinfo *info)
+{
+  int cpus = sysconf (_SC_NPROCESSORS_ONLN);
+
+  libxl_physinfo_init (info);
+  info->threads_per_core = 1;
+  info->cores_per_socket = cpus;
+  info->max_cpu_id = cpus - 1;
+  info->nr_cpus = cpus;
+  info->cpu_khz = 2000000;
+  info->total_pages = host_total_kib (sim_dir ()) / (SIM_PAGE / 1024);
+  info->free_pages = host_free_kib (sim_dir ()) / (SIM_PAGE / 1024);
+  info->nr_nodes = 1;
+  info->cap_hvm = info->cap_pv = info->cap_hap = true;
+  return 0;
+}
+
+int
+libxl_get_free_memory (libxl_ctx *ctx, uint64_t *kib)
+{
+  *kib = host_free_kib (sim_dir ());
+  return 0;
+}
+
+int
+libxl_get_free_memory_0x040700 (libxl_ctx *ctx, uint32_t *kib)
+{
+  *kib = host_free_kib (sim_dir ());
+  return 0;
+}
+
+int
+libxl_domain_need_memory (libxl_ctx *ctx, libxl_domain_config *config, uint32_t domid, uint64_t *need)
+{
+  *need = config->b_info.max_memkb;
+  return 0;
+}
+
+int
+libxl_wait_for_memory_target (libxl_ctx *ctx, uint32_t domid, int seconds)
+{
+  return 0;
+}
+
+int
+libxl_get_max_cpus (libxl_ctx *ctx)
+{
+  return sysconf (_SC_NPROCESSORS_ONLN);
+}
+
+int
+libxl_get_online_cpus (libxl_ctx *ctx)
+{
+  return sysconf (_SC_NPROCESSORS_ONLN);
+}
+
+int
+libxl_get_max_nodes (libxl_ctx *ctx)
+{
+  return 1;
+}
+
+libxl_numainfo *
+libxl_get_numainfo (libxl_ctx *ctx, int *n)
+{
+  libxl_numainfo *cell = calloc (1, sizeof (*cell));
+
+  libxl_numainfo_init (cell);
+  cell->size = host_total_kib (sim_dir ()) * 1024;
+  cell->free = host_free_kib (sim_dir ()) * 1024;
+  cell->num_dists = 1;
+  cell->dists = calloc (1, sizeof (*cell->dists));
+  cell->dists[0] = 10;
+  *n = 1;
+  return cell;
+}
+
+libxl_cputopology *
+libxl_get_cpu_topology (libxl_ctx *ctx, int *n)
+{
+  libxl_cputopology *list;
+
+  *n = sysconf (_SC_NPROCESSORS_ONLN);
+  list = calloc (*n, sizeof (*list));
+  for (int i = 0; i < *n; i++)
+    list[i] = (libxl_cputopology){ .core = i, .socket = 0, .node = 0 };
+  return list;
+}
+
+/* ---- devices: as the configuration says ------------------------------------------------------------------- */
+
+libxl_device_disk *
+libxl_device_disk_list (libxl_ctx *ctx, uint32_t domid, int *n)
+{
+  libxl_domain_config config;
+  libxl_device_disk *disks = NULL;
+
+  *n = 0;
+  libxl_domain_config_init (&config);
+  if (libxl_retrieve_domain_configuration (ctx, domid, &config, NULL) == 0) {
+    disks = config.disks;
+    *n = config.num_disks;
+    config.disks = NULL;
+    config.num_disks = 0;
+  }
+  libxl_domain_config_dispose (&config);
+  return disks;
+}
