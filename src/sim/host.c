@@ -23,8 +23,6 @@
 #define DOM0_KIB (512 * 1024)
 #define DEFAULT_MEMORY_MIB (16 * 1024)
 
-extern char **environ;
-
 const char *
 host_dir (void)
 {

@@ -3,6 +3,9 @@
  * What a libvirtd needs besides libxl to believe that it is on a Xen host: its driver loads only where
  * /proc/xen/capabilities says "control_d". Only in the preload library.
  */
+/* Here open and open64 are two functions, whatever the rest is built with. */
+#undef _FILE_OFFSET_BITS
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -14,9 +17,6 @@
 
 #define CAPABILITIES "/proc/xen/capabilities"
 #define CONTENTS "control_d\n"
-
-int open (const char *path, int flags, ...);
-int open64 (const char *path, int flags, ...);
 
 static int
 fake_capabilities (void)

@@ -37,8 +37,6 @@ typedef struct {
 
 static GPtrArray *operations; /* under the lock */
 
-extern char **environ;
-
 /* ---- completion ------------------------------------------------------------------------------------------- */
 
 static void
@@ -75,7 +73,9 @@ spawn (const char *mode, guint32 domid, int stream, int report, gboolean live)
   g_autofree char *program = host_program ("xenferry-sim-helper"), *number = g_strdup_printf ("%u", domid);
   g_autofree char *stream_text = g_strdup_printf ("%d", HELPER_STREAM_FD);
   gboolean save = strcmp (mode, "save") == 0;
-  char *argv[] = { program, (char *)mode, (char *)sim_dir (), number, stream_text, save ? (live ? "1" : "0") : NULL, NULL };
+  char *argv[] = {
+    program, (char *)mode, (char *)sim_dir (), number, stream_text, save ? (char *)(live ? "1" : "0") : NULL, NULL,
+  };
   xf_autofd stream_copy = fcntl (stream, F_DUPFD_CLOEXEC, ABOVE_THEM);
   xf_autofd report_copy = fcntl (report, F_DUPFD_CLOEXEC, ABOVE_THEM);
   posix_spawn_file_actions_t actions;

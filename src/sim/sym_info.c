@@ -125,19 +125,21 @@ libxl_console_get_tty (libxl_ctx *ctx, uint32_t domid, int number, libxl_console
 const libxl_version_info *
 libxl_get_version_info (libxl_ctx *ctx)
 {
+  static char extra[] = ".0-simulated", none[] = "";
+  static char capabilities[] = "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64";
   static libxl_version_info version = {
     .xen_version_major = 4,
     .xen_version_minor = 17,
-    .xen_version_extra = ".0-simulated",
-    .compiler = "",
-    .compile_by = "",
-    .compile_domain = "",
-    .compile_date = "",
-    .capabilities = "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64",
-    .changeset = "",
-    .commandline = "",
+    .xen_version_extra = extra,
+    .compiler = none,
+    .compile_by = none,
+    .compile_domain = none,
+    .compile_date = none,
+    .capabilities = capabilities,
+    .changeset = none,
+    .commandline = none,
     .pagesize = SIM_PAGE,
-    .build_id = "",
+    .build_id = none,
   };
 
   return &version;
