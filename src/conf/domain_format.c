@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A definition as XML again: the kept document, plus what is true only while the guest runs, minus what the reader
- * may not see. And the comparison of two definitions.
+ * may not see.
  */
 #include "conf/domain_def.h"
 
@@ -89,53 +89,4 @@ xf_domain_def_format (const XfDomainDef *def, XfDomainFormatFlags flags, const X
   text = g_strdup ((const char *)xmlBufferContent (buffer));
   xmlBufferFree (buffer);
   return text;
-}
-
-static gboolean
-differs (GError **error, const char *what)
-{
-  g_set_error (error, XF_ERROR, XF_ERROR_CONFIG_UNSUPPORTED, "the given XML does not describe the running guest: %s", what);
-  return FALSE;
-}
-
-static gboolean
-same_disks (const XfDomainDef *running, const XfDomainDef *wanted, GError **error)
-{
-  if (running->disks->len != wanted->disks->len)
-    return differs (error, "the number of disks differs");
-  for (guint i = 0; i < running->disks->len; i++) {
-    const XfDisk *a = &g_array_index (running->disks, XfDisk, i), *b = &g_array_index (wanted->disks, XfDisk, i);
-
-    if (!g_str_equal (a->target, b->target) || a->device != b->device || a->readonly != b->readonly)
-      return differs (error, "a disk differs in target, device or readonly");
-  }
-  return TRUE;
-}
-
-static gboolean
-same_nics (const XfDomainDef *running, const XfDomainDef *wanted, GError **error)
-{
-  if (running->nics->len != wanted->nics->len)
-    return differs (error, "the number of interfaces differs");
-  for (guint i = 0; i < running->nics->len; i++) {
-    const XfNic *a = &g_array_index (running->nics, XfNic, i), *b = &g_array_index (wanted->nics, XfNic, i);
-
-    if (memcmp (a->mac, b->mac, sizeof (a->mac)) != 0 || g_strcmp0 (a->model, b->model) != 0)
-      return differs (error, "an interface differs in MAC address or model");
-  }
-  return TRUE;
-}
-
-gboolean
-xf_domain_def_check_abi (const XfDomainDef *running, const XfDomainDef *wanted, GError **error)
-{
-  if (!xf_uuid_equal (running->uuid, wanted->uuid))
-    return differs (error, "the uuid differs");
-  if (running->type != wanted->type)
-    return differs (error, "the type of guest differs");
-  if (running->memory_kib != wanted->memory_kib || running->vcpus != wanted->vcpus)
-    return differs (error, "memory or vCPUs differ");
-  if (running->vnc.present != wanted->vnc.present)
-    return differs (error, "one has graphics, the other has not");
-  return same_disks (running, wanted, error) && same_nics (running, wanted, error);
 }

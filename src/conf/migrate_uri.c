@@ -12,7 +12,16 @@ bad (GError **error, const char *text, const char *what)
   return FALSE;
 }
 
-/* What follows a scheme that we know, or @text itself; NULL for another scheme. */
+/* The length of the scheme before "://", or 0. */
+static gsize
+scheme_length (const char *text)
+{
+  const char *end = strstr (text, "://");
+
+  return end ? end - text : 0;
+}
+
+/* What follows a scheme that we know, or @text itself. */
 static const char *
 skip_scheme (const char *text)
 {
@@ -22,7 +31,7 @@ skip_scheme (const char *text)
     if (g_str_has_prefix (text, schemes[i]))
       return text + strlen (schemes[i]);
   }
-  return strstr (text, "://") ? NULL : text;
+  return text;
 }
 
 static gboolean
@@ -44,8 +53,12 @@ xf_migrate_uri_parse (const char *text, XfMigrateUri *uri_out, GError **error)
   char *slash, *colon, *host;
 
   *uri_out = (XfMigrateUri){ 0 };
-  if (!start)
-    return bad (error, text, "its scheme is not served; use tcp://HOST[:PORT]");
+  if (start == text && scheme_length (text)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG,
+                 "migration URI '%s': the scheme '%.*s' is not served; use tcp://HOST[:PORT]", text,
+                 (int)scheme_length (text), text);
+    return FALSE;
+  }
   rest = g_strdup (start);
   slash = strchr (rest, '/');
   if (slash)

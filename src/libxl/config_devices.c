@@ -187,30 +187,46 @@ make_vfb (const XfDomainDef *def, libxl_domain_config *config)
   out->keymap = copy (vnc->keymap);
 }
 
-/* An HVM guest's screen is its device model's: libxl takes it from the build info. */
-static void
-fill_hvm_screen (const XfDomainDef *def, libxl_domain_build_info *info, const libxl_device_vfb *vfb)
+/* The card, whose least memory (KiB) is its default too. Without one the guest has no screen at all. */
+static gboolean
+fill_hvm_card (const XfDomainDef *def, libxl_domain_build_info *info, GError **error)
 {
   static const struct {
     const char *model;
     libxl_vga_interface_type kind;
-    guint64 least_kib; /* the default too */
+    guint64 least, least_traditional;
   } models[] = {
-    { "vga", LIBXL_VGA_INTERFACE_TYPE_STD, 16384 },
-    { "xen", LIBXL_VGA_INTERFACE_TYPE_STD, 16384 },
-    { "cirrus", LIBXL_VGA_INTERFACE_TYPE_CIRRUS, 8192 },
-    { "qxl", LIBXL_VGA_INTERFACE_TYPE_QXL, 131072 },
+    { "vga", LIBXL_VGA_INTERFACE_TYPE_STD, 16384, 8192 },
+    { "xen", LIBXL_VGA_INTERFACE_TYPE_STD, 16384, 8192 },
+    { "cirrus", LIBXL_VGA_INTERFACE_TYPE_CIRRUS, 8192, 4096 },
+    { "qxl", LIBXL_VGA_INTERFACE_TYPE_QXL, 131072, 131072 },
   };
+  gboolean traditional = info->device_model_version == LIBXL_DEVICE_MODEL_VERSION_QEMU_XEN_TRADITIONAL;
 
   info->u.hvm.vga.kind = LIBXL_VGA_INTERFACE_TYPE_NONE;
   libxl_defbool_set (&info->u.hvm.nographic, TRUE);
   for (gsize i = 0; def->video && i < G_N_ELEMENTS (models); i++) {
+    guint64 least = traditional ? models[i].least_traditional : models[i].least;
+
     if (!g_str_equal (def->video, models[i].model))
       continue;
+    if (def->video_kib && def->video_kib < least)
+      return xf_config_refuse (def, error,
+                               "video model '%s' needs %" G_GUINT64_FORMAT
+                               " KiB of memory, and vram='%" G_GUINT64_FORMAT "' is less",
+                               def->video, least, def->video_kib);
     info->u.hvm.vga.kind = models[i].kind;
-    info->video_memkb = MAX (def->video_kib, models[i].least_kib);
+    info->video_memkb = def->video_kib ? def->video_kib : least;
     libxl_defbool_set (&info->u.hvm.nographic, FALSE);
   }
+  return TRUE;
+}
+
+/* An HVM guest's screen is its device model's: libxl takes it from the build info, and would open a VNC server unasked
+ * where nothing is said. */
+static void
+fill_hvm_screen (libxl_domain_build_info *info, const libxl_device_vfb *vfb)
+{
   libxl_defbool_set (&info->u.hvm.vnc.enable, vfb != NULL);
   libxl_defbool_set (&info->u.hvm.sdl.enable, FALSE);
   if (!vfb)
@@ -257,8 +273,8 @@ xf_config_devices (const XfDomainDef *def, libxl_domain_config *config, GError *
   make_vfb (def, config);
   if (def->type != XF_GUEST_HVM)
     return TRUE;
-  fill_hvm_screen (def, &config->b_info, config->vfbs);
+  fill_hvm_screen (&config->b_info, config->vfbs);
   fill_hvm_serials (def, &config->b_info);
   fill_hvm_inputs (def, &config->b_info);
-  return TRUE;
+  return fill_hvm_card (def, &config->b_info, error);
 }

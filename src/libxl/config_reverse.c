@@ -145,6 +145,8 @@ append_os (const libxl_domain_config *config, GString *xml)
 {
   const libxl_domain_build_info *info = &config->b_info;
   XfGuestType type = type_of (config);
+  /* The XML has no word for a 64-bit HVM guest without PAE, which cannot be: without it, it is a 32-bit one. */
+  gboolean narrow = type == XF_GUEST_HVM && !is_on (info->u.hvm.pae, TRUE);
   gboolean pv = type == XF_GUEST_PV, efi = type == XF_GUEST_HVM && info->u.hvm.bios == LIBXL_BIOS_TYPE_OVMF;
   static const char *const machines[] = {
     [XF_GUEST_PV] = "xenpv", [XF_GUEST_PVH] = "xenpvh", [XF_GUEST_HVM] = "xenfv"
@@ -155,8 +157,9 @@ append_os (const libxl_domain_config *config, GString *xml)
 
   append_text (xml, "  ", "bootloader", bootloader);
   append_text (xml, "  ", "bootloader_args", joined);
-  xf_config_append (xml, "  <os%s>\n    <type arch='x86_64' machine='%s'>%s</type>\n", efi ? " firmware=\"efi\"" : "",
-                    machines[type], xf_guest_type_xml (type));
+  g_string_append (xml, efi ? "  <os firmware='efi'>\n" : "  <os>\n");
+  xf_config_append (xml, "    <type arch='%s' machine='%s'>%s</type>\n", narrow ? "i686" : "x86_64", machines[type],
+                    xf_guest_type_xml (type));
   append_text (xml, "    ", "kernel", either (info->kernel, pv ? info->u.pv.kernel : NULL));
   append_text (xml, "    ", "initrd", either (info->ramdisk, pv ? info->u.pv.ramdisk : NULL));
   append_text (xml, "    ", "cmdline", either (info->cmdline, pv ? info->u.pv.cmdline : NULL));

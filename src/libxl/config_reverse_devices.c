@@ -75,6 +75,19 @@ append_addresses (const char *ip, GString *xml)
   }
 }
 
+/* To the nearest KiB: the way there has rounded down. */
+static void
+append_rate (const libxl_device_nic *nic, GString *xml)
+{
+  guint64 bytes_per_s;
+
+  if (!nic->rate_bytes_per_interval || !nic->rate_interval_usecs)
+    return;
+  bytes_per_s = nic->rate_bytes_per_interval * G_USEC_PER_SEC / nic->rate_interval_usecs;
+  xf_config_append (xml, "      <bandwidth>\n        <outbound average='%" G_GUINT64_FORMAT "'/>\n      </bandwidth>\n",
+                    (bytes_per_s + 512) / 1024);
+}
+
 static void
 append_nic (const libxl_domain_config *config, const libxl_device_nic *nic, GString *xml)
 {
@@ -93,13 +106,11 @@ append_nic (const libxl_domain_config *config, const libxl_device_nic *nic, GStr
     xf_config_append (xml, "      <backenddomain name='%s'/>\n", nic->backend_domname);
   if (nic->ifname && *nic->ifname)
     xf_config_append (xml, "      <target dev='%s'/>\n", nic->ifname);
-  if (hvm && nic->nictype == LIBXL_NIC_TYPE_VIF)
+  if ((hvm && nic->nictype == LIBXL_NIC_TYPE_VIF) || g_strcmp0 (nic->model, "netfront") == 0)
     xf_config_append (xml, "      <model type='netfront'/>\n");
   else if (hvm && nic->model)
     xf_config_append (xml, "      <model type='%s'/>\n", nic->model);
-  if (nic->rate_bytes_per_interval && nic->rate_interval_usecs)
-    xf_config_append (xml, "      <bandwidth><outbound average='%" G_GUINT64_FORMAT "'/></bandwidth>\n",
-                      (guint64)nic->rate_bytes_per_interval * G_USEC_PER_SEC / nic->rate_interval_usecs / 1024);
+  append_rate (nic, xml);
   xf_config_append (xml, "    </interface>\n");
 }
 
