@@ -203,6 +203,8 @@ check_children (const xmlNode *parent, const char *parent_path, const char *name
         return FALSE;
       break;
     case TREE:
+      if (!check_attributes (node, path, name, error))
+        return FALSE;
       break;
     }
   }
