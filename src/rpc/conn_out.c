@@ -82,7 +82,10 @@ next_data_frame (XfConn *conn)
     conn->streams = g_list_concat (conn->streams, link);
     return MORE;
   }
-  return IDLE;
+  /* A stream's end, or a piece that went through memory, waits in the queue now. */
+  if (conn->fd < 0)
+    return ENDED;
+  return g_queue_is_empty (&conn->out) ? IDLE : MORE;
 }
 
 static Step

@@ -797,7 +797,7 @@ test_too_many_clients (Fixture *fixture, gconstpointer data)
   int fds[2];
   char c;
 
-  g_test_expect_message (NULL, G_LOG_LEVEL_WARNING, "*more than 2 clients*");
+  g_test_expect_message ("xf-remote", G_LOG_LEVEL_WARNING, "*more than 2 clients*");
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
   xf_remote_accept (fixture->remote, fds[0], FALSE);
   g_assert_cmpint (read (fds[1], &c, 1), ==, 0);
