@@ -113,6 +113,44 @@ static const struct {
   { "hvm", "xenfv", "/usr/lib/xen/boot/hvmloader" },
 };
 
+static void
+append_cell (GString *xml, int id, const libxl_numainfo *cell, const libxl_cputopology *cpus, int n_cpus)
+{
+  g_autoptr (GString) inside = g_string_new (NULL);
+  guint n = 0;
+
+  for (int i = 0; i < n_cpus; i++) {
+    if (cpus[i].node != (uint32_t)id)
+      continue;
+    n++;
+    g_string_append_printf (inside, "            <cpu id='%d' socket_id='%u' die_id='0' core_id='%u' siblings='%d'/>\n", i,
+                            cpus[i].socket, cpus[i].core, i);
+  }
+  g_string_append_printf (xml,
+                          "        <cell id='%d'>\n          <memory unit='KiB'>%" G_GUINT64_FORMAT "</memory>\n"
+                          "          <cpus num='%u'>\n%s          </cpus>\n        </cell>\n",
+                          id, (guint64)cell->size / 1024, n, inside->str);
+}
+
+/* virsh freecell --all finds the cells here. A host that does not tell them has none. */
+static void
+append_topology (XfDriver *driver, GString *xml)
+{
+  int n_cells = 0, n_cpus = 0;
+  libxl_numainfo *cells = libxl_get_numainfo (xf_ctx_libxl (driver->ctx), &n_cells);
+  libxl_cputopology *cpus = libxl_get_cpu_topology (xf_ctx_libxl (driver->ctx), &n_cpus);
+
+  n_cells = cells ? n_cells : 0;
+  g_string_append_printf (xml, "    <topology>\n      <cells num='%d'>\n", n_cells);
+  for (int i = 0; i < n_cells; i++)
+    append_cell (xml, i, &cells[i], cpus, cpus ? n_cpus : 0);
+  g_string_append (xml, "      </cells>\n    </topology>\n");
+  if (cells)
+    libxl_numainfo_list_free (cells, n_cells);
+  if (cpus)
+    libxl_cputopology_list_free (cpus, n_cpus);
+}
+
 char *
 xf_driver_capabilities (XfDriver *driver, GError **error)
 {
@@ -129,10 +167,10 @@ xf_driver_capabilities (XfDriver *driver, GError **error)
                           "    <migration_features>\n      <live/>\n"
                           "      <uri_transports>\n        <uri_transport>tcp</uri_transport>\n"
                           "      </uri_transports>\n    </migration_features>\n"
-                          "    <netprefix>vif</netprefix>\n"
-                          "    <topology>\n      <cells num='%u'/>\n    </topology>\n"
-                          "  </host>\n",
-                          node.model, node.sockets, node.cores, node.threads, node.nodes);
+                          "    <netprefix>vif</netprefix>\n",
+                          node.model, node.sockets, node.cores, node.threads);
+  append_topology (driver, xml);
+  g_string_append (xml, "  </host>\n");
   for (gsize i = 0; i < G_N_ELEMENTS (guests); i++) {
     g_string_append_printf (xml, "  <guest>\n    <os_type>%s</os_type>\n    <arch name='x86_64'>\n"
                                  "      <wordsize>64</wordsize>\n",

@@ -250,6 +250,8 @@ def test_console(host):
 
 
 def test_console_ends_with_the_guest(host):
+    host.create("first")
+    host.virsh("destroy", "first").ok()
     before = host.snapshot()
     host.create("g")
     pid, fd = pty.fork()
@@ -370,7 +372,7 @@ def test_legacy_events_on_the_wire(host):
     """What clients before callback ids send: registration 105 and 167, message 107 without an id."""
     uuid = bytes.fromhex(host.define("g").replace("-", ""))
     with rpc.Client(host.socket_path) as client:
-        assert rpc.Reader(client.call(105)).int() == 1
+        assert client.call(105).int() == 1
         with pytest.raises(rpc.RpcError):
             client.call(105)
         host.virsh("start", "g").ok()
@@ -380,7 +382,7 @@ def test_legacy_events_on_the_wire(host):
         name, its_uuid, number = reader.domain()
         assert (name, its_uuid) == ("g", uuid) and number > 0
         assert (reader.int(), reader.int()) == (2, 0)
-        assert rpc.Reader(client.call(106)).int() == 0
+        assert client.call(106).int() == 0
         with pytest.raises(rpc.RpcError):
             client.call(106)
 
@@ -390,9 +392,15 @@ def test_legacy_events_on_the_wire(host):
 
 def test_not_served(host):
     host.create("g")
-    # virsh falls back or says so; the text is libvirt's for an unknown procedure.
-    host.virsh("screenshot", "g").failed("not supported by the connection driver")
-    host.virsh("snapshot-list", "g").failed("not supported by the connection driver")
+    host.virsh("screenshot", "g").failed("unknown procedure: 211")
+    # The client takes that for "no support": virsh falls back to older calls, and a program can tell.
+    import libvirt
+
+    connection = host.connect()
+    with pytest.raises(libvirt.libvirtError) as refusal:
+        connection.lookupByName("g").screenshot(connection.newStream(), 0)
+    assert refusal.value.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT
+    connection.close()
     with rpc.Client(host.socket_path) as client:
         with pytest.raises(rpc.RpcError) as refusal:
             client.call(9999)
@@ -402,7 +410,7 @@ def test_not_served(host):
 
 def test_features(host):
     with rpc.Client(host.socket_path) as client:
-        answers = {number: rpc.Reader(client.call(rpc.SUPPORTS_FEATURE, rpc.Writer().int(number))).int()
+        answers = {number: client.call(rpc.SUPPORTS_FEATURE, rpc.Writer().int(number)).int()
                    for number in range(1, 21)}
     assert all(answers[number] == 1 for number in (4, 6, 7, 9, 10, 13, 14, 15)), answers
     assert all(answers[number] == 0 for number in (1, 3, 5, 18, 19, 20)), answers
@@ -436,7 +444,8 @@ def test_order_of_opening(host):
 
 def test_bad_frames_cost_their_connection_only(host):
     host.create("g")
-    for junk in (b"\xff" * 28, struct.pack(">I", 3), struct.pack(">I", 64 * 1024 * 1024) + b"\0" * 24, b"GET / HTTP/1.0\r\n\r\n" * 4):
+    for junk in (b"\xff" * 28, struct.pack(">I", 3) + b"\0" * 24, struct.pack(">I", 27) + b"\0" * 24,
+                 struct.pack(">I", 64 * 1024 * 1024) + b"\0" * 24, b"GET / HTTP/1.0\r\n\r\n" * 4):
         with socket.socket(socket.AF_UNIX) as raw:
             raw.connect(host.socket_path)
             raw.sendall(junk)

@@ -335,8 +335,10 @@ class SimHost:
         result = self.virsh("domstate", name)
         return result.out.strip() if result else None
 
-    def names(self, *options):
-        return sorted(self.virsh("list", "--name", *options).ok().out.split())
+    def names(self, *options, uri=None):
+        """Guests of that kind; the host's own domain is none."""
+        found = self.virsh("list", "--name", *options, uri=uri).ok().out.split()
+        return sorted(name for name in found if name != "Domain-0")
 
     def migrate_args(self, name, other, *options, mode="direct", migrate_uri=None):
         where = [f"--{word}" for word in {"direct": (), "p2p": ("p2p",), "tunnelled": ("p2p", "tunnelled")}[mode]]
