@@ -91,7 +91,7 @@ def test_offline_of_a_running_guest_or_without_persistent(a, b, mode):
 
 def test_read_only_client_may_look_and_no_more(a, b):
     a.create("g")
-    assert a.virsh("list", "--name", uri=a.uri_ro).ok().out.strip() == "g"
+    assert a.names(uri=a.uri_ro) == ["g"]
     a.virsh("migrate", "--live", "--p2p", "g", b.uri_tcp, uri=a.uri_ro).failed()
     a.virsh("destroy", "g", uri=a.uri_ro).failed("read")
     assert_untouched(a, b)

@@ -35,7 +35,7 @@ class Move:
         there = new_name or name
         assert self.b.state(there) == state
         assert self.a.state(name) in (None, "shut off")
-        assert not self.a.virsh("list", "--name").out.strip(), "the source still runs a guest"
+        assert not self.a.names(), "the source still runs a guest"
         assert_same_memory(name, self.a, self.b, new_name)
         wait_until(lambda: not self.a.domains(), "nothing is left in the source's hypervisor")
         assert len(self.b.domains()) == 1
