@@ -70,7 +70,7 @@ def test_w01_failed_prepare_leaves_no_job(a, b, mode):
 def test_w02_source_fails_in_the_middle(a, b, mode):
     """The save breaks in a live round: both sides end, nobody hangs, the guest runs on."""
     a.create("g")
-    a.fail_at("save-round")
+    a.fail_at("save-live-round")
     result = a.migrate("g", b, "--live", mode=mode).failed("g")
     assert result.seconds < 20, result
     a.control()
@@ -79,7 +79,7 @@ def test_w02_source_fails_in_the_middle(a, b, mode):
 
 
 @MODE
-@pytest.mark.parametrize("point", ["restore-start", "restore-round", "restore-end"])
+@pytest.mark.parametrize("point", ["restore-start", "restore-first-page", "restore-end"])
 def test_w03_destination_restore_fails(a, b, mode, point):
     a.create("g")
     b.fail_at(point)
@@ -107,7 +107,7 @@ def test_w03_destination_daemon_dies(a, b, mode):
 
 
 @MODE
-@pytest.mark.parametrize("side,point", [("a", "save-last"), ("b", "restore-last")])
+@pytest.mark.parametrize("side,point", [("a", "save-suspended"), ("a", "save-last-round"), ("b", "restore-last-record"), ("b", "restore-end")])
 def test_w04_fails_with_the_guest_suspended(a, b, mode, side, point):
     """Nobody but the source itself resumes it: no confirm follows a failed perform."""
     a.create("g")
@@ -124,7 +124,7 @@ def test_w04_fails_with_the_guest_suspended(a, b, mode, side, point):
 @MODE
 def test_w04_save_helper_dies_in_the_last_round(a, b, mode):
     a.create("g")
-    a.die_at("save-last")
+    a.die_at("save-suspended")
     a.migrate("g", b, "--live", mode=mode).failed("g")
     a.control()
     as_before(a, b)
@@ -268,7 +268,7 @@ def test_w13_prepare_refused_the_guest_never_stopped(a, b, mode):
     b.create("g")
     a.migrate("g", b, "--live", mode=mode).failed()
     assert a.state("g") == "running"
-    assert not a.traced("resume"), "a guest that never stopped was resumed"
+    assert not a.traced("resumed"), "a guest that never stopped was resumed"
     goes_on(a, "g")
 
 
@@ -276,11 +276,11 @@ def test_w13_prepare_refused_the_guest_never_stopped(a, b, mode):
 def test_w14_a_failed_restore_is_cleaned_up_once(a, b, mode):
     a.create("g")
     before = b.snapshot()
-    b.fail_at("restore-round")
+    b.fail_at("restore-live")
     a.migrate("g", b, "--live", mode=mode).failed()
     b.control()
     as_before(a, b)
-    destroyed = b.traced("destroy")
+    destroyed = b.traced("destroyed")
     assert len(destroyed) <= 1 and not [line for line in destroyed if "-1" in line], destroyed
     b.assert_no_leak(before)
 
@@ -421,7 +421,7 @@ def test_w27_resumed_event_after_a_cancel(a, b, mode):
     """The guest was already suspended when the migration failed: watchers who saw it stop see it go on."""
     a.create("g")
     events = events_of(a)
-    b.fail_at("restore-last")
+    b.fail_at("restore-last-record")
     a.migrate("g", b, "--live", mode=mode).failed()
     b.control()
     goes_on(a, "g")

@@ -12,7 +12,7 @@ import tempfile
 
 from sim_host import PLAIN_BUILD, SimHost, wait_until
 
-PRELOAD = os.path.join(PLAIN_BUILD, "src", "sim", "libxenferry-sim-preload.so")
+PRELOAD = os.path.join(PLAIN_BUILD, "src", "sim", "libxenferry-sim.so")
 LIBVIRTD = "/usr/sbin/libvirtd"
 MODULE = "libvirt_driver_libxl.so"
 BOUND = ("/run/libvirt", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt", "/etc/libvirt")

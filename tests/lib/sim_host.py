@@ -163,7 +163,9 @@ class SimHost:
         for directory in ("host", "definitions", "state", "lib", "log"):
             os.mkdir(os.path.join(self.dir, directory))
         self.write_settings(settings or {})
-        self.control(**(control or {}))
+        # Hashes cost time; nearly every test wants them, benchmarks do not.
+        self.always = dict({"hash": 1}, **(control or {}))
+        self.control()
         if start:
             try:
                 self.start()
@@ -269,6 +271,8 @@ class SimHost:
         finally:
             if self.process and self.process.poll() is None:
                 self.kill()
+            if os.path.isdir(os.path.join(self.sim_dir, "domains")):
+                run(self.tool_path, self.sim_dir, "destroy-all")
             for pid in self.processes():
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
@@ -355,7 +359,8 @@ class SimHost:
     # ---- the simulated hypervisor ----------------------------------------------------------------------------
 
     def control(self, **values):
-        """Replaces the control file: faults and pace, see xenferry-sim(1). Underscores stand for hyphens."""
+        """Replaces the control file: faults and pace (src/sim/host.h). Underscores stand for hyphens."""
+        values = dict(self.always, **values)
         text = "".join(f"{key.replace('_', '-')}={value}\n" for key, value in values.items())
         path = os.path.join(self.sim_dir, "control")
         with open(path + ".new", "w", encoding="ascii") as out:
@@ -390,10 +395,10 @@ class SimHost:
         return [dict(word.split("=", 1) for word in row if "=" in word) for row in rows]
 
     def memory_hashes(self, what, name):
-        """Hashes of that guest's memory in the trace, oldest first; @what: saved (the last round has left) or
+        """Hashes of that guest's memory in the trace, oldest first; @what: suspended (what the last round sends) or
         restored (all of it has come, nothing ran yet)."""
-        lines = self.traced(what, f"name={name} ")
-        return [found.group(1) for line in lines if (found := re.search(r"hash=(\S+)", line))]
+        pattern = re.compile(rf" {what} {re.escape(name)} sha256 ([0-9a-f]+)$")
+        return [found.group(1) for line in self.trace() if (found := pattern.search(line))]
 
     def heartbeats(self, name):
         """The counter's values on the guest's console, in the order they were printed on this host."""
@@ -481,6 +486,6 @@ def two_hosts(settings=None, control=None, **options):
 def assert_same_memory(name, source, destination, new_name=None):
     """Bit for bit: the hash of the guest's memory as the source's last round left it is the one the destination had
     before it first ran."""
-    left, came = source.memory_hashes("saved", name), destination.memory_hashes("restored", new_name or name)
+    left, came = source.memory_hashes("suspended", name), destination.memory_hashes("restored", new_name or name)
     assert left and came, f"no hashes in the traces: {left}, {came}"
     assert left[-1] == came[-1], f"{name}'s memory differs: {left[-1]} on {source.name}, {came[-1]} on {destination.name}"
