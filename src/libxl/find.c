@@ -56,6 +56,22 @@ judge_state (const libxl_dominfo *info, int *state, int *reason)
   }
 }
 
+/* A guest that was being received when the daemon died. One that is not paused had been started by finish: it runs
+ * here. A paused one never ran here, and its source has it: what lies here is only half of it. */
+static gboolean
+remove_half (XfDriver *driver, const libxl_dominfo *info, const guint8 *uuid)
+{
+  gboolean half = info->domid != 0 && info->paused && xf_store_is_marked_incoming (driver, uuid);
+
+  xf_store_mark_incoming (driver, uuid, FALSE);
+  if (!half)
+    return FALSE;
+  g_message ("domain %u was being received when the daemon ended, and never ran here: removing it", info->domid);
+  if (libxl_domain_destroy (xf_ctx_libxl (driver->ctx), info->domid, NULL) != 0)
+    g_warning ("cannot remove domain %u: do so with xl destroy", info->domid);
+  return TRUE;
+}
+
 static void
 adopt (XfDriver *driver, const libxl_dominfo *info)
 {
@@ -69,6 +85,8 @@ adopt (XfDriver *driver, const libxl_dominfo *info)
     def = dom0_def (info);
   else
     def = xf_store_read_status (driver, uuid, info->domid, &state, &reason);
+  if (!def && remove_half (driver, info, uuid))
+    return;
   if (!def)
     def = foreign_def (driver, info->domid);
   if (!def)

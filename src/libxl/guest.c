@@ -137,14 +137,22 @@ xf_guest_reserve_incoming (XfDriver *driver, const char *name, const guint8 *uui
     taken (guest, error);
     return NULL;
   }
-  guest->incoming = TRUE;
+  xf_guest_set_incoming (guest, TRUE);
   return guest;
+}
+
+void
+xf_guest_set_incoming (XfGuest *guest, gboolean incoming)
+{
+  if (guest->incoming != incoming)
+    xf_store_mark_incoming (guest->driver, guest->uuid, incoming);
+  guest->incoming = incoming;
 }
 
 void
 xf_guest_release_incoming (XfGuest *guest)
 {
-  guest->incoming = FALSE;
+  xf_guest_set_incoming (guest, FALSE);
   xf_guest_release_if_unneeded (guest);
 }
 
@@ -172,7 +180,6 @@ xf_guest_now_running (XfGuest *guest, int domid, XfDomainDef *def, int state, in
   guest->domid = domid;
   xf_domain_def_free (guest->def);
   guest->def = def;
-  guest->incoming = FALSE;
   xf_guest_set_message (guest, NULL);
   g_clear_pointer (&guest->tty, g_free);
   if (domid > 0 && libxl_primary_console_get_tty (xf_ctx_libxl (guest->driver->ctx), domid, &tty) == 0 && tty)
@@ -180,6 +187,8 @@ xf_guest_now_running (XfGuest *guest, int domid, XfDomainDef *def, int state, in
   free (tty); /* libxl allocates with malloc */
   xf_death_watch (guest);
   xf_guest_set_state (guest, state, reason);
+  /* After its status: a daemon that dies between the two finds it as a guest, not as half of one. */
+  xf_guest_set_incoming (guest, FALSE);
 }
 
 void

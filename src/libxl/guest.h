@@ -49,6 +49,7 @@ XfGuest *xf_guest_claim (XfDriver *driver, const char *name, const guint8 *uuid,
 /* The same for a guest that is to be received: refused too when it runs here. Marks it incoming. */
 XfGuest *xf_guest_reserve_incoming (XfDriver *driver, const char *name, const guint8 *uuid, GError **error);
 void xf_guest_release_incoming (XfGuest *guest);
+void xf_guest_set_incoming (XfGuest *guest, gboolean incoming);
 
 /* Frees a guest that neither runs nor is defined nor is busy. */
 void xf_guest_release_if_unneeded (XfGuest *guest);

@@ -312,7 +312,7 @@ unprepare (XfMigrateDest *dest)
 {
   XfGuest *guest = dest->guest;
 
-  guest->incoming = FALSE;
+  xf_guest_set_incoming (guest, FALSE);
   xf_job_end (guest, NULL);
   xf_sm_move (&dest->sm, ROLLING_BACK);
   end (dest, CANCELLED, NULL, NULL);
@@ -383,7 +383,7 @@ rolled_back (XfMigrateDest *dest)
 
   g_info ("%s: rolled back: %s", dest->sm.id, dest->error ? dest->error->message : "cancelled");
   dest->guest = NULL;
-  guest->incoming = FALSE;
+  xf_guest_set_incoming (guest, FALSE);
   xf_job_end (guest, NULL);
   release_tunnel (dest);
   if (dest->done && dest->finish_cancelled) {
@@ -530,7 +530,7 @@ arrived (XfMigrateDest *dest)
     xf_guest_now_running (guest, dest->domid, g_steal_pointer (&dest->def),
                           paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING,
                           paused ? VIR_DOMAIN_PAUSED_USER : VIR_DOMAIN_RUNNING_MIGRATED);
-  guest->incoming = FALSE;
+  xf_guest_set_incoming (guest, FALSE);
   tell_events (guest, dest->params.flags, dest->replaced != NULL, offline);
   release_tunnel (dest);
   ref = xf_guest_ref (guest);

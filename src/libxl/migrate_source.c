@@ -11,6 +11,7 @@
 #include "conf/uuid.h"
 #include "libxl/ao.h"
 #include "libxl/ctx.h"
+#include "libxl/death.h"
 #include "libxl/driver_private.h"
 #include "libxl/job.h"
 #include "libxl/migrate.h"
@@ -485,6 +486,9 @@ rolled_back (XfMigrateSource *source)
   gboolean was_running = source->state_before == VIR_DOMAIN_RUNNING || source->state_before == VIR_DOMAIN_BLOCKED;
 
   source->progress.resumed_us = g_get_monotonic_time ();
+  /* libxl tells of one shutdown a watch, and the suspend was one. */
+  if (source->progress.suspended_us && source->guest->domid >= 0)
+    xf_death_watch (source->guest);
   if (source->progress.suspended_us && was_running && source->guest->domid >= 0) {
     xf_guest_set_state (source->guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATION_CANCELED);
     xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_MIGRATED);

@@ -22,3 +22,7 @@ void xf_store_remove_status (XfGuest *guest);
 
 /* The definition a running guest had when the daemon ended, or NULL. @state_out, @reason_out: as it was then. */
 XfDomainDef *xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *state_out, int *reason_out);
+
+/* While a guest is being received: a mark by which a daemon that died meanwhile knows the half guest it finds. */
+void xf_store_mark_incoming (XfDriver *driver, const guint8 *uuid, gboolean incoming);
+gboolean xf_store_is_marked_incoming (XfDriver *driver, const guint8 *uuid);
