@@ -674,11 +674,18 @@ xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams
 {
   XfMigrateDest *dest = prepare (driver, client, params, cookie, error);
   g_auto (XfMigrateUri) uri = { 0 };
+  gboolean chosen;
 
   *uri_out = NULL;
-  if (!dest || dest->params.flags & VIR_MIGRATE_OFFLINE)
+  if (!dest)
+    return NULL;
+  chosen = choose_address (dest, &uri, error);
+  if (chosen && dest->params.flags & VIR_MIGRATE_OFFLINE) {
+    /* Nothing is sent there, but a client insists on an address. */
+    *uri_out = xf_migrate_uri_format (uri.host, uri.port ? uri.port : driver->config.migration_port_min);
     return dest;
-  if (choose_address (dest, &uri, error) && open_ctx (dest, error))
+  }
+  if (chosen && open_ctx (dest, error))
     dest->listener = xf_migrate_listener_new (&driver->config, dest->params.listen_address, uri.port, accepted, dest,
                                               error);
   if (!dest->listener) {

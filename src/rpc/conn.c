@@ -62,6 +62,7 @@ make_name (int fd, const XfTransport *transport)
 {
   g_autoptr (GSocket) socket = NULL;
   g_autoptr (GSocketAddress) peer = NULL;
+  g_autofree char *where = NULL;
   int copy = -1;
 
   if (!g_str_equal (transport->name, "tcp"))
@@ -69,8 +70,9 @@ make_name (int fd, const XfTransport *transport)
   copy = fcntl (fd, F_DUPFD_CLOEXEC, 3);
   socket = copy >= 0 ? g_socket_new_from_fd (copy, NULL) : NULL;
   peer = socket ? g_socket_get_remote_address (socket, NULL) : NULL;
-  if (peer)
-    return g_strdup_printf ("tcp:%s", g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (peer)));
+  where = peer ? g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (peer)) : NULL;
+  if (where)
+    return g_strdup_printf ("tcp:%s", where);
   return g_strdup_printf ("tcp:%d", fd);
 }
 
