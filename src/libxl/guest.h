@@ -25,6 +25,7 @@ struct XfGuest {
   char *tty;         /* of its console */
   char *message;     /* what a person should know, or NULL */
   XfJob *job;
+  GSList *job_waiters; /* job.c's */
   XfTypedParams *completed; /* its last job, or NULL */
   guint64 max_speed_mib;
   gpointer death_watch; /* libxl_evgen_domain_death */

@@ -43,11 +43,38 @@ xf_job_begin (XfGuest *guest, XfJob *job, GError **error)
   return TRUE;
 }
 
+typedef struct {
+  GSourceFunc func;
+  gpointer data;
+} Waiter;
+
+void
+xf_job_when_ended (XfGuest *guest, GSourceFunc func, gpointer data)
+{
+  Waiter *waiter = g_new (Waiter, 1);
+
+  g_assert (guest->job);
+  *waiter = (Waiter){ func, data };
+  guest->job_waiters = g_slist_append (guest->job_waiters, waiter);
+}
+
+static void
+wake_waiters (XfGuest *guest)
+{
+  for (GSList *link = guest->job_waiters; link; link = link->next) {
+    Waiter *waiter = link->data;
+
+    g_idle_add_full (G_PRIORITY_DEFAULT, waiter->func, waiter->data, NULL);
+  }
+  g_slist_free_full (g_steal_pointer (&guest->job_waiters), g_free);
+}
+
 void
 xf_job_end (XfGuest *guest, const XfTypedParams *completed)
 {
   g_assert (guest->job);
   guest->job = NULL;
+  wake_waiters (guest);
   if (completed) {
     g_clear_pointer (&guest->completed, g_array_unref);
     guest->completed = xf_typed_params_copy (completed);

@@ -41,5 +41,8 @@ void xf_job_init (XfJob *job, XfJobKind kind, const XfJobOps *ops, gpointer owne
 /* Takes the guest for @job, which the caller keeps alive until xf_job_end(). */
 gboolean xf_job_begin (XfGuest *guest, XfJob *job, GError **error);
 
+/* Calls @func from the loop once the guest with the job of now has none any more. */
+void xf_job_when_ended (XfGuest *guest, GSourceFunc func, gpointer data);
+
 /* Ends it; @completed (may be NULL): kept as the guest's last completed job. The guest may be gone afterwards. */
 void xf_job_end (XfGuest *guest, const XfTypedParams *completed);

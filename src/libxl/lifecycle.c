@@ -5,6 +5,7 @@
 #include "libxl/lifecycle.h"
 
 #include <libvirt/libvirt.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "libxl/ao.h"
@@ -334,6 +335,42 @@ check_active (XfGuest *guest, GError **error)
   return FALSE;
 }
 
+/* A destroy that waits for the end of the job it has aborted. */
+typedef struct {
+  XfDriver *driver;
+  guint8 uuid[XF_UUID_LENGTH];
+  XfDone done;
+  gpointer data;
+} Waiting;
+
+static gboolean
+destroy_after_job (gpointer data)
+{
+  g_autofree Waiting *waiting = data;
+
+  xf_driver_domain_destroy (waiting->driver, waiting->uuid, 0, waiting->done, waiting->data);
+  return G_SOURCE_REMOVE;
+}
+
+/* A person who pulls the plug is not kept waiting by a long job: it is told to stop, and the guest is destroyed as
+ * soon as it has. FALSE: there is no such job. */
+static gboolean
+abort_then_destroy (XfGuest *guest, XfDone done, gpointer data)
+{
+  XfDriver *driver = guest->driver;
+  Waiting *waiting;
+
+  if (!guest->job || !guest->job->ops || !guest->job->ops->abort)
+    return FALSE;
+  waiting = g_new (Waiting, 1);
+  *waiting = (Waiting){ .driver = driver, .done = done, .data = data };
+  memcpy (waiting->uuid, guest->uuid, XF_UUID_LENGTH);
+  xf_job_when_ended (guest, destroy_after_job, waiting);
+  /* When it cannot be stopped any more it is about to end by itself, and destroy finds what it left. */
+  (void)guest->job->ops->abort (guest->job, NULL);
+  return TRUE;
+}
+
 void
 xf_driver_domain_destroy (XfDriver *driver, const guint8 *uuid, guint flags, XfDone done, gpointer data)
 {
@@ -344,14 +381,9 @@ xf_driver_domain_destroy (XfDriver *driver, const guint8 *uuid, guint flags, XfD
   if (guest && flags & ~(guint)VIR_DOMAIN_DESTROY_GRACEFUL)
     g_set_error (&error, XF_ERROR, XF_ERROR_INVALID_ARG, "unsupported flags (0x%x) for destroying a domain", flags);
   else if (guest && check_active (guest, &error)) {
-    /* A person who pulls the plug is not kept waiting by a job: what can be aborted is told to stop, and the domain
-     * goes now. The job's next step finds nothing. */
-    if (guest->job && guest->job->ops && guest->job->ops->abort) {
-      (void)guest->job->ops->abort (guest->job, NULL);
-      guest = xf_guest_find_uuid (driver, uuid);
-    }
-    if (guest)
-      operation = begin (guest, XF_JOB_DESTROY, "destroy", done, NULL, data, &error);
+    if (abort_then_destroy (guest, done, data))
+      return;
+    operation = begin (guest, XF_JOB_DESTROY, "destroy", done, NULL, data, &error);
   }
   if (!operation) {
     answer_later (done, NULL, data, error, NULL);
