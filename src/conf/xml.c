@@ -11,8 +11,10 @@ depth_of (const xmlNode *node)
   guint deepest = 0;
 
   for (const xmlNode *child = node->children; child; child = child->next) {
-    if (child->type == XML_ELEMENT_NODE)
-      deepest = MAX (deepest, depth_of (child) + 1);
+    /* Not inside MAX(), which would evaluate it twice a level. */
+    guint depth = child->type == XML_ELEMENT_NODE ? depth_of (child) + 1 : 0;
+
+    deepest = MAX (deepest, depth);
   }
   return deepest;
 }
