@@ -282,7 +282,10 @@ parse_root (XfDomainDef *def, xmlNode *root, XfDomainParseFlags flags, GError **
   parse_features (def, root);
   if (!xf_domain_parse_clock (def, xf_xml_child (root, "clock"), error))
     return FALSE;
-  return xf_domain_parse_devices (def, ensure_console (root, def->type), flags, error);
+  if (!xf_domain_parse_devices (def, ensure_console (root, def->type), flags, error))
+    return FALSE;
+  xf_domain_complete (def, root);
+  return TRUE;
 }
 
 XfDomainDef *

@@ -159,6 +159,7 @@ const char *xf_action_name (XfAction action);
 gboolean xf_domain_check (gpointer root, const char *name, GError **error);
 gboolean xf_domain_parse_devices (XfDomainDef *def, gpointer devices, XfDomainParseFlags flags, GError **error);
 void xf_domain_clear_devices (XfDomainDef *def);
+void xf_domain_complete (XfDomainDef *def, gpointer root);
 gboolean xf_domain_parse_cpus (XfDomainDef *def, gpointer root, GError **error);
 gboolean xf_domain_parse_clock (XfDomainDef *def, gpointer clock, GError **error);
 gboolean xf_domain_parse_xenbus (XfDomainDef *def, gpointer controller, GError **error);

@@ -73,8 +73,6 @@ xf_domain_def_format (const XfDomainDef *def, XfDomainFormatFlags flags, const X
 {
   g_autoptr (xmlDoc) doc = xmlCopyDoc (def->doc, 1);
   xmlNode *root = xmlDocGetRootElement (doc);
-  xmlBuffer *buffer = xmlBufferCreate ();
-  char *text;
 
   if (live && live->id >= 0 && !(flags & XF_DOMAIN_FORMAT_INACTIVE))
     add_live (root, live);
@@ -84,9 +82,5 @@ xf_domain_def_format (const XfDomainDef *def, XfDomainFormatFlags flags, const X
     if (graphics)
       xmlUnsetProp (graphics, BAD_CAST "passwd");
   }
-  xmlNodeDump (buffer, doc, root, 0, 1);
-  xmlBufferAdd (buffer, BAD_CAST "\n", 1);
-  text = g_strdup ((const char *)xmlBufferContent (buffer));
-  xmlBufferFree (buffer);
-  return text;
+  return xf_xml_write (root);
 }

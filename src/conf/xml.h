@@ -36,3 +36,6 @@ char *xf_xml_text (const xmlNode *node);
 
 /* Sets the text of @parent's child @name, making it if there is none. */
 void xf_xml_set_child_text (xmlNode *parent, const char *name, const char *text);
+
+/* @node and all below it as text with a newline at the end, as libvirt would write it; the caller's. */
+char *xf_xml_write (const xmlNode *node);
