@@ -5,7 +5,6 @@ test here that ours does not have it. The numbers are those of the list they wer
 import contextlib
 import os
 import re
-import signal
 import socket
 import threading
 import time
@@ -289,13 +288,13 @@ def test_w14_a_failed_restore_is_cleaned_up_once(a, b, mode):
 @pytest.mark.parametrize("how", ["domjobabort", "interrupt"])
 def test_w17_abort(a, b, mode, how):
     a.create("g", memory_kib=128 * 1024)
-    virsh = a.migrate_start("g", b, "--live", "--bandwidth", "10", mode=mode)
+    virsh, press = a.virsh_on_tty(*a.migrate_args("g", b, "--live", "--bandwidth", "10", mode=mode))
     wait_until(lambda: "None" not in a.virsh("domjobinfo", "g").out and b.domains(), "the migration runs")
     time.sleep(0.7)  # virsh notices that the job runs when it asks, each half a second
     if how == "domjobabort":
         a.virsh("domjobabort", "g").ok()
     else:
-        virsh.send_signal(signal.SIGINT)
+        press(b"\x03")
     assert virsh.wait(timeout=15) != 0
     as_before(a, b)
     works(a, b, mode)

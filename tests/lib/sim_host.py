@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import time
 import uuid as uuid_module
 
@@ -302,6 +303,20 @@ class SimHost:
         """virsh in the background, its own process group."""
         return subprocess.Popen(["virsh", "-c", self.uri, *args], env=self.client_env, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def virsh_on_tty(self, *args):
+        """virsh in the background on a terminal of its own; returns it and a function that types into it. virsh takes
+        Ctrl-C from its terminal, not as a signal."""
+        master, slave = os.openpty()
+
+        def take_terminal():
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+        process = subprocess.Popen(["virsh", "-c", self.uri, *args], env=self.client_env, stdin=slave, stdout=slave,
+                                   stderr=slave, preexec_fn=take_terminal)
+        os.close(slave)
+        return process, lambda keys: os.write(master, keys)
 
     def connect(self, read_only=False):
         """An open python-libvirt connection."""
