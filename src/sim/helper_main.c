@@ -67,6 +67,8 @@ main (int argc, char **argv)
   helper.dir = argv[2];
   helper.domid = atoi (argv[3]);
   helper.fd = atoi (argv[4]);
+  /* As libxl does: libvirtd's sockets, for one, do not block. */
+  (void)fcntl (helper.fd, F_SETFL, fcntl (helper.fd, F_GETFL) & ~O_NONBLOCK);
   helper.live = save && atoi (argv[5]);
   helper.block = host_block_map (helper.dir, helper.domid);
   helper.memory = helper.block ? host_memory_map (helper.dir, helper.block, !save) : NULL;

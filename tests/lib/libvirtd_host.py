@@ -46,7 +46,7 @@ for directory in %s; do
   mount --bind "$0$directory" "$directory"
 done
 hostname %s
-LD_PRELOAD=%s exec %s --listen --config "$1"
+LD_PRELOAD=%s exec %s --listen --config "$1" --pid-file "$0/pid"
 """
 
     def write_settings(self, changed):
