@@ -75,6 +75,37 @@ libxl_list_domain (libxl_ctx *ctx, int *n_out)
   return list;
 }
 
+int
+libxl_name_to_domid (libxl_ctx *ctx, const char *name, uint32_t *domid_out)
+{
+  g_autoptr (GArray) ids = host_domains (sim_dir ());
+  int rc = ERROR_INVAL;
+
+  for (guint i = 0; i < ids->len && rc != 0; i++) {
+    guint32 domid = g_array_index (ids, guint32, i);
+    SimBlock *block = host_block_map (sim_dir (), domid);
+
+    if (block && strncmp (block->name, name, sizeof (block->name)) == 0) {
+      *domid_out = domid;
+      rc = 0;
+    }
+    host_block_unmap (block);
+  }
+  return rc;
+}
+
+/* A number is a domid, everything else a name. */
+int
+libxl_domain_qualifier_to_domid (libxl_ctx *ctx, const char *name, uint32_t *domid_out)
+{
+  guint64 number;
+
+  if (!g_ascii_string_to_unsigned (name, 10, 0, G_MAXUINT16, &number, NULL))
+    return libxl_name_to_domid (ctx, name, domid_out);
+  *domid_out = number;
+  return libxl_domain_info (ctx, NULL, number);
+}
+
 libxl_vcpuinfo *
 libxl_list_vcpu (libxl_ctx *ctx, uint32_t domid, int *n_out, int *host_cpus_out)
 {
