@@ -28,14 +28,18 @@ static XfDomainDef *
 foreign_def (XfDriver *driver, guint domid)
 {
   libxl_domain_config config;
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GError) error = NULL;
   XfDomainDef *def = NULL;
 
   libxl_domain_config_init (&config);
   if (libxl_retrieve_domain_configuration (xf_ctx_libxl (driver->ctx), domid, &config, NULL) == 0)
-    def = xf_config_to_def (&config, NULL, &error);
+    def = xf_config_to_def (&config, notes, &error);
   if (!def)
     g_warning ("domain %u is left alone: %s", domid, error ? error->message : "libxl does not know its configuration");
+  /* It goes on as it is; only another start from this XML would be without. */
+  for (guint i = 0; def && i < notes->len; i++)
+    g_warning ("domain '%s' was started by others: %s", def->name, (char *)notes->pdata[i]);
   libxl_domain_config_dispose (&config);
   return def;
 }
