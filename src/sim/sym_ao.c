@@ -26,6 +26,7 @@ typedef struct {
   libxl_asyncop_how how;
   guint32 domid;
   pid_t pid;
+  int stream, stream_flags; /* the application's descriptor, and how it was */
   int report;
   GString *line;
   gboolean got_result, aborted;
@@ -135,6 +136,7 @@ conclude (Operation *operation)
   int rc, status;
 
   waitpid (operation->pid, &status, 0);
+  (void)fcntl (operation->stream, F_SETFL, operation->stream_flags);
   if (operation->aborted)
     rc = ERROR_ABORTED;
   else if (operation->got_result)
@@ -199,6 +201,10 @@ sim_run_helper (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *mode, 
   operation->finish = finish;
   operation->data = data;
   operation->report = pipe_fds[0];
+  /* As libxl: the helper wants a blocking descriptor, whatever the application has. */
+  operation->stream = fd;
+  operation->stream_flags = fcntl (fd, F_GETFL);
+  (void)fcntl (fd, F_SETFL, operation->stream_flags & ~O_NONBLOCK);
   operation->pid = spawn (mode, domid, fd, pipe_fds[1], live);
   close (pipe_fds[1]);
   if (!how)
