@@ -18,7 +18,7 @@ def milliseconds(values):
 
 
 def test_sixty_four_at_once():
-    with two_hosts(settings={"log_level": "message"}, control={"rate-mib": 20}) as (a, b):
+    with two_hosts(settings={"log_level": "message"}, control={"rate-mib": 2, "hash": 0}) as (a, b):
         names = [f"g{number:02}" for number in range(GUESTS)]
         for name in names:
             a.create(name, memory_kib=MEMORY_KIB)
