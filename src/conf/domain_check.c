@@ -132,6 +132,8 @@ static const struct {
   { "devices/disk", "device", { "disk", "cdrom", "floppy" } },
   { "devices/disk/driver", "name", { "qemu", "tap", "tap2", "phy", "file" } },
   { "devices/disk/driver", "type", { "raw", "qcow", "qcow2", "qed", "vpc", "vhd" } },
+  { "devices/disk/driver", "discard", { "unmap", "ignore" } },
+  { "features/hap", "state", { "on", "off" } },
   { "devices/interface", "type", { "bridge", "ethernet" } },
   { "devices/serial", "type", { "pty", "file", "null", "stdio", "vc", "tcp", "unix", "pipe" } },
   { "devices/graphics", "type", { "vnc" } },

@@ -18,15 +18,6 @@ bad (const XfDomainDef *def, GError **error, const char *what)
   return FALSE;
 }
 
-/* FALSE when there is an attribute and it is not a number in the range; *number_out is left alone without one. */
-static gboolean
-read_number (const xmlNode *node, const char *attribute, guint64 min, guint64 max, guint64 *number_out)
-{
-  g_autofree char *text = xf_xml_attr (node, attribute);
-
-  return !text || g_ascii_string_to_unsigned (text, 10, min, max, number_out, NULL);
-}
-
 /* "0-3,^2,7": ranges, with what follows a caret taken away again. */
 static gboolean
 parse_cpuset (const char *text, guint8 *cpus)
@@ -80,9 +71,9 @@ add_pin (XfDomainDef *def, guint vcpu, const xmlNode *node, GError **error)
 static gboolean
 parse_pin (XfDomainDef *def, const xmlNode *node, GError **error)
 {
-  guint64 vcpu = G_MAXUINT64;
+  gint64 vcpu = -1;
 
-  if (!read_number (node, "vcpu", 0, def->vcpus - 1, &vcpu) || vcpu == G_MAXUINT64)
+  if (!xf_xml_attr_number (node, "vcpu", 0, def->vcpus - 1, &vcpu) || vcpu < 0)
     return bad (def, error, "<vcpupin vcpu='…'> is not the number of one of its vCPUs");
   if (is_pinned (def, vcpu))
     return bad (def, error, "a vCPU has two <vcpupin>");
@@ -111,14 +102,16 @@ xf_domain_parse_cpus (XfDomainDef *def, gpointer root, GError **error)
   const xmlNode *vcpu = xf_xml_child (root, "vcpu");
   g_autofree char *text = xf_xml_text (vcpu), *cpuset = xf_xml_attr (vcpu, "cpuset");
   guint64 number = 1;
+  gint64 current;
 
   def->pins = g_array_new (FALSE, TRUE, sizeof (XfVcpuPin));
   if (text && !g_ascii_string_to_unsigned (text, 10, 1, VCPUS_MAX, &number, NULL))
     return bad (def, error, "<vcpu> is not a number between 1 and 4096");
   def->vcpus = number;
-  if (!read_number (vcpu, "current", 1, def->vcpus, &number))
+  current = number;
+  if (!xf_xml_attr_number (vcpu, "current", 1, def->vcpus, &current))
     return bad (def, error, "<vcpu current='…'> is not a number between 1 and the maximum");
-  def->vcpus_current = number;
+  def->vcpus_current = current;
   if (!parse_cputune (def, xf_xml_child (root, "cputune"), error))
     return FALSE;
   /* <vcpu cpuset> is the pin of every vCPU that has none of its own. */
@@ -171,10 +164,10 @@ xf_domain_parse_clock (XfDomainDef *def, gpointer clock, GError **error)
 gboolean
 xf_domain_parse_xenbus (XfDomainDef *def, gpointer controller, GError **error)
 {
-  guint64 frames = 0, channels = 0;
+  gint64 frames = 0, channels = 0;
 
-  if (!read_number (controller, "maxGrantFrames", 1, G_MAXINT32, &frames)
-      || !read_number (controller, "maxEventChannels", 1, G_MAXINT32, &channels))
+  if (!xf_xml_attr_number (controller, "maxGrantFrames", 1, G_MAXINT32, &frames)
+      || !xf_xml_attr_number (controller, "maxEventChannels", 1, G_MAXINT32, &channels))
     return bad (def, error, "maxGrantFrames or maxEventChannels of the xenbus controller is not a number");
   def->max_grant_frames = frames;
   def->event_channels = channels;

@@ -169,16 +169,31 @@ interface_name (Parse *parse, xmlNode *node)
   return NULL;
 }
 
+/* It becomes part of the device model's command line, where a comma would begin another option. */
+static gboolean
+is_plain_word (const xmlNode *node, const char *name)
+{
+  g_autofree char *value = xf_xml_attr (node, name);
+
+  return !value || (*value && !value[strspn (value, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.")]);
+}
+
 static gboolean
 parse_interface (Parse *parse, xmlNode *node, GError **error)
 {
   XfDomainDef *def = parse->def;
   g_autofree char *mac = xf_xml_attr (xf_xml_child (node, "mac"), "address");
-  g_autofree char *outbound = xf_xml_attr (xf_xml_child (xf_xml_child (node, "bandwidth"), "outbound"), "average");
+  gint64 outbound = 0;
   XfNic nic = { 0 };
 
   if (mac && !parse_mac (mac, nic.mac))
     return senseless (def, error, "'%s' is not a MAC address", mac);
+  /* Under 4 TiB/s, so that what libxl is told fits too. */
+  if (!xf_xml_attr_number (xf_xml_child (xf_xml_child (node, "bandwidth"), "outbound"), "average", 0, G_MAXUINT32,
+                           &outbound))
+    return senseless (def, error, "an <outbound average='…'/> is not a number of KiB per second%s", "");
+  if (!is_plain_word (xf_xml_child (node, "model"), "type"))
+    return senseless (def, error, "the <model type='…'/> of an <interface> is not one word%s", "");
   if (!mac)
     generate_mac (node, nic.mac);
   nic.type = xf_xml_attr (node, "type");
@@ -194,7 +209,7 @@ parse_interface (Parse *parse, xmlNode *node, GError **error)
   nic.backend_domain = xf_xml_attr (xf_xml_child (node, "backenddomain"), "name");
   nic.ip = join_addresses (node);
   nic.ifname = interface_name (parse, node);
-  nic.outbound_kib_s = outbound ? g_ascii_strtoull (outbound, NULL, 10) : 0;
+  nic.outbound_kib_s = outbound;
   g_array_append_val (def->nics, nic);
   return TRUE;
 }
@@ -234,12 +249,16 @@ static gboolean
 parse_graphics (Parse *parse, xmlNode *node, GError **error)
 {
   XfVnc *vnc = &parse->def->vnc;
-  g_autofree char *port = xf_xml_attr (node, "port");
+  gint64 port = -1;
 
   if (vnc->present)
     return senseless (parse->def, error, "there are two <graphics>; Xen serves one%s", "");
   vnc->present = TRUE;
-  vnc->port = port ? (int)g_ascii_strtoll (port, NULL, 10) : -1;
+  if (!xf_xml_attr_number (node, "port", -1, 65535, &port))
+    return senseless (parse->def, error, "the VNC port is not a number%s", "");
+  if (!is_plain_word (node, "keymap"))
+    return senseless (parse->def, error, "the VNC keymap is not one word%s", "");
+  vnc->port = port;
   vnc->autoport = xf_xml_attr_is (node, "autoport", "yes") || vnc->port == -1;
   if (vnc->autoport && parse->flags & XF_DOMAIN_PARSE_INACTIVE) {
     vnc->port = -1;
@@ -247,7 +266,7 @@ parse_graphics (Parse *parse, xmlNode *node, GError **error)
     xmlSetProp (node, BAD_CAST "autoport", BAD_CAST "yes");
   }
   if (!vnc->autoport && (vnc->port < 5900 || vnc->port > 65535))
-    return senseless (parse->def, error, "VNC port '%s' is outside 5900–65535", port);
+    return senseless (parse->def, error, "the VNC port is outside 5900–65535%s", "");
   vnc->listen = xf_xml_attr (node, "listen");
   if (!vnc->listen)
     vnc->listen = xf_xml_attr (xf_xml_child (node, "listen"), "address");
@@ -260,12 +279,14 @@ static gboolean
 parse_video (Parse *parse, xmlNode *node, GError **error)
 {
   const xmlNode *model = xf_xml_child (node, "model");
-  g_autofree char *vram = xf_xml_attr (model, "vram");
+  gint64 vram = 0;
 
   if (parse->def->video)
     return senseless (parse->def, error, "there are two <video> devices; Xen serves one%s", "");
+  if (!xf_xml_attr_number (model, "vram", 0, G_MAXINT32, &vram))
+    return senseless (parse->def, error, "a video model's vram is not a number of KiB%s", "");
   parse->def->video = xf_xml_attr (model, "type");
-  parse->def->video_kib = vram ? g_ascii_strtoull (vram, NULL, 10) : 0;
+  parse->def->video_kib = vram;
   return TRUE;
 }
 

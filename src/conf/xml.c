@@ -115,6 +115,14 @@ xf_xml_attr (const xmlNode *node, const char *name)
 }
 
 gboolean
+xf_xml_attr_number (const xmlNode *node, const char *name, gint64 min, gint64 max, gint64 *number_out)
+{
+  g_autofree char *text = xf_xml_attr (node, name);
+
+  return !text || g_ascii_string_to_signed (text, 10, min, max, number_out, NULL);
+}
+
+gboolean
 xf_xml_attr_is (const xmlNode *node, const char *name, const char *value)
 {
   g_autofree char *found = xf_xml_attr (node, name);

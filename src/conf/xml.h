@@ -28,6 +28,10 @@ gboolean xf_xml_is (const xmlNode *node, const char *name);
 /* The attribute's value or NULL; the caller's. @node may be NULL. */
 char *xf_xml_attr (const xmlNode *node, const char *name);
 
+/* FALSE when there is the attribute and it is not a decimal number in the range; *number_out is left alone where there
+ * is none. @node may be NULL. */
+gboolean xf_xml_attr_number (const xmlNode *node, const char *name, gint64 min, gint64 max, gint64 *number_out);
+
 /* TRUE when @node has the attribute with that value. */
 gboolean xf_xml_attr_is (const xmlNode *node, const char *name, const char *value);
 

@@ -106,6 +106,30 @@ test_domain (gconstpointer data)
   g_assert_cmpstr (back_again, ==, back);
 }
 
+/* Whatever one byte becomes: what still is a definition is told to libxl, and back, or refused; nothing else. */
+static void
+test_mutations (gconstpointer data)
+{
+  static const char values[] = { '\'', ' ', '9', '-', ',', 'x', (char)0xc3 };
+  g_autofree char *path = g_build_filename (g_getenv ("XF_TEST_DATA"), "domain", data, NULL), *in = read_file (path);
+  gsize length = strlen (in);
+
+  for (gsize at = 0; at < length; at++) {
+    g_autofree char *mutant = g_strdup (in), *xml = NULL;
+    g_autoptr (XfDomainDef) def = NULL;
+    g_autoptr (GError) error = NULL;
+    libxl_domain_config config;
+
+    mutant[at] = values[at % G_N_ELEMENTS (values)];
+    def = xf_domain_def_parse (mutant, XF_DOMAIN_PARSE_NONE, &error);
+    libxl_domain_config_init (&config);
+    if (def && xf_config_from_def (def, &config, &error))
+      xml = xf_config_to_xml (&config, NULL);
+    g_assert_true ((xml == NULL) == (error != NULL));
+    libxl_domain_config_dispose (&config);
+  }
+}
+
 /* Refused when parsed, or by what libxl cannot be told. */
 static void
 test_refused (gconstpointer data)
@@ -169,5 +193,7 @@ main (int argc, char **argv)
   discover ("domain", test_domain, 0, ".in.xml", ".out.xml");
   discover ("refused", test_refused, XF_ERROR_CONFIG_UNSUPPORTED, ".xml", ".error");
   discover ("senseless", test_refused, XF_ERROR_XML, ".xml", ".error");
+  g_test_add_data_func ("/domain-golden/mutations/hvm", "hvm-bios.in.xml", test_mutations);
+  g_test_add_data_func ("/domain-golden/mutations/pv", "pv-pins.in.xml", test_mutations);
   return g_test_run ();
 }
