@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 
-from sim_host import PLAIN_BUILD, SimHost, wait_until
+from sim_host import PLAIN_BUILD, SimHost
 
 PRELOAD = os.path.join(PLAIN_BUILD, "src", "sim", "libxenferry-sim.so")
 LIBVIRTD = "/usr/sbin/libvirtd"
@@ -70,15 +70,13 @@ LD_PRELOAD=%s exec %s --listen --config "$1" --pid-file "$0/pid"
         self.modules = tempfile.mkdtemp(prefix="modules-", dir=self.dir)
         os.symlink(module_path(), os.path.join(self.modules, MODULE))
 
-    def start(self):
+    def launch(self):
         script = self.script % (" ".join(BOUND), self.address, PRELOAD, LIBVIRTD)
         env = dict(self.env, LIBVIRT_DRIVER_DIR=self.modules)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(["unshare", "--mount", "--uts", "sh", "-c", script,
                                              os.path.join(self.dir, "root"), self.settings_path], env=env,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        wait_until(self.answers, lambda: f"libvirtd of {self.name} answers\n{self.log()[-4000:]}", timeout=30)
-        return self
 
     def answers(self):
         return super().answers() and bool(self.virsh("list", timeout=5))

@@ -84,7 +84,8 @@ class PortSlot:
     """A range of TCP ports no other test process on this machine uses."""
 
     def __init__(self):
-        for slot in range(SLOTS):
+        # Locks do not reach into a chroot beside us; starting at different ends keeps us apart there.
+        for slot in ((number + os.getpid()) % SLOTS for number in range(SLOTS)):
             self.lock = open(f"/tmp/.xenferry-ports-{slot}", "a", encoding="ascii")
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -199,12 +200,16 @@ class SimHost:
             out.write("[xenferryd]\n")
             out.writelines(f"{key} = {value}\n" for key, value in values.items())
 
-    def start(self):
+    def launch(self):
+        """Starts the daemon and does not wait for it."""
         assert not self.process, f"{self.name} already runs"
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([self.daemon_path, "--config", self.settings_path], env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        wait_until(self.answers, lambda: f"xenferryd of {self.name} answers\n{self.log()[-4000:]}", timeout=20)
+
+    def start(self):
+        self.launch()
+        wait_until(self.answers, lambda: f"the daemon of {self.name} answers\n{self.log()[-4000:]}", timeout=30)
         return self
 
     def answers(self):
