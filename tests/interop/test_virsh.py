@@ -462,35 +462,3 @@ def test_bad_frames_cost_their_connection_only(host):
 def test_tcp(host):
     host.create("g")
     assert "g" in host.virsh("list", "--name", uri=host.uri_tcp).ok().out
-
-
-def test_second_daemon_on_the_same_state_is_refused(host):
-    import subprocess
-
-    done = subprocess.run([host.daemon_path, "--config", host.settings_path], env=host.env, capture_output=True,
-                          text=True, timeout=20, check=False)
-    assert done.returncode == 1 and "belongs to a running daemon" in done.stderr, done
-    assert host.names("--all") == []
-
-
-def test_unknown_setting_is_refused_by_name_and_line():
-    host = SimHost("s", {"listen_tpc": "yes"}, start=False)
-    try:
-        import subprocess
-
-        done = subprocess.run([host.daemon_path, "--config", host.settings_path], env=host.env, capture_output=True,
-                              text=True, timeout=20, check=False)
-        assert done.returncode == 1 and "there is no setting 'listen_tpc'" in done.stderr, done
-        assert re.search(r"line \d+:", done.stderr)
-    finally:
-        host.close(check=False)
-
-
-def test_start_to_first_list(host):
-    """Loose here, measured in the bench: the machine is busy when tests run."""
-    host.stop()
-    start = time.monotonic()
-    host.start()
-    with rpc.Client(host.socket_path) as client:
-        client.call(273, rpc.Writer().int(1).int(0))
-    assert time.monotonic() - start < 2.0
