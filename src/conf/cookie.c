@@ -57,6 +57,29 @@ xf_cookie_add_feature (XfCookie *cookie, const char *name, XfFeatureNeed need)
   g_array_append_val (cookie->features, feature);
 }
 
+static const struct {
+  const char *name;
+  gsize offset;
+} progress_table[] = {
+  { "bytes", G_STRUCT_OFFSET (XfCookieProgress, bytes) },
+  { "pages", G_STRUCT_OFFSET (XfCookieProgress, pages) },
+  { "iteration", G_STRUCT_OFFSET (XfCookieProgress, iteration) },
+  { "dirty-rate", G_STRUCT_OFFSET (XfCookieProgress, dirty_rate) },
+  { "suspended-us", G_STRUCT_OFFSET (XfCookieProgress, suspended_us) },
+};
+
+static void
+format_progress (const XfCookie *cookie, GString *xml)
+{
+  if (!cookie->progress.iteration)
+    return;
+  g_string_append (xml, "    <xenferry:progress");
+  for (guint i = 0; i < G_N_ELEMENTS (progress_table); i++)
+    g_string_append_printf (xml, " %s='%" G_GUINT64_FORMAT "'", progress_table[i].name,
+                            G_STRUCT_MEMBER (guint64, &cookie->progress, progress_table[i].offset));
+  g_string_append (xml, "/>\n");
+}
+
 static void
 format_peer (const XfCookie *cookie, GString *xml)
 {
@@ -70,6 +93,7 @@ format_peer (const XfCookie *cookie, GString *xml)
 
     g_string_append (xml, line);
   }
+  format_progress (cookie, xml);
   g_string_append (xml, "  </xenferry:peer>\n");
 }
 
@@ -149,6 +173,19 @@ parse_feature (XfCookie *cookie, const xmlNode *node, GError **error)
   return bad (error, "a feature's need is none of offered, optional and required");
 }
 
+/* Numbers that only inform: one that is absent or none is zero. */
+static void
+parse_progress (XfCookie *cookie, const xmlNode *node)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (progress_table); i++) {
+    g_autofree char *text = xf_xml_attr (node, progress_table[i].name);
+    guint64 number;
+
+    if (text && g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &number, NULL))
+      G_STRUCT_MEMBER (guint64, &cookie->progress, progress_table[i].offset) = number;
+  }
+}
+
 static gboolean
 parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
 {
@@ -164,6 +201,8 @@ parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
     for (const xmlNode *child = node->children; child; child = child->next) {
       if (is_peer_element (child, "feature") && !parse_feature (cookie, child, error))
         return FALSE;
+      if (is_peer_element (child, "progress"))
+        parse_progress (cookie, child);
     }
   }
   return TRUE;

@@ -20,6 +20,14 @@ typedef struct {
   XfFeatureNeed need;
 } XfFeature;
 
+/* What the source has measured when all is sent: so that the destination, where the guest is then, can say it. */
+typedef struct {
+  guint64 bytes, pages;
+  guint64 iteration;
+  guint64 dirty_rate;   /* pages a second */
+  guint64 suspended_us; /* how long the guest has stood still by now */
+} XfCookieProgress;
+
 typedef struct {
   char *name;
   guint8 uuid[XF_UUID_SIZE];
@@ -28,6 +36,7 @@ typedef struct {
   gboolean is_xenferry;        /* the peer's element was there */
   guint8 id[XF_UUID_SIZE];     /* of the migration; only then */
   GArray *features;            /* of XfFeature; only then */
+  XfCookieProgress progress;   /* likewise; zero when the peer has said none */
 } XfCookie;
 
 XfCookie *xf_cookie_new (const char *name, const guint8 *uuid, const char *hostname);

@@ -112,6 +112,7 @@ xf_migrate_answer_later (XfMigrateDone done, gpointer data, const XfMigrateResul
 typedef struct {
   XfMigrateDone done;
   gpointer data;
+  XfMigrateSource *source; /* whose measures the destination should know, or NULL */
 } Waiting;
 
 static Waiting *
@@ -119,7 +120,7 @@ waiting_new (XfMigrateDone done, gpointer data)
 {
   Waiting *waiting = g_new (Waiting, 1);
 
-  *waiting = (Waiting){ done, data };
+  *waiting = (Waiting){ done, data, NULL };
   return waiting;
 }
 
@@ -180,6 +181,26 @@ find_source (XfDriver *driver, const guint8 *uuid, const char *phase, GError **e
   return source;
 }
 
+static gboolean
+came_from_xenferry (GBytes *bytes)
+{
+  g_autoptr (XfCookie) cookie = xf_cookie_parse (bytes, NULL);
+
+  return cookie && cookie->is_xenferry;
+}
+
+/* Unless it failed, the source is still there. */
+static void
+performed (const GError *error, gpointer data)
+{
+  Waiting *waiting = data;
+  g_autoptr (GBytes) cookie = !error && waiting->source ? xf_migrate_source_sent_cookie (waiting->source) : NULL;
+
+  xf_migrate_answer_later (waiting->done, waiting->data, error ? NULL : &(XfMigrateResult){ .cookie = cookie },
+                           error ? g_error_copy (error) : NULL);
+  g_free (waiting);
+}
+
 static void
 perform_p2p (XfDriver *driver, const guint8 *uuid, gconstpointer client, const char *dconnuri, XfMigrateParams *params,
              XfMigrateDone done, gpointer data)
@@ -229,6 +250,7 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
   GError *error = NULL;
   XfMigrateSource *source = NULL;
   XfMigrateTransport *transport = NULL;
+  Waiting *waiting;
 
   if (!xf_migrate_params_parse (&params, typed, flags, &error)) {
     xf_migrate_answer_later (done, data, NULL, error);
@@ -247,7 +269,10 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
     transport = managed_transport (driver, &params, &error);
   if (transport) {
     xf_migrate_source_set_host (source, params.migrate_uri);
-    xf_migrate_source_perform (source, transport, phase_ended, waiting_new (done, data));
+    waiting = waiting_new (done, data);
+    /* A libvirtd gets the empty cookie that it knows. */
+    waiting->source = came_from_xenferry (cookie) ? source : NULL;
+    xf_migrate_source_perform (source, transport, performed, waiting);
     return;
   }
   /* No confirm follows a failed perform: the migration ends here. */
@@ -337,8 +362,10 @@ xf_driver_migrate_finish (XfDriver *driver, const XfTypedParams *typed, GBytes *
       dest = NULL;
     }
   }
-  if (dest)
-    xf_migrate_dest_finish (dest, &params, cancelled, done, data);
-  else
+  if (!dest) {
     xf_migrate_answer_later (done, data, NULL, error);
+    return;
+  }
+  xf_migrate_dest_take_progress (dest, cookie);
+  xf_migrate_dest_finish (dest, &params, cancelled, done, data);
 }

@@ -526,6 +526,7 @@ arrived (XfMigrateDest *dest)
   gboolean offline = dest->params.flags & VIR_MIGRATE_OFFLINE, paused = dest->params.flags & VIR_MIGRATE_PAUSED;
   g_autoptr (XfDomainRef) ref = NULL;
 
+  dest->progress.resumed_us = g_get_monotonic_time ();
   if (!offline)
     xf_guest_now_running (guest, dest->domid, g_steal_pointer (&dest->def),
                           paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING,
@@ -619,6 +620,23 @@ go_on (XfMigrateDest *dest)
   default:
     return; /* its end leads on */
   }
+}
+
+void
+xf_migrate_dest_take_progress (XfMigrateDest *dest, GBytes *bytes)
+{
+  g_autoptr (XfCookie) cookie = xf_cookie_parse (bytes, NULL);
+  const XfCookieProgress *told = cookie && cookie->is_xenferry ? &cookie->progress : NULL;
+
+  if (!told || !told->iteration)
+    return;
+  dest->progress.bytes = told->bytes;
+  dest->progress.pages_before = told->pages;
+  dest->progress.iteration = told->iteration;
+  dest->progress.dirty_rate = told->dirty_rate;
+  /* The two clocks are not the same: only how long it was can be carried over. */
+  if (told->suspended_us)
+    dest->progress.suspended_us = g_get_monotonic_time () - told->suspended_us;
 }
 
 void

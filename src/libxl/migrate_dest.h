@@ -39,6 +39,9 @@ GBytes *xf_migrate_dest_cookie (const XfMigrateDest *dest);
 /* The migration under way here for the guest of that name, or NULL. */
 XfMigrateDest *xf_migrate_dest_find (XfDriver *driver, const char *name);
 
+/* Takes over what the source has measured, from finish's cookie; one that cannot be read is not an error here. */
+void xf_migrate_dest_take_progress (XfMigrateDest *dest, GBytes *cookie);
+
 /* Takes @params. @dest is gone when done was called. */
 void xf_migrate_dest_finish (XfMigrateDest *dest, XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
                              gpointer data);

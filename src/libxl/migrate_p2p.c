@@ -191,12 +191,13 @@ static void
 finish (P2p *p2p, gboolean cancelled)
 {
   g_autoptr (XfTypedParams) params = destination_params (p2p, TRUE);
+  g_autoptr (GBytes) cookie = cancelled || p2p->libvirtd ? NULL : xf_migrate_source_sent_cookie (p2p->source);
 
   xf_sm_move (&p2p->sm, FINISHING);
   if (!cancelled && p2p->tunnelled && peers (p2p)->send_finish)
     peers (p2p)->send_finish (p2p->peer, NULL, NULL);
   xf_typed_params_remove (params, VIR_MIGRATE_PARAM_DEST_XML);
-  peers (p2p)->finish (p2p->peer, params, NULL, destination_flags (p2p), cancelled, finished, p2p);
+  peers (p2p)->finish (p2p->peer, params, cookie, destination_flags (p2p), cancelled, finished, p2p);
 }
 
 /* ---- perform ---------------------------------------------------------------------------------------------- */

@@ -711,6 +711,25 @@ xf_migrate_source_find (const XfGuest *guest)
 }
 
 GBytes *
+xf_migrate_source_sent_cookie (const XfMigrateSource *source)
+{
+  const XfMigrateProgress *progress = &source->progress;
+  g_autoptr (XfCookie) cookie = xf_cookie_new (source->guest->name, source->guest->uuid, source->driver->hostname);
+  guint8 id[XF_UUID_LENGTH];
+
+  if (xf_uuid_parse (source->id, id))
+    xf_cookie_set_peer (cookie, id);
+  cookie->progress = (XfCookieProgress){
+    .bytes = progress->bytes,
+    .pages = progress->pages_before + progress->pass_done,
+    .iteration = progress->iteration,
+    .dirty_rate = progress->dirty_rate,
+    .suspended_us = progress->suspended_us ? g_get_monotonic_time () - progress->suspended_us : 0,
+  };
+  return xf_cookie_format (cookie);
+}
+
+GBytes *
 xf_migrate_source_cookie (const XfMigrateSource *source)
 {
   return g_bytes_ref (source->cookie);

@@ -36,6 +36,8 @@ XfMigrateSource *xf_migrate_source_find (const XfGuest *guest);
 
 /* Begin's cookie and XML, the caller's. */
 GBytes *xf_migrate_source_cookie (const XfMigrateSource *source);
+/* The cookie for finish, the caller's: what was measured until all was sent. */
+GBytes *xf_migrate_source_sent_cookie (const XfMigrateSource *source);
 const char *xf_migrate_source_xml (const XfMigrateSource *source);
 const XfMigrateParams *xf_migrate_source_params (const XfMigrateSource *source);
 const char *xf_migrate_source_id (const XfMigrateSource *source);
