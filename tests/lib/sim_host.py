@@ -12,7 +12,6 @@ locked as long as it lives.
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -81,14 +80,14 @@ def wait_until(check, what, timeout=10.0, pause=0.02):
 
 
 class PortSlot:
-    """A range of TCP ports no other test process on this machine uses."""
+    """A range of TCP ports no other test uses. The lock is a socket in the abstract namespace: its scope is the network
+    namespace, as the ports' is, so tests in a chroot beside us keep out of the way too."""
 
     def __init__(self):
-        # Locks do not reach into a chroot beside us; starting at different ends keeps us apart there.
-        for slot in ((number + os.getpid()) % SLOTS for number in range(SLOTS)):
-            self.lock = open(f"/tmp/.xenferry-ports-{slot}", "a", encoding="ascii")
+        for slot in range(SLOTS):
+            self.lock = socket.socket(socket.AF_UNIX)
             try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.lock.bind(f"\0xenferry-test-ports-{slot}")
             except OSError:
                 self.lock.close()
                 continue
