@@ -90,3 +90,23 @@ def test_found_guest(host, kind):
     assert facts(host.virsh("dumpxml", "g").ok().out) == before
     host.virsh("domblklist", "g").ok()
     host.virsh("destroy", "g").ok()
+
+
+# ---- libvirtd and we read each other -------------------------------------------------------------------------
+
+
+def test_libvirtd_reads_the_same():
+    """Debian's libvirtd takes every definition that we give back, and what it makes of it tells libxl the same."""
+    libvirtd_host = pytest.importorskip("libvirtd_host")
+    if libvirtd_host.why_not():
+        pytest.skip(libvirtd_host.why_not())
+    files = glob.glob(os.path.join(SOURCE, "tests", "libxlmigdata", "domain", "*.out.xml"))
+    assert files
+    with libvirtd_host.LibvirtdHost("l") as libvirtd:
+        for path in files:
+            with open(path, encoding="utf-8") as text:
+                name = ElementTree.fromstring(text.read()).findtext("name")
+            libvirtd.virsh("define", path).ok()
+            theirs = libvirtd.virsh("dumpxml", name, "--inactive", "--security-info").ok().out
+            with open(path.replace(".out.xml", ".json"), encoding="utf-8") as golden:
+                assert config(libvirtd.write_xml(theirs)).ok().out == golden.read(), path
