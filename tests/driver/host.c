@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host.h"
+
+#include <glib/gstdio.h>
+#include <libvirt/libvirt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static void
+on_event (const XfEvent *event, gpointer data)
+{
+  static const char *const words[]
+    = { "defined", "undefined", "started", "suspended", "resumed", "stopped", "shutdown", "pmsuspended", "crashed" };
+  Host *host = data;
+
+  if (event->id == VIR_DOMAIN_EVENT_ID_LIFECYCLE)
+    g_string_append_printf (host->events, "%s %s %d; ", event->ref->name, words[event->event], event->detail);
+}
+
+static void
+start_driver (Host *host)
+{
+  g_autoptr (GError) error = NULL;
+
+  host->driver = xf_driver_new (&host->config, NULL, NULL, &error);
+  g_assert_no_error (error);
+  xf_driver_set_listener (host->driver, on_event, host);
+}
+
+Host *
+host_new (void)
+{
+  Host *host = g_new0 (Host, 1);
+
+  host->dir = g_dir_make_tmp ("xf-driver-XXXXXX", NULL);
+  g_assert_nonnull (host->dir);
+  g_setenv ("XF_SIM_HOST", host->dir, TRUE);
+  host->config = (XfDriverConfig){
+    .config_dir = g_build_filename (host->dir, "etc", NULL),
+    .state_dir = g_build_filename (host->dir, "run", NULL),
+    .lib_dir = g_build_filename (host->dir, "lib", NULL),
+    .log_dir = g_build_filename (host->dir, "log", NULL),
+    .migration_port_min = 49152,
+    .migration_port_max = 49153,
+    .accept_timeout_s = 5,
+    .connect_timeout_s = 5,
+    .stall_timeout_s = 30,
+  };
+  host->events = g_string_new (NULL);
+  start_driver (host);
+  return host;
+}
+
+static void
+remove_tree (const char *path)
+{
+  g_autoptr (GDir) dir = g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir))) {
+    g_autofree char *child = g_build_filename (path, name, NULL);
+
+    remove_tree (child);
+  }
+  g_remove (path);
+}
+
+/* What is on its way comes before the driver it is for goes. */
+static void
+settle (void)
+{
+  host_idle (20);
+}
+
+void
+host_free (Host *host)
+{
+  g_autoptr (GArray) ids = NULL;
+
+  settle ();
+  xf_driver_free (host->driver);
+  ids = host_domains (host->dir);
+  for (guint i = 0; i < ids->len; i++)
+    host_domain_destroy (host->dir, g_array_index (ids, guint32, i));
+  remove_tree (host->dir);
+  g_free (host->config.config_dir);
+  g_free (host->config.state_dir);
+  g_free (host->config.lib_dir);
+  g_free (host->config.log_dir);
+  g_string_free (host->events, TRUE);
+  g_free (host->dir);
+  g_free (host);
+}
+
+void
+host_restart_driver (Host *host)
+{
+  settle ();
+  xf_driver_free (host->driver);
+  start_driver (host);
+}
+
+void
+host_set_control (Host *host, const char *text)
+{
+  g_autofree char *path = g_build_filename (host->dir, "control", NULL);
+
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+char *
+host_xml (const char *name, const guint8 *uuid, const char *inside)
+{
+  g_autofree char *text = uuid ? xf_uuid_to_string (uuid) : g_uuid_string_random ();
+
+  return g_strdup_printf ("<domain type='xen'><name>%s</name><uuid>%s</uuid><memory unit='MiB'>16</memory>"
+                          "<vcpu>1</vcpu><os><type arch='x86_64' machine='xenpvh'>xenpvh</type>"
+                          "<kernel>/boot/vmlinuz</kernel></os>%s"
+                          "<devices><console type='pty'/></devices></domain>",
+                          name, text, inside ? inside : "");
+}
+
+guint8 *
+host_define (Host *host, const char *name, const char *inside)
+{
+  g_autofree char *xml = host_xml (name, NULL, inside);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (XfDomainRef) ref = xf_driver_domain_define (host->driver, xml, 0, &error);
+
+  g_assert_no_error (error);
+  return g_memdup2 (ref->uuid, XF_UUID_LENGTH);
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+  gboolean done;
+  GError *error;
+} Answer;
+
+static void
+answered (const GError *error, gpointer data)
+{
+  Answer *answer = data;
+
+  g_assert_false (answer->done);
+  answer->done = TRUE;
+  answer->error = error ? g_error_copy (error) : NULL;
+}
+
+static void
+answered_ref (const XfDomainRef *ref, const GError *error, gpointer data)
+{
+  g_assert_true ((ref == NULL) == (error != NULL));
+  answered (error, data);
+}
+
+static gboolean
+await (Answer *answer, GError **error)
+{
+  g_assert_false (answer->done); /* never before the call has returned */
+  host_wait (answer->done);
+  if (!answer->error)
+    return TRUE;
+  g_propagate_error (error, answer->error);
+  return FALSE;
+}
+
+gboolean
+host_start (Host *host, const guint8 *uuid, guint flags, GError **error)
+{
+  Answer answer = { 0 };
+
+  xf_driver_domain_start (host->driver, uuid, flags, answered_ref, &answer);
+  return await (&answer, error);
+}
+
+gboolean
+host_create (Host *host, const char *xml, guint flags, GError **error)
+{
+  Answer answer = { 0 };
+
+  xf_driver_domain_create_xml (host->driver, xml, flags, answered_ref, &answer);
+  return await (&answer, error);
+}
+
+gboolean
+host_destroy (Host *host, const guint8 *uuid, GError **error)
+{
+  Answer answer = { 0 };
+
+  xf_driver_domain_destroy (host->driver, uuid, 0, answered, &answer);
+  return await (&answer, error);
+}
+
+gboolean
+host_shutdown (Host *host, const guint8 *uuid, GError **error)
+{
+  Answer answer = { 0 };
+
+  xf_driver_domain_shutdown (host->driver, uuid, 0, answered, &answer);
+  return await (&answer, error);
+}
+
+gboolean
+host_call (Host *host, HostCall call, const guint8 *uuid, GError **error)
+{
+  Answer answer = { 0 };
+
+  call (host->driver, uuid, answered, &answer);
+  return await (&answer, error);
+}
+
+/* ---- looking ---------------------------------------------------------------------------------------------- */
+
+void
+host_ask (Host *host, const char *name, SimAsk ask)
+{
+  g_autoptr (GArray) ids = host_domains (host->dir);
+  gboolean found = FALSE;
+
+  for (guint i = 0; i < ids->len; i++) {
+    SimBlock *block = host_block_map (host->dir, g_array_index (ids, guint32, i));
+
+    if (block && g_str_equal (block->name, name)) {
+      block->ask = ask;
+      host_kick (block);
+      found = TRUE;
+    }
+    host_block_unmap (block);
+  }
+  g_assert_true (found);
+}
+
+guint
+host_count_domains (Host *host)
+{
+  g_autoptr (GArray) ids = host_domains (host->dir);
+
+  return ids->len;
+}
+
+int
+host_state (Host *host, const guint8 *uuid, int *reason_out)
+{
+  int state = -1, reason = -1;
+
+  (void)xf_driver_domain_state (host->driver, uuid, &state, &reason, NULL);
+  if (reason_out)
+    *reason_out = reason;
+  return state;
+}
+
+guint
+host_count_listed (Host *host, guint flags)
+{
+  g_autoptr (GPtrArray) list = xf_driver_list (host->driver, flags, NULL);
+  guint n = 0;
+
+  for (guint i = 0; i < list->len; i++)
+    n += ((XfDomainRef *)list->pdata[i])->id != 0;
+  return n;
+}
+
+char *
+host_take_events (Host *host)
+{
+  char *events = g_strdup (g_strchomp (host->events->str));
+
+  g_string_truncate (host->events, 0);
+  return events;
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------------- */
+
+static gboolean
+wake (gpointer data)
+{
+  return G_SOURCE_REMOVE;
+}
+
+gint64
+host_wait_begin (void)
+{
+  return g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+}
+
+void
+host_wait_step (gint64 end, const char *what)
+{
+  guint id = g_timeout_add (10, wake, NULL);
+
+  if (g_get_monotonic_time () > end)
+    g_error ("not within ten seconds: %s", what);
+  g_main_context_iteration (NULL, TRUE);
+  if (g_main_context_find_source_by_id (NULL, id))
+    g_source_remove (id);
+}
+
+void
+host_idle (guint ms)
+{
+  gint64 end = g_get_monotonic_time () + ms * 1000;
+
+  while (g_get_monotonic_time () < end)
+    host_wait_step (end + G_USEC_PER_SEC, "idle");
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A simulated host with a driver on it, in the test's own process: a folder of its own, calls that run the loop until
+ * they are answered, and the events in the order in which they came.
+ */
+#pragma once
+
+#include "driver.h"
+#include "libxl/guest.h"
+#include "sim/host.h"
+
+typedef struct {
+  char *dir;
+  XfDriverConfig config;
+  XfDriver *driver;
+  GString *events; /* "g started 0; g stopped 1; " */
+} Host;
+
+/* One host at a time: the simulator knows its host by the environment. */
+Host *host_new (void);
+void host_free (Host *host);
+
+/* Ends the driver as a killed daemon would, without a word to its guests, and starts another on the same folders. */
+void host_restart_driver (Host *host);
+
+/* Replaces the simulator's control file. */
+void host_set_control (Host *host, const char *text);
+
+/* The XML of a small PVH guest; @inside: more elements. */
+char *host_xml (const char *name, const guint8 *uuid, const char *inside);
+
+/* Defines it; its uuid is the caller's. */
+guint8 *host_define (Host *host, const char *name, const char *inside);
+
+typedef void (*HostCall) (XfDriver *driver, const guint8 *uuid, XfDone done, gpointer data);
+
+/* Calls and waits for the answer. */
+gboolean host_start (Host *host, const guint8 *uuid, guint flags, GError **error);
+gboolean host_create (Host *host, const char *xml, guint flags, GError **error);
+gboolean host_destroy (Host *host, const guint8 *uuid, GError **error);
+gboolean host_shutdown (Host *host, const guint8 *uuid, GError **error);
+gboolean host_call (Host *host, HostCall call, const guint8 *uuid, GError **error);
+
+/* What a guest does by itself. */
+void host_ask (Host *host, const char *name, SimAsk ask);
+
+/* Domains that exist on the host, whatever the driver thinks of them. */
+guint host_count_domains (Host *host);
+
+int host_state (Host *host, const guint8 *uuid, int *reason_out);
+guint host_count_listed (Host *host, guint flags);
+
+/* Takes the events so far. */
+char *host_take_events (Host *host);
+
+gint64 host_wait_begin (void);
+void host_wait_step (gint64 end, const char *what);
+
+/* Runs the loop until @condition holds; fails after ten seconds. */
+#define host_wait(condition)                                                                                           \
+  for (gint64 wait_end = host_wait_begin (); !(condition);)                                                            \
+  host_wait_step (wait_end, #condition)
+
+/* Runs the loop for a while: for what must not happen. */
+void host_idle (guint ms);
