@@ -22,6 +22,7 @@ struct XfCtx {
   gpointer progress_data;
   void (*event) (libxl_event *event, gpointer data);
   gpointer event_data;
+  GHashTable *timeouts; /* of Timeout, those that have not fired */
 };
 
 /* ---- log and progress ------------------------------------------------------------------------------------- */
@@ -131,6 +132,7 @@ timeout_fired (gpointer data)
   void *for_libxl = timeout->for_libxl;
 
   /* A timeout that fired is not libxl's to deregister any more. */
+  g_hash_table_remove (ctx->timeouts, timeout);
   g_free (timeout);
   libxl_osevent_occurred_timeout (ctx->libxl, for_libxl);
   return G_SOURCE_REMOVE;
@@ -152,6 +154,7 @@ timeout_register (void *user, void **for_app_out, struct timeval absolute, void 
   timeout->ctx = user;
   timeout->for_libxl = for_libxl;
   timeout->source = g_timeout_add (ms_until (absolute), timeout_fired, timeout);
+  g_hash_table_add (timeout->ctx->timeouts, timeout);
   *for_app_out = timeout;
   return 0;
 }
@@ -221,6 +224,7 @@ xf_ctx_new (const char *name, GError **error)
   g_autoptr (XfCtx) ctx = g_new0 (XfCtx, 1);
 
   ctx->name = g_strdup (name);
+  ctx->timeouts = g_hash_table_new (NULL, NULL);
   ctx->logger.vtable.vmessage = log_message;
   ctx->logger.vtable.progress = log_progress;
   ctx->logger.vtable.destroy = log_destroy;
@@ -238,6 +242,22 @@ xf_ctx_new (const char *name, GError **error)
   return g_steal_pointer (&ctx);
 }
 
+/* libxl gives a timeout up by moving it to "now", and frees its own side with the context: what has not fired by
+ * then must not fire any more. */
+static void
+drop_timeouts (XfCtx *ctx)
+{
+  GHashTableIter iter;
+  gpointer key;
+
+  g_hash_table_iter_init (&iter, ctx->timeouts);
+  while (g_hash_table_iter_next (&iter, &key, NULL)) {
+    g_source_remove (((Timeout *)key)->source);
+    g_free (key);
+  }
+  g_hash_table_unref (ctx->timeouts);
+}
+
 void
 xf_ctx_free (XfCtx *ctx)
 {
@@ -245,6 +265,7 @@ xf_ctx_free (XfCtx *ctx)
     return;
   if (ctx->libxl)
     libxl_ctx_free (ctx->libxl);
+  drop_timeouts (ctx);
   g_free (ctx->last_error);
   g_free (ctx->name);
   g_free (ctx);

@@ -2,6 +2,7 @@
 #include "libxl/death.h"
 
 #include <libvirt/libvirt.h>
+#include <string.h>
 
 #include "libxl/driver_private.h"
 #include "libxl/lifecycle.h"
@@ -42,7 +43,7 @@ static const Ending endings[] = {
 };
 
 static void
-end_by_action (XfGuest *guest, const Ending *ending, gboolean is_reboot)
+end_by_action (XfGuest *guest, const Ending *ending)
 {
   switch (ending->action (guest->def)) {
   case XF_ACTION_RESTART:
@@ -51,7 +52,8 @@ end_by_action (XfGuest *guest, const Ending *ending, gboolean is_reboot)
     xf_lifecycle_restart (guest);
     return;
   case XF_ACTION_PRESERVE:
-    xf_guest_set_state (guest, is_reboot ? VIR_DOMAIN_SHUTDOWN : VIR_DOMAIN_CRASHED, 0);
+    xf_guest_set_state (guest, ending->reason == VIR_DOMAIN_SHUTOFF_CRASHED ? VIR_DOMAIN_CRASHED : VIR_DOMAIN_SHUTDOWN,
+                        0);
     return;
   case XF_ACTION_DESTROY:
   case XF_ACTION_COREDUMP_DESTROY:
@@ -65,10 +67,6 @@ shut_down (XfGuest *guest, int xen_reason)
 {
   const Ending *ending;
 
-  if (xen_reason == LIBXL_SHUTDOWN_REASON_SUSPEND) {
-    xf_migrate_source_guest_suspended (guest);
-    return;
-  }
   if (xen_reason < 0 || xen_reason >= (int)G_N_ELEMENTS (endings)) {
     g_warning ("domain '%s' ended for the unknown reason %d", guest->name, xen_reason);
     return;
@@ -77,23 +75,84 @@ shut_down (XfGuest *guest, int xen_reason)
   g_info ("domain '%s' has ended by itself (%s)", guest->name, libxl_shutdown_reason_to_string (xen_reason));
   if (xen_reason == LIBXL_SHUTDOWN_REASON_POWEROFF)
     xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_SHUTDOWN, VIR_DOMAIN_EVENT_SHUTDOWN_FINISHED);
-  end_by_action (guest, ending, xen_reason == LIBXL_SHUTDOWN_REASON_REBOOT);
+  end_by_action (guest, ending);
 }
 
-/* Destroyed by somebody else (xl destroy). A job that destroys it itself tells its own end. */
+/* Destroyed by somebody else (xl destroy). */
 static void
 vanished (XfGuest *guest)
 {
-  if (guest->job)
-    return;
+  g_info ("domain '%s' has been destroyed by another toolstack", guest->name);
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
   xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
+}
+
+/* ---- while a job has the guest ---------------------------------------------------------------------------------
+ *
+ * libxl tells an end once. When a job has the guest then (a shutdown that still waits for the guest's acknowledgement,
+ * a migration), nothing is done yet: when the job has ended Xen is asked what is left. */
+
+typedef struct {
+  XfDriver *driver;
+  guint8 uuid[XF_UUID_LENGTH];
+  int domid;
+} Later;
+
+static void look_after_job (XfGuest *guest);
+
+static gboolean
+look (gpointer data)
+{
+  g_autofree Later *later = data;
+  XfGuest *guest = xf_guest_find_uuid (later->driver, later->uuid);
+  libxl_dominfo info;
+  int rc;
+
+  if (!guest || guest->domid != later->domid)
+    return G_SOURCE_REMOVE; /* the job has ended the domain itself */
+  if (guest->job) {
+    look_after_job (guest);
+    return G_SOURCE_REMOVE;
+  }
+  libxl_dominfo_init (&info);
+  rc = libxl_domain_info (xf_ctx_libxl (later->driver->ctx), &info, later->domid);
+  if (rc == ERROR_DOMAIN_NOTFOUND)
+    vanished (guest);
+  else if (rc == 0 && info.shutdown && info.shutdown_reason != LIBXL_SHUTDOWN_REASON_SUSPEND)
+    shut_down (guest, info.shutdown_reason);
+  libxl_dominfo_dispose (&info);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+look_after_job (XfGuest *guest)
+{
+  Later *later = g_new (Later, 1);
+
+  *later = (Later){ .driver = guest->driver, .domid = guest->domid };
+  memcpy (later->uuid, guest->uuid, XF_UUID_LENGTH);
+  xf_job_when_ended (guest, look, later);
 }
 
 typedef struct {
   XfDriver *driver;
   libxl_event *event;
 } Posted;
+
+static void
+take_event (XfGuest *guest, const libxl_event *event)
+{
+  gboolean shutdown = event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN;
+
+  if (shutdown && event->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND)
+    xf_migrate_source_guest_suspended (guest);
+  else if (guest->job)
+    look_after_job (guest);
+  else if (shutdown)
+    shut_down (guest, event->u.domain_shutdown.shutdown_reason);
+  else
+    vanished (guest);
+}
 
 /* From the loop, not from within libxl: what follows calls libxl again. */
 static gboolean
@@ -102,10 +161,9 @@ dispatch (gpointer data)
   g_autofree Posted *posted = data;
   XfGuest *guest = xf_guest_find_domid (posted->driver, posted->event->domid);
 
-  if (guest && posted->event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
-    shut_down (guest, posted->event->u.domain_shutdown.shutdown_reason);
-  else if (guest && posted->event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH)
-    vanished (guest);
+  if (guest && (posted->event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN
+                || posted->event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH))
+    take_event (guest, posted->event);
   libxl_event_free (xf_ctx_libxl (posted->driver->ctx), posted->event);
   return G_SOURCE_REMOVE;
 }

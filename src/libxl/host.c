@@ -229,6 +229,10 @@ xf_driver_domain_open_console (XfDriver *driver, const guint8 *uuid, const char 
 
   if (!guest)
     return -1;
+  if (device && !g_str_equal (device, "console0") && !g_str_equal (device, "serial0")) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "domain '%s' has no console device '%s'", guest->name, device);
+    return -1;
+  }
   if (!guest->tty || guest->domid < 0) {
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
                  guest->domid < 0 ? "domain is not running" : "domain has no console");

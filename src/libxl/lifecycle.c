@@ -20,6 +20,7 @@ typedef struct {
   XfRefDone ref_done;
   gpointer data;
   const char *what; /* "start", for errors */
+  XfAo *ao;         /* libxl's present step */
 
   /* start */
   libxl_domain_config config;
@@ -68,12 +69,26 @@ answer_later (XfDone done, XfRefDone ref_done, gpointer data, GError *error, XfD
   g_idle_add_full (G_PRIORITY_DEFAULT, deliver_answer, answer, NULL);
 }
 
+/* What may take long without libxl's doing: a bootloader, a guest that does not acknowledge. A destroy or a person ends
+ * such a step early. */
+static gboolean
+stop_step (XfJob *job, GError **error)
+{
+  Operation *operation = job->owner;
+
+  if (operation->ao)
+    xf_ao_abort (operation->ao);
+  return TRUE;
+}
+
+static const XfJobOps stoppable = { .abort = stop_step };
+
 static Operation *
 begin (XfGuest *guest, XfJobKind kind, const char *what, XfDone done, XfRefDone ref_done, gpointer data, GError **error)
 {
   Operation *operation = g_new0 (Operation, 1);
 
-  xf_job_init (&operation->job, kind, NULL, operation);
+  xf_job_init (&operation->job, kind, kind == XF_JOB_START || kind == XF_JOB_SHUTDOWN ? &stoppable : NULL, operation);
   if (!xf_job_begin (guest, &operation->job, error)) {
     g_free (operation);
     return NULL;
@@ -92,6 +107,9 @@ finish (Operation *operation, GError *error)
 {
   XfDomainRef *ref = xf_guest_ref (operation->guest);
 
+  /* A restart that failed half way: the old domain is gone, and there is no new one. */
+  if (error && operation->guest->def && operation->guest->domid < 0)
+    xf_guest_gone (operation->guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
   if (operation->has_config)
     libxl_domain_config_dispose (&operation->config);
   xf_domain_def_free (operation->def);
@@ -119,7 +137,7 @@ libxl_of (Operation *operation)
 static XfAo *
 ao_for (Operation *operation, XfAoDone done)
 {
-  return xf_ao_new (operation->guest->driver->ctx, done, operation);
+  return operation->ao = xf_ao_new (operation->guest->driver->ctx, done, operation);
 }
 
 /* ---- start ------------------------------------------------------------------------------------------------ */
@@ -145,6 +163,9 @@ failed_start_destroyed (int rc, gpointer data)
 {
   Operation *operation = data;
 
+  if (rc != 0)
+    g_warning ("domain %u, half of '%s', is left behind: remove it with xl destroy", operation->domid,
+               operation->guest->name);
   finish_rc (operation, operation->reason);
 }
 
@@ -152,17 +173,16 @@ static void
 start_unpaused (int rc, gpointer data)
 {
   Operation *operation = data;
+  XfAo *ao;
 
   if (rc == 0) {
     started (operation);
     return;
   }
   operation->reason = rc;
-  {
-    XfAo *ao = ao_for (operation, failed_start_destroyed);
-
-    xf_ao_started (ao, libxl_domain_destroy (libxl_of (operation), operation->domid, xf_ao_how (ao)));
-  }
+  operation->job.ops = NULL; /* removing it is not to be stopped */
+  ao = ao_for (operation, failed_start_destroyed);
+  xf_ao_started (ao, libxl_domain_destroy (libxl_of (operation), operation->domid, xf_ao_how (ao)));
 }
 
 static void
@@ -301,7 +321,6 @@ end_guest (XfGuest *guest, int reason, int detail, gboolean again)
   Operation *operation = begin (guest, XF_JOB_DESTROY, "remove", NULL, NULL, NULL, &error);
 
   if (!operation) {
-    /* A job holds it, whose next step will find the domain gone. */
     g_info ("%s", error->message);
     return;
   }
@@ -444,6 +463,9 @@ unpaused (int rc, gpointer data)
     finish_rc (operation, rc);
     return;
   }
+  /* libxl tells one end of a domain to each watch, and a suspend is one. */
+  if (guest->reason == VIR_DOMAIN_PAUSED_MIGRATION)
+    xf_death_watch (guest);
   xf_guest_set_message (guest, NULL);
   xf_guest_set_state (guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
@@ -464,7 +486,11 @@ xf_driver_domain_resume (XfDriver *driver, const guint8 *uuid, XfDone done, gpoi
       answer_later (done, NULL, data, NULL, NULL);
       return;
     }
-    operation = begin (guest, XF_JOB_RESUME, "resume", done, NULL, data, &error);
+    if (guest->state == VIR_DOMAIN_PAUSED)
+      operation = begin (guest, XF_JOB_RESUME, "resume", done, NULL, data, &error);
+    else
+      g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain '%s' has ended and is only kept: destroy it",
+                   guest->name);
   }
   if (!operation) {
     answer_later (done, NULL, data, error, NULL);
