@@ -91,6 +91,9 @@ adopt (XfDriver *driver, const libxl_dominfo *info)
     def = xf_store_read_status (driver, uuid, info->domid, &state, &reason);
   if (!def && remove_half (driver, info, uuid))
     return;
+  /* libvirtd's guests have their XML with them; those of others are made out from what libxl knows. */
+  if (!def)
+    def = xf_store_read_userdata (driver, uuid, info->domid);
   if (!def)
     def = foreign_def (driver, info->domid);
   if (!def)

@@ -186,6 +186,7 @@ xf_guest_now_running (XfGuest *guest, int domid, XfDomainDef *def, int state, in
     guest->tty = g_strdup (tty);
   free (tty); /* libxl allocates with malloc */
   xf_death_watch (guest);
+  xf_store_write_userdata (guest);
   xf_guest_set_state (guest, state, reason);
   /* After its status: a daemon that dies between the two finds it as a guest, not as half of one. */
   xf_guest_set_incoming (guest, FALSE);

@@ -2,6 +2,7 @@
 #include "libxl/store.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -170,6 +171,44 @@ xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *stat
   *reason_out = g_key_file_get_integer (file, STATUS_GROUP, "reason", NULL);
   xml = g_key_file_get_string (file, STATUS_GROUP, "xml", NULL);
   return xml ? xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, NULL) : NULL;
+}
+
+#define USERDATA "libvirt-xml"
+
+void
+xf_store_write_userdata (XfGuest *guest)
+{
+  g_autofree char *xml = NULL;
+
+  if (guest->domid <= 0 || !guest->def)
+    return;
+  xml = xf_domain_def_format (guest->def, XF_DOMAIN_FORMAT_SECURE, NULL);
+  if (libxl_userdata_store (xf_ctx_libxl (guest->driver->ctx), guest->domid, USERDATA, (const uint8_t *)xml,
+                            strlen (xml) + 1)
+      != 0)
+    g_info ("domain '%s': its XML could not be left with libxl", guest->name);
+}
+
+XfDomainDef *
+xf_store_read_userdata (XfDriver *driver, const guint8 *uuid, int domid)
+{
+  g_autofree char *xml = NULL;
+  g_autoptr (GError) error = NULL;
+  XfDomainDef *def;
+  uint8_t *data = NULL;
+  int length = 0;
+
+  if (libxl_userdata_retrieve (xf_ctx_libxl (driver->ctx), domid, USERDATA, &data, &length) == 0 && data && length > 0)
+    xml = g_strndup ((const char *)data, length);
+  free (data); /* libxl allocates with malloc */
+  if (!xml)
+    return NULL;
+  def = xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, &error);
+  if (def && xf_uuid_equal (def->uuid, uuid))
+    return def;
+  g_info ("domain %d: the XML that was left with libxl is not used: %s", domid, error ? error->message : "not its uuid");
+  xf_domain_def_free (def);
+  return NULL;
 }
 
 /* ---- guests that are being received ----------------------------------------------------------------------- */

@@ -23,6 +23,12 @@ void xf_store_remove_status (XfGuest *guest);
 /* The definition a running guest had when the daemon ended, or NULL. @state_out, @reason_out: as it was then. */
 XfDomainDef *xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *state_out, int *reason_out);
 
+/* The running guest's XML as libvirt's driver leaves it with libxl, for whoever looks after the guest next. */
+void xf_store_write_userdata (XfGuest *guest);
+
+/* The definition that this daemon or libvirtd left with a running domain, or NULL. */
+XfDomainDef *xf_store_read_userdata (XfDriver *driver, const guint8 *uuid, int domid);
+
 /* While a guest is being received: a mark by which a daemon that died meanwhile knows the half guest it finds. */
 void xf_store_mark_incoming (XfDriver *driver, const guint8 *uuid, gboolean incoming);
 gboolean xf_store_is_marked_incoming (XfDriver *driver, const guint8 *uuid);
