@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 
+/* XF_SYSCONFDIR: where the build installs configuration, /etc in a package. */
+#define DEFAULT_FILE XF_SYSCONFDIR "/xenferry/xenferryd.conf"
 #define GROUP "xenferryd"
 
 typedef enum {
@@ -230,8 +232,8 @@ xf_settings_load (const char *path, GError **error)
   g_autofree char *text = NULL;
   g_autoptr (GError) local = NULL;
 
-  if (g_file_get_contents (path ? path : XF_SETTINGS_DEFAULT_FILE, &text, NULL, &local))
-    return xf_settings_parse (text, path ? path : XF_SETTINGS_DEFAULT_FILE, error);
+  if (g_file_get_contents (path ? path : DEFAULT_FILE, &text, NULL, &local))
+    return xf_settings_parse (text, path ? path : DEFAULT_FILE, error);
   if (!path && g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT))
     return xf_settings_parse ("", "defaults", error);
   g_set_error (error, XF_ERROR, XF_ERROR_SYSTEM, "cannot read the configuration: %s", local->message);

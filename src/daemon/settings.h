@@ -10,8 +10,6 @@
 
 #include "driver.h"
 
-#define XF_SETTINGS_DEFAULT_FILE "/etc/xenferry/xenferryd.conf"
-
 /* Everything is owned by the struct. */
 typedef struct {
   char *log_level;

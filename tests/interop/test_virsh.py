@@ -204,6 +204,57 @@ def test_jobs_without_a_job(host):
     assert host.virsh("migrate-getspeed", "g").ok().out.strip() == "32"
 
 
+def start_slow_move(client, a, b):
+    """PERFORM of a peer-to-peer migration, pending on @client; the guest's uuid."""
+    uuid = bytes.fromhex(a.create("g", memory_kib=128 * 1024).replace("-", ""))
+    arguments = rpc.Writer().domain(("g", uuid, 1)).opt_string(b.uri_tcp).params({"bandwidth": 40}).opaque(b"").int(7)
+    return uuid, client.start(rpc.PERFORM, arguments)
+
+
+def test_reads_do_not_wait_for_a_job(a, b):
+    """Everything that only looks answers at once, with real numbers; what would change the guest is refused at once, by
+    name."""
+    import libvirt
+
+    with rpc.Client(a.socket_path, timeout=60) as mover:
+        _, serial = start_slow_move(mover, a, b)
+        connection = a.connect()
+        domain = connection.lookupByName("g")
+        wait_until(lambda: domain.jobInfo()[4] > 0, "data flows")
+        start = time.monotonic()
+        assert domain.state()[0] in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_PAUSED)
+        assert domain.info()[1] == 128 * 1024
+        assert "<name>g</name>" in domain.XMLDesc()
+        assert [one[0].name() for one in connection.domainListGetStats([domain])] == ["g"]
+        assert "g" in [one.name() for one in connection.listAllDomains()]
+        assert domain.jobStats()["data_total"] >= 128 * 1024 * 1024
+        with pytest.raises(libvirt.libvirtError) as refusal:
+            domain.reboot()
+        assert refusal.value.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID
+        assert "migrat" in str(refusal.value)
+        assert time.monotonic() - start < 2.0
+        mover.answer(serial)
+        connection.close()
+    assert b.state("g") == "running"
+
+
+def test_calls_of_one_connection_run_side_by_side(a, b):
+    """On the very connection whose PERFORM is pending: replies come out of order, none waits."""
+    with rpc.Client(a.socket_path, timeout=60) as client:
+        uuid, serial = start_slow_move(client, a, b)
+        slowest, answers = 0.0, 0
+        for _ in range(40):
+            for procedure, flags in ((16, False), (163, False), (212, True), (14, True)):
+                start = time.monotonic()
+                arguments = rpc.Writer().domain(("g", uuid, 1))
+                client.call(procedure, arguments.int(0) if flags else arguments)
+                slowest, answers = max(slowest, time.monotonic() - start), answers + 1
+            time.sleep(0.01)
+        assert answers == 160 and slowest < 0.5, slowest
+        client.answer(serial)
+    assert b.state("g") == "running"
+
+
 def test_graphics_and_console_places(host):
     host.create("g", kind="hvm", devices="<graphics type='vnc' port='5907' autoport='no' listen='127.0.0.1'/>")
     assert host.virsh("vncdisplay", "g").ok().out.strip() == "127.0.0.1:7"
@@ -310,7 +361,7 @@ def test_read_only_is_the_daemons_word(host):
 def test_virsh_event(host):
     host.define("g")
     watcher = host.virsh_start("event", "--all", "--loop", "--timeout", "4")
-    time.sleep(0.5)
+    wait_until(lambda: host.log().count("CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY serial") == 27, "it has registered")
     host.virsh("start", "g").ok()
     host.virsh("suspend", "g").ok()
     host.virsh("resume", "g").ok()
