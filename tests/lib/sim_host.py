@@ -12,6 +12,7 @@ locked as long as it lives.
 """
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
