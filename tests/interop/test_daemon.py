@@ -270,7 +270,7 @@ def test_a_client_that_does_not_read_costs_only_itself(host):
     greedy.sendall(struct.pack(">IIIIIII", 40, rpc.PROGRAM, 1, rpc.CONNECT_OPEN, 0, 0, 0) + struct.pack(">III", 0, 0, 0))
     call = struct.pack(">IIIIIII", 28, rpc.PROGRAM, 1, 7, rpc.CALL, 1, rpc.OK)
     try:
-        for _ in range(400):
+        for _ in range(2000):
             greedy.sendall(call * 256)
     except OSError:
         pass  # it stopped reading, or has closed: both are right
@@ -278,5 +278,6 @@ def test_a_client_that_does_not_read_costs_only_itself(host):
     with open(f"/proc/{host.process.pid}/status", encoding="ascii") as status:
         resident = int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
     greedy.close()
-    assert resident < 200 * 1024, f"{resident} KiB resident"
+    # The answers to all of that would be a gigabyte; the limit has room for a sanitizer's own.
+    assert resident < 400 * 1024, f"{resident} KiB resident"
     host.assert_healthy()
