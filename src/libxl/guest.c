@@ -53,6 +53,43 @@ xf_guest_is_visible (const XfGuest *guest)
   return guest->def || guest->persistent;
 }
 
+const XfDomainDef *
+xf_guest_current_def (const XfGuest *guest)
+{
+  return guest->def ? guest->def : guest->persistent;
+}
+
+gboolean
+xf_guest_matches (const XfGuest *guest, guint flags)
+{
+  gboolean active = guest->domid >= 0;
+  guint is = active ? VIR_CONNECT_LIST_DOMAINS_ACTIVE : VIR_CONNECT_LIST_DOMAINS_INACTIVE;
+  static const guint groups[] = {
+    VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE,
+    VIR_CONNECT_LIST_DOMAINS_PERSISTENT | VIR_CONNECT_LIST_DOMAINS_TRANSIENT,
+    VIR_CONNECT_LIST_DOMAINS_RUNNING | VIR_CONNECT_LIST_DOMAINS_PAUSED | VIR_CONNECT_LIST_DOMAINS_SHUTOFF
+      | VIR_CONNECT_LIST_DOMAINS_OTHER,
+    VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE | VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE,
+    VIR_CONNECT_LIST_DOMAINS_AUTOSTART | VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART,
+    VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT | VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT,
+    VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT | VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT,
+  };
+
+  is |= guest->persistent ? VIR_CONNECT_LIST_DOMAINS_PERSISTENT : VIR_CONNECT_LIST_DOMAINS_TRANSIENT;
+  is |= guest->autostart ? VIR_CONNECT_LIST_DOMAINS_AUTOSTART : VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART;
+  is |= VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE | VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT
+        | VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT;
+  is |= guest->state == VIR_DOMAIN_RUNNING   ? VIR_CONNECT_LIST_DOMAINS_RUNNING
+        : guest->state == VIR_DOMAIN_PAUSED  ? VIR_CONNECT_LIST_DOMAINS_PAUSED
+        : guest->state == VIR_DOMAIN_SHUTOFF ? VIR_CONNECT_LIST_DOMAINS_SHUTOFF
+                                             : VIR_CONNECT_LIST_DOMAINS_OTHER;
+  for (gsize i = 0; i < G_N_ELEMENTS (groups); i++) {
+    if ((flags & groups[i]) && !(flags & groups[i] & is))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 XfGuest *
 xf_guest_find_or_error (XfDriver *driver, const guint8 *uuid, GError **error)
 {

@@ -40,6 +40,12 @@ XfGuest *xf_guest_find_domid (XfDriver *driver, int domid);
 
 gboolean xf_guest_is_visible (const XfGuest *guest);
 
+/* What a visible guest is: as it runs, else as it is defined. */
+const XfDomainDef *xf_guest_current_def (const XfGuest *guest);
+
+/* virConnectListAllDomainsFlags, in groups: a group filters only when some of its bits are set. */
+gboolean xf_guest_matches (const XfGuest *guest, guint flags);
+
 /* A visible guest, or XF_ERROR_NO_DOMAIN. */
 XfGuest *xf_guest_find_or_error (XfDriver *driver, const guint8 *uuid, GError **error);
 

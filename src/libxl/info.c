@@ -1,50 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Looking at guests, and their definitions: everything here is instant and takes no job.
+ * Looking at guests: everything here is instant and takes no job.
  */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "conf/xml.h"
 #include "libxl/driver_private.h"
 #include "libxl/guest.h"
-#include "libxl/store.h"
 
 /* ---- list and lookup -------------------------------------------------------------------------------------- */
-
-/* Groups of flags: a group filters only when some of its bits are set. */
-static gboolean
-matches (const XfGuest *guest, guint flags)
-{
-  gboolean active = guest->domid >= 0;
-  guint is = active ? VIR_CONNECT_LIST_DOMAINS_ACTIVE : VIR_CONNECT_LIST_DOMAINS_INACTIVE;
-  static const guint groups[] = {
-    VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE,
-    VIR_CONNECT_LIST_DOMAINS_PERSISTENT | VIR_CONNECT_LIST_DOMAINS_TRANSIENT,
-    VIR_CONNECT_LIST_DOMAINS_RUNNING | VIR_CONNECT_LIST_DOMAINS_PAUSED | VIR_CONNECT_LIST_DOMAINS_SHUTOFF
-      | VIR_CONNECT_LIST_DOMAINS_OTHER,
-    VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE | VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE,
-    VIR_CONNECT_LIST_DOMAINS_AUTOSTART | VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART,
-    VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT | VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT,
-    VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT | VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT,
-  };
-
-  is |= guest->persistent ? VIR_CONNECT_LIST_DOMAINS_PERSISTENT : VIR_CONNECT_LIST_DOMAINS_TRANSIENT;
-  is |= guest->autostart ? VIR_CONNECT_LIST_DOMAINS_AUTOSTART : VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART;
-  is |= VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE | VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT
-        | VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT;
-  is |= guest->state == VIR_DOMAIN_RUNNING   ? VIR_CONNECT_LIST_DOMAINS_RUNNING
-        : guest->state == VIR_DOMAIN_PAUSED  ? VIR_CONNECT_LIST_DOMAINS_PAUSED
-        : guest->state == VIR_DOMAIN_SHUTOFF ? VIR_CONNECT_LIST_DOMAINS_SHUTOFF
-                                             : VIR_CONNECT_LIST_DOMAINS_OTHER;
-  for (gsize i = 0; i < G_N_ELEMENTS (groups); i++) {
-    if ((flags & groups[i]) && !(flags & groups[i] & is))
-      return FALSE;
-  }
-  return TRUE;
-}
 
 GPtrArray *
 xf_driver_list (XfDriver *driver, guint flags, GError **error)
@@ -54,7 +20,7 @@ xf_driver_list (XfDriver *driver, guint flags, GError **error)
   for (guint i = 0; i < driver->guests->len; i++) {
     XfGuest *guest = driver->guests->pdata[i];
 
-    if (xf_guest_is_visible (guest) && matches (guest, flags))
+    if (xf_guest_is_visible (guest) && xf_guest_matches (guest, flags))
       g_ptr_array_add (list, xf_guest_ref (guest));
   }
   return list;
@@ -92,12 +58,6 @@ xf_driver_lookup_name (XfDriver *driver, const char *name, GError **error)
 
 /* ---- one guest -------------------------------------------------------------------------------------------- */
 
-static const XfDomainDef *
-current_def (const XfGuest *guest)
-{
-  return guest->def ? guest->def : guest->persistent;
-}
-
 gboolean
 xf_driver_domain_info (XfDriver *driver, const guint8 *uuid, XfDomainInfo *info_out, GError **error)
 {
@@ -108,9 +68,9 @@ xf_driver_domain_info (XfDriver *driver, const guint8 *uuid, XfDomainInfo *info_
     return FALSE;
   *info_out = (XfDomainInfo){
     .state = guest->state,
-    .max_memory_kib = current_def (guest)->memory_kib,
-    .memory_kib = current_def (guest)->current_kib,
-    .vcpus = current_def (guest)->vcpus_current,
+    .max_memory_kib = xf_guest_current_def (guest)->memory_kib,
+    .memory_kib = xf_guest_current_def (guest)->current_kib,
+    .vcpus = xf_guest_current_def (guest)->vcpus_current,
   };
   if (guest->domid < 0)
     return TRUE;
@@ -144,7 +104,7 @@ xf_driver_domain_os_type (XfDriver *driver, const guint8 *uuid, GError **error)
 {
   XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
 
-  return guest ? xf_guest_type_api (current_def (guest)->type) : NULL;
+  return guest ? xf_guest_type_api (xf_guest_current_def (guest)->type) : NULL;
 }
 
 /* The VNC port libxl chose is in the guest's configuration only as "display"; an automatic one is not known. */
@@ -216,20 +176,6 @@ xf_driver_domain_get_autostart (XfDriver *driver, const guint8 *uuid, gboolean *
   return guest != NULL;
 }
 
-gboolean
-xf_driver_domain_set_autostart (XfDriver *driver, const guint8 *uuid, gboolean yes, GError **error)
-{
-  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
-
-  if (!guest)
-    return FALSE;
-  if (!guest->persistent) {
-    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "cannot set autostart for transient domain");
-    return FALSE;
-  }
-  return xf_store_set_autostart (guest, yes, error);
-}
-
 static void
 clear_vcpu (gpointer data)
 {
@@ -289,7 +235,7 @@ xf_driver_domain_vcpu_count (XfDriver *driver, const guint8 *uuid, guint flags, 
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain is transient");
     return -1;
   }
-  def = flags & VIR_DOMAIN_VCPU_CONFIG ? guest->persistent : current_def (guest);
+  def = flags & VIR_DOMAIN_VCPU_CONFIG ? guest->persistent : xf_guest_current_def (guest);
   return flags & VIR_DOMAIN_VCPU_MAXIMUM ? def->vcpus : def->vcpus_current;
 }
 
@@ -339,162 +285,9 @@ xf_driver_domain_get_metadata (XfDriver *driver, const guint8 *uuid, int type, c
 
   if (!guest)
     return NULL;
-  text = metadata_text (flags & VIR_DOMAIN_AFFECT_CONFIG && guest->persistent ? guest->persistent : current_def (guest),
+  text = metadata_text (flags & VIR_DOMAIN_AFFECT_CONFIG && guest->persistent ? guest->persistent : xf_guest_current_def (guest),
                         type, uri);
   if (!text)
     g_set_error (error, XF_ERROR, XF_ERROR_NO_METADATA, "Requested metadata element is not present");
   return text;
-}
-
-/* ---- definitions ------------------------------------------------------------------------------------------ */
-
-XfDomainRef *
-xf_driver_domain_define (XfDriver *driver, const char *xml, guint flags, GError **error)
-{
-  g_autoptr (XfDomainDef) def = NULL;
-  gboolean existed;
-  XfGuest *guest;
-
-  if (flags & ~(guint)VIR_DOMAIN_DEFINE_VALIDATE) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "unsupported flags (0x%x) for defining a domain", flags);
-    return NULL;
-  }
-  def = xf_domain_def_parse (xml, XF_DOMAIN_PARSE_INACTIVE, error);
-  guest = def ? xf_guest_claim (driver, def->name, def->uuid, error) : NULL;
-  if (!guest)
-    return NULL;
-  existed = guest->persistent != NULL;
-  if (!xf_guest_make_persistent (guest, def, error)) {
-    xf_guest_release_if_unneeded (guest);
-    return NULL;
-  }
-  def = NULL; /* the guest's now */
-  xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_DEFINED,
-                           existed ? VIR_DOMAIN_EVENT_DEFINED_UPDATED : VIR_DOMAIN_EVENT_DEFINED_ADDED);
-  return xf_guest_ref (guest);
-}
-
-gboolean
-xf_driver_domain_undefine (XfDriver *driver, const guint8 *uuid, guint flags, GError **error)
-{
-  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
-  /* There is nothing of the kind to remove: asking for it is fine. */
-  guint served = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM
-                 | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA;
-
-  if (!guest)
-    return FALSE;
-  if (flags & ~served) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "unsupported flags (0x%x) for undefining a domain", flags);
-    return FALSE;
-  }
-  if (!guest->persistent) {
-    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "cannot undefine transient domain");
-    return FALSE;
-  }
-  if (guest->incoming) {
-    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain '%s' is being received by a migration",
-                 guest->name);
-    return FALSE;
-  }
-  xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
-  xf_guest_remove_persistent (guest);
-  return TRUE;
-}
-
-/* ---- statistics ------------------------------------------------------------------------------------------- */
-
-static void
-add_state (XfDriver *driver, XfGuest *guest, XfTypedParams *params)
-{
-  xf_typed_params_add_int (params, "state.state", guest->state);
-  xf_typed_params_add_int (params, "state.reason", guest->reason);
-}
-
-static void
-add_cpu (XfDriver *driver, XfGuest *guest, XfTypedParams *params)
-{
-  XfDomainInfo info;
-
-  if (guest->domid >= 0 && xf_driver_domain_info (driver, guest->uuid, &info, NULL))
-    xf_typed_params_add_ullong (params, "cpu.time", info.cpu_time_ns);
-}
-
-static void
-add_balloon (XfDriver *driver, XfGuest *guest, XfTypedParams *params)
-{
-  XfDomainInfo info;
-
-  if (!xf_driver_domain_info (driver, guest->uuid, &info, NULL))
-    return;
-  xf_typed_params_add_ullong (params, "balloon.current", info.memory_kib);
-  xf_typed_params_add_ullong (params, "balloon.maximum", info.max_memory_kib);
-}
-
-static void
-add_vcpus (XfDriver *driver, XfGuest *guest, XfTypedParams *params)
-{
-  g_autoptr (GArray) vcpus = guest->domid >= 0 ? xf_driver_domain_vcpus (driver, guest->uuid, NULL) : NULL;
-
-  xf_typed_params_add_uint (params, "vcpu.current", current_def (guest)->vcpus_current);
-  xf_typed_params_add_uint (params, "vcpu.maximum", current_def (guest)->vcpus);
-  for (guint i = 0; vcpus && i < vcpus->len; i++) {
-    const XfVcpuInfo *vcpu = &g_array_index (vcpus, XfVcpuInfo, i);
-    g_autofree char *state = g_strdup_printf ("vcpu.%u.state", i), *time = g_strdup_printf ("vcpu.%u.time", i);
-
-    xf_typed_params_add_int (params, state, vcpu->state);
-    xf_typed_params_add_ullong (params, time, vcpu->cpu_time_ns);
-  }
-}
-
-static const struct {
-  guint group;
-  void (*add) (XfDriver *driver, XfGuest *guest, XfTypedParams *params);
-} stats_groups[] = {
-  { VIR_DOMAIN_STATS_STATE, add_state },
-  { VIR_DOMAIN_STATS_CPU_TOTAL, add_cpu },
-  { VIR_DOMAIN_STATS_BALLOON, add_balloon },
-  { VIR_DOMAIN_STATS_VCPU, add_vcpus },
-};
-
-static XfDomainStats *
-collect (XfDriver *driver, XfGuest *guest, guint stats)
-{
-  XfDomainStats *record = g_new0 (XfDomainStats, 1);
-
-  record->ref = xf_guest_ref (guest);
-  record->params = xf_typed_params_new ();
-  for (gsize i = 0; i < G_N_ELEMENTS (stats_groups); i++) {
-    if (!stats || stats & stats_groups[i].group)
-      stats_groups[i].add (driver, guest, record->params);
-  }
-  return record;
-}
-
-GPtrArray *
-xf_driver_domain_stats (XfDriver *driver, const guint8 *uuids, guint n, guint stats, guint flags, GError **error)
-{
-  guint known = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU;
-  guint filter = flags & 0xff; /* the bits of VIR_CONNECT_LIST_DOMAINS that this call takes */
-  g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_domain_stats_free);
-
-  if (flags & VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS && stats & ~known) {
-    g_set_error (error, XF_ERROR, XF_ERROR_ARGUMENT_UNSUPPORTED, "Stats types bits 0x%x are not supported by this daemon",
-                 stats & ~known);
-    return NULL;
-  }
-  for (guint i = 0; i < n; i++) {
-    XfGuest *guest = xf_guest_find_or_error (driver, uuids + i * XF_UUID_LENGTH, error);
-
-    if (!guest)
-      return NULL;
-    g_ptr_array_add (records, collect (driver, guest, stats));
-  }
-  for (guint i = 0; n == 0 && i < driver->guests->len; i++) {
-    XfGuest *guest = driver->guests->pdata[i];
-
-    if (xf_guest_is_visible (guest) && matches (guest, filter))
-      g_ptr_array_add (records, collect (driver, guest, stats));
-  }
-  return g_steal_pointer (&records);
 }
