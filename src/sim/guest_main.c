@@ -160,7 +160,7 @@ run (Guest *guest)
 {
   guint64 beat_ms = MAX (host_control_number (guest->dir, guest->block->name, "heartbeat-ms", 100), 1);
   guint64 dirty_per_s = host_control_number (guest->dir, guest->block->name, "dirty-pages", 500);
-  guint64 tick_ms = MIN (beat_ms, 10), since_beat = 0;
+  guint64 tick_ms = MIN (beat_ms, 10), since_beat = 0, owed = 0; /* thousandths of a page */
 
   for (;;) {
     guint32 seen = guest->block->kick;
@@ -171,7 +171,9 @@ run (Guest *guest)
       wait_for_kick (guest, seen, 1000);
       continue;
     }
-    dirty_some (guest, dirty_per_s * tick_ms / 1000);
+    owed += dirty_per_s * tick_ms;
+    dirty_some (guest, owed / 1000);
+    owed %= 1000;
     since_beat += tick_ms;
     if (since_beat >= beat_ms) {
       since_beat = 0;

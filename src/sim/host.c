@@ -261,6 +261,12 @@ host_block_unmap (SimBlock *block)
     munmap (block, block_size (block->n_pages));
 }
 
+guint64
+host_block_kib (const SimBlock *block)
+{
+  return block->target_kib ? block->target_kib : block->n_pages * (SIM_PAGE / 1024);
+}
+
 guint8 *
 host_memory_map (const char *dir, const SimBlock *block, gboolean writable)
 {
@@ -384,7 +390,7 @@ host_free_kib (const char *dir)
   for (guint i = 0; i < ids->len; i++) {
     SimBlock *block = host_block_map (dir, g_array_index (ids, guint32, i));
 
-    used += block ? block->n_pages * (SIM_PAGE / 1024) : 0;
+    used += block ? host_block_kib (block) : 0;
     host_block_unmap (block);
   }
   return total > used ? total - used : 0;

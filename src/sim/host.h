@@ -41,6 +41,7 @@ typedef struct {
   _Atomic gint32 guest_pid;
   _Atomic guint64 cpu_time_ns;
   _Atomic guint64 counter; /* a copy for onlookers */
+  _Atomic guint64 target_kib; /* the balloon's; 0: all it has */
   char tty[64];
   _Atomic guint64 dirty[]; /* one bit a page */
 } SimBlock;
@@ -88,6 +89,9 @@ GArray *host_domains (const char *dir);
 /* Maps the control block; NULL when there is no such domain. */
 SimBlock *host_block_map (const char *dir, guint32 domid);
 void host_block_unmap (SimBlock *block);
+
+/* KiB that the guest has now. */
+guint64 host_block_kib (const SimBlock *block);
 
 /* Maps the guest's memory. */
 guint8 *host_memory_map (const char *dir, const SimBlock *block, gboolean writable);

@@ -15,6 +15,7 @@ typedef struct {
   guint8 *body;
   gsize body_size;
   gboolean static_end;
+  guint8 *seen; /* one byte a page: it was filled */
 } Restore;
 
 static int
@@ -55,6 +56,16 @@ read_record (Restore *restore, StreamRecord *record)
   return read_bytes (restore, restore->body, padded);
 }
 
+/* A page of zeros that was never filled is left alone: the memory of a fresh guest is zero, and sparse. */
+static void
+fill (guint8 *page, const guint8 *data, guint8 *seen, guint64 pfn)
+{
+  if (!seen[pfn] && data[0] == 0 && memcmp (data, data + 1, SIM_PAGE - 1) == 0)
+    return;
+  memcpy (page, data, SIM_PAGE);
+  seen[pfn] = 1;
+}
+
 static int
 take_pages (Restore *restore, gsize length)
 {
@@ -77,7 +88,7 @@ take_pages (Restore *restore, gsize length)
     if (pfn >= restore->helper->block->n_pages || used > length)
       return ERROR_FAIL;
     page = restore->helper->memory + pfn * SIM_PAGE;
-    memcpy (page, data, SIM_PAGE);
+    fill (page, data, restore->seen, pfn);
     data += SIM_PAGE;
   }
   return used == length ? 0 : ERROR_FAIL;
@@ -181,6 +192,7 @@ helper_restore (Helper *helper)
   Restore restore = { .helper = helper };
   int rc = helper_point (helper, "restore-start");
 
+  restore.seen = g_malloc0 (helper->block->n_pages);
   if (rc == 0)
     rc = read_headers (&restore);
   if (rc == 0)
@@ -194,5 +206,6 @@ helper_restore (Helper *helper)
   if (rc == 0)
     helper_trace_hash (helper, "restored");
   g_free (restore.body);
+  g_free (restore.seen);
   return rc;
 }

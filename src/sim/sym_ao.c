@@ -80,14 +80,23 @@ spawn (const char *mode, guint32 domid, int stream, int report, gboolean live)
   xf_autofd stream_copy = fcntl (stream, F_DUPFD_CLOEXEC, ABOVE_THEM);
   xf_autofd report_copy = fcntl (report, F_DUPFD_CLOEXEC, ABOVE_THEM);
   posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t none;
   pid_t pid = -1;
+
+  /* libxl_ao_abort must be able to end it, whatever the application's thread has blocked. */
+  sigemptyset (&none);
+  posix_spawnattr_init (&attributes);
+  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setsigmask (&attributes, &none);
 
   posix_spawn_file_actions_init (&actions);
   posix_spawn_file_actions_adddup2 (&actions, report_copy, HELPER_REPORT_FD);
   posix_spawn_file_actions_adddup2 (&actions, stream_copy, HELPER_STREAM_FD);
-  if (posix_spawn (&pid, program, &actions, NULL, argv, environ) != 0)
+  if (posix_spawn (&pid, program, &actions, &attributes, argv, environ) != 0)
     pid = -1;
   posix_spawn_file_actions_destroy (&actions);
+  posix_spawnattr_destroy (&attributes);
   return pid;
 }
 
@@ -135,7 +144,9 @@ conclude (Operation *operation)
 {
   int rc, status;
 
-  waitpid (operation->pid, &status, 0);
+  /* Never of "any child": the application has its own. */
+  if (operation->pid > 0)
+    waitpid (operation->pid, &status, 0);
   (void)fcntl (operation->stream, F_SETFL, operation->stream_flags);
   if (operation->aborted)
     rc = ERROR_ABORTED;

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What is changed in a domain that runs: memory, processors, scheduling, devices. Memory is a number that the guest
+ * obeys at once (nothing is given back); the rest is kept in the domain's configuration and read from there, so that
+ * it survives the daemon as it does under Xen. What is not simulated fails by name and never reaches the real
+ * library, which would look into a hypervisor interface that does not exist.
+ */
+#include <libxl_utils.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/sim.h"
+
+#define KIB_A_PAGE (SIM_PAGE / 1024)
+
+/* ---- memory ----------------------------------------------------------------------------------------------- */
+
+int
+libxl_set_memory_target (libxl_ctx *ctx, uint32_t domid, int64_t target, int relative, int enforce)
+{
+  SimBlock *block = host_block_map (sim_dir (), domid);
+  gint64 limit = block ? (gint64)(block->n_pages * KIB_A_PAGE) : 0;
+  int rc = ERROR_DOMAIN_NOTFOUND;
+
+  if (block) {
+    gint64 wanted = relative ? (gint64)host_block_kib (block) + target : target;
+
+    rc = wanted > 0 && wanted <= limit ? 0 : ERROR_INVAL;
+    if (rc == 0)
+      block->target_kib = wanted;
+    else
+      sim_error (ctx, "domain %u: memory target %" G_GINT64_FORMAT " KiB is not between 0 and %" G_GINT64_FORMAT, domid,
+                 wanted, limit);
+  }
+  host_block_unmap (block);
+  return rc;
+}
+
+int
+libxl_get_memory_target (libxl_ctx *ctx, uint32_t domid, uint64_t *target)
+{
+  SimBlock *block = host_block_map (sim_dir (), domid);
+
+  if (!block)
+    return ERROR_DOMAIN_NOTFOUND;
+  *target = host_block_kib (block);
+  host_block_unmap (block);
+  return 0;
+}
+
+/* As under Xen, no more than the guest was made with: its memory map is what it is. */
+int
+libxl_domain_setmaxmem (libxl_ctx *ctx, uint32_t domid, uint64_t max_memkb)
+{
+  SimBlock *block = host_block_map (sim_dir (), domid);
+  int rc = !block ? ERROR_DOMAIN_NOTFOUND : max_memkb < host_block_kib (block) ? ERROR_FAIL : 0;
+
+  host_block_unmap (block);
+  return rc;
+}
+
+/* ---- the configuration ------------------------------------------------------------------------------------ */
+
+typedef int (*ChangeConfig) (libxl_ctx *ctx, libxl_domain_config *config, const void *data);
+
+/* Lets @change have the domain's configuration and keeps what it made of it. */
+static int
+change_config (libxl_ctx *ctx, uint32_t domid, ChangeConfig change, const void *data)
+{
+  g_autofree char *path = host_path (sim_dir (), "domains/%u/config.json", domid);
+  libxl_domain_config config;
+  char *json = NULL;
+  int rc;
+
+  libxl_domain_config_init (&config);
+  sim_lock ();
+  rc = libxl_retrieve_domain_configuration (ctx, domid, &config, NULL);
+  if (rc == 0)
+    rc = change (ctx, &config, data);
+  if (rc == 0)
+    json = libxl_domain_config_to_json (ctx, &config);
+  if (json && !g_file_set_contents (path, json, -1, NULL))
+    rc = ERROR_FAIL;
+  sim_unlock ();
+  free (json);
+  libxl_domain_config_dispose (&config);
+  return rc;
+}
+
+static int
+add_disk (libxl_ctx *ctx, libxl_domain_config *config, const void *data)
+{
+  const libxl_device_disk *disk = data;
+
+  for (int i = 0; i < config->num_disks; i++) {
+    if (g_strcmp0 (config->disks[i].vdev, disk->vdev) == 0) {
+      sim_error (ctx, "device %s exists already", disk->vdev);
+      return ERROR_DEVICE_EXISTS;
+    }
+  }
+  config->disks = realloc (config->disks, (config->num_disks + 1) * sizeof (*config->disks));
+  libxl_device_disk_init (&config->disks[config->num_disks]);
+  libxl_device_disk_copy (ctx, &config->disks[config->num_disks++], disk);
+  return 0;
+}
+
+static int
+remove_disk (libxl_ctx *ctx, libxl_domain_config *config, const void *data)
+{
+  const libxl_device_disk *disk = data;
+
+  for (int i = 0; i < config->num_disks; i++) {
+    if (g_strcmp0 (config->disks[i].vdev, disk->vdev) != 0)
+      continue;
+    libxl_device_disk_dispose (&config->disks[i]);
+    config->num_disks--;
+    memmove (&config->disks[i], &config->disks[i + 1], (config->num_disks - i) * sizeof (*config->disks));
+    return 0;
+  }
+  return ERROR_NOTFOUND;
+}
+
+static int
+add_nic (libxl_ctx *ctx, libxl_domain_config *config, const void *data)
+{
+  config->nics = realloc (config->nics, (config->num_nics + 1) * sizeof (*config->nics));
+  libxl_device_nic_init (&config->nics[config->num_nics]);
+  libxl_device_nic_copy (ctx, &config->nics[config->num_nics++], data);
+  return 0;
+}
+
+static int
+remove_nic (libxl_ctx *ctx, libxl_domain_config *config, const void *data)
+{
+  const libxl_device_nic *nic = data;
+
+  for (int i = 0; i < config->num_nics; i++) {
+    if (memcmp (config->nics[i].mac, nic->mac, sizeof (nic->mac)) != 0)
+      continue;
+    libxl_device_nic_dispose (&config->nics[i]);
+    config->num_nics--;
+    memmove (&config->nics[i], &config->nics[i + 1], (config->num_nics - i) * sizeof (*config->nics));
+    return 0;
+  }
+  return ERROR_NOTFOUND;
+}
+
+int
+libxl_device_disk_add (libxl_ctx *ctx, uint32_t domid, libxl_device_disk *disk, const libxl_asyncop_how *how)
+{
+  return sim_done (ctx, how, change_config (ctx, domid, add_disk, disk));
+}
+
+int
+libxl_device_disk_remove (libxl_ctx *ctx, uint32_t domid, libxl_device_disk *disk, const libxl_asyncop_how *how)
+{
+  return sim_done (ctx, how, change_config (ctx, domid, remove_disk, disk));
+}
+
+int
+libxl_device_nic_add (libxl_ctx *ctx, uint32_t domid, libxl_device_nic *nic, const libxl_asyncop_how *how)
+{
+  return sim_done (ctx, how, change_config (ctx, domid, add_nic, nic));
+}
+
+int
+libxl_device_nic_remove (libxl_ctx *ctx, uint32_t domid, libxl_device_nic *nic, const libxl_asyncop_how *how)
+{
+  return sim_done (ctx, how, change_config (ctx, domid, remove_nic, nic));
+}
+
+int
+libxl_mac_to_device_nic (libxl_ctx *ctx, uint32_t domid, const char *mac, libxl_device_nic *nic)
+{
+  libxl_domain_config config;
+  int rc;
+
+  libxl_domain_config_init (&config);
+  rc = libxl_retrieve_domain_configuration (ctx, domid, &config, NULL);
+  for (int i = 0; rc == 0 && i < config.num_nics; i++) {
+    g_autofree char *own = g_strdup_printf (LIBXL_MAC_FMT, LIBXL_MAC_BYTES (config.nics[i].mac));
+
+    if (g_ascii_strcasecmp (own, mac) != 0)
+      continue;
+    libxl_device_nic_init (nic);
+    libxl_device_nic_copy (ctx, nic, &config.nics[i]);
+    libxl_domain_config_dispose (&config);
+    return 0;
+  }
+  libxl_domain_config_dispose (&config);
+  return rc == 0 ? ERROR_NOTFOUND : rc;
+}
+
+/* ---- processors and scheduling ---------------------------------------------------------------------------- */
+
+static int
+exists (uint32_t domid)
+{
+  return libxl_domain_info (NULL, NULL, domid);
+}
+
+int
+libxl_set_vcpuaffinity (libxl_ctx *ctx, uint32_t domid, uint32_t vcpu, const libxl_bitmap *hard,
+                        const libxl_bitmap *soft)
+{
+  return exists (domid);
+}
+
+int
+libxl_set_vcpuonline (libxl_ctx *ctx, uint32_t domid, libxl_bitmap *cpus, const libxl_asyncop_how *how)
+{
+  SimBlock *block = host_block_map (sim_dir (), domid);
+  int n = libxl_bitmap_count_set (cpus);
+  int rc = !block ? ERROR_DOMAIN_NOTFOUND : n < 1 || (guint)n > block->vcpus ? ERROR_INVAL : 0;
+
+  host_block_unmap (block);
+  return sim_done (ctx, how, rc);
+}
+
+int
+libxl_get_scheduler (libxl_ctx *ctx)
+{
+  return LIBXL_SCHEDULER_CREDIT2;
+}
+
+static int
+set_sched (libxl_ctx *ctx, libxl_domain_config *config, const void *data)
+{
+  const libxl_domain_sched_params *params = data;
+
+  if (params->weight != LIBXL_DOMAIN_SCHED_PARAM_WEIGHT_DEFAULT)
+    config->b_info.sched_params.weight = params->weight;
+  if (params->cap != LIBXL_DOMAIN_SCHED_PARAM_CAP_DEFAULT)
+    config->b_info.sched_params.cap = params->cap;
+  return 0;
+}
+
+int
+libxl_domain_sched_params_set (libxl_ctx *ctx, uint32_t domid, const libxl_domain_sched_params *params)
+{
+  return change_config (ctx, domid, set_sched, params);
+}
+
+int
+libxl_domain_sched_params_get (libxl_ctx *ctx, uint32_t domid, libxl_domain_sched_params *params)
+{
+  libxl_domain_config config;
+  int rc;
+
+  libxl_domain_config_init (&config);
+  rc = libxl_retrieve_domain_configuration (ctx, domid, &config, NULL);
+  libxl_domain_sched_params_init (params);
+  params->sched = LIBXL_SCHEDULER_CREDIT2;
+  params->weight = config.b_info.sched_params.weight > 0 ? config.b_info.sched_params.weight : 256;
+  params->cap = config.b_info.sched_params.cap > 0 ? config.b_info.sched_params.cap : 0;
+  libxl_domain_config_dispose (&config);
+  return rc;
+}
+
+int
+libxl_domain_get_nodeaffinity (libxl_ctx *ctx, uint32_t domid, libxl_bitmap *nodes)
+{
+  libxl_bitmap_set_any (nodes);
+  return exists (domid);
+}
+
+/* ---- not simulated ---------------------------------------------------------------------------------------- */
+
+static int
+not_simulated (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *what)
+{
+  sim_error (ctx, "%s is not simulated", what);
+  return sim_done (ctx, how, ERROR_NI);
+}
+
+int
+libxl_domain_core_dump (libxl_ctx *ctx, uint32_t domid, const char *file, const libxl_asyncop_how *how)
+{
+  return not_simulated (ctx, how, "libxl_domain_core_dump");
+}
+
+int
+libxl_domain_suspend_only (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
+{
+  return not_simulated (ctx, how, "libxl_domain_suspend_only");
+}
+
+int
+libxl_cdrom_insert (libxl_ctx *ctx, uint32_t domid, libxl_device_disk *disk, const libxl_asyncop_how *how)
+{
+  return not_simulated (ctx, how, "libxl_cdrom_insert");
+}
+
+int
+libxl_device_pci_add (libxl_ctx *ctx, uint32_t domid, libxl_device_pci *pci, const libxl_asyncop_how *how)
+{
+  return not_simulated (ctx, how, "libxl_device_pci_add");
+}
+
+int
+libxl_device_pci_remove (libxl_ctx *ctx, uint32_t domid, libxl_device_pci *pci, const libxl_asyncop_how *how)
+{
+  return not_simulated (ctx, how, "libxl_device_pci_remove");
+}
+
+int
+libxl_device_usbctrl_add (libxl_ctx *ctx, uint32_t domid, libxl_device_usbctrl *usb, const libxl_asyncop_how *how)
+{
+  return not_simulated (ctx, how, "libxl_device_usbctrl_add");
+}
+
+int
+libxl_device_usbdev_add (libxl_ctx *ctx, uint32_t domid, libxl_device_usbdev *usb, const libxl_asyncop_how *how)
+{
+  return not_simulated (ctx, how, "libxl_device_usbdev_add");
+}
+
+libxl_device_channel *
+libxl_device_channel_list (libxl_ctx *ctx, uint32_t domid, int *n)
+{
+  *n = 0;
+  return NULL;
+}
