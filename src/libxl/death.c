@@ -134,53 +134,58 @@ look_after_job (XfGuest *guest)
   xf_job_when_ended (guest, look, later);
 }
 
-typedef struct {
-  XfDriver *driver;
-  libxl_event *event;
-} Posted;
-
 static void
-take_event (XfGuest *guest, const libxl_event *event)
+handle (XfDriver *driver, libxl_event *event)
 {
-  gboolean shutdown = event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN;
+  XfGuest *guest = xf_guest_find_domid (driver, event->domid);
 
-  if (shutdown && event->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND)
-    xf_migrate_source_guest_suspended (guest);
-  else if (guest->job)
-    look_after_job (guest);
-  else if (shutdown)
+  if (guest && event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
     shut_down (guest, event->u.domain_shutdown.shutdown_reason);
-  else
+  else if (guest && event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH)
     vanished (guest);
+  libxl_event_free (xf_ctx_libxl (driver->ctx), event);
 }
 
 /* From the loop, not from within libxl: what follows calls libxl again. */
 static gboolean
 dispatch (gpointer data)
 {
-  g_autofree Posted *posted = data;
-  XfGuest *guest = xf_guest_find_domid (posted->driver, posted->event->domid);
+  XfDriver *driver = data;
+  libxl_event *event = g_queue_pop_head (&driver->libxl_events);
 
-  if (guest && (posted->event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN
-                || posted->event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH))
-    take_event (guest, posted->event);
-  libxl_event_free (xf_ctx_libxl (posted->driver->ctx), posted->event);
+  handle (driver, event);
+  if (!g_queue_is_empty (&driver->libxl_events))
+    return G_SOURCE_CONTINUE;
+  driver->libxl_events_id = 0;
   return G_SOURCE_REMOVE;
 }
 
 static void
 event_occurred (libxl_event *event, gpointer data)
 {
-  Posted *posted = g_new (Posted, 1);
+  XfDriver *driver = data;
 
-  *posted = (Posted){ data, event };
-  g_idle_add_full (G_PRIORITY_DEFAULT, dispatch, posted, NULL);
+  g_queue_push_tail (&driver->libxl_events, event);
+  if (!driver->libxl_events_id)
+    driver->libxl_events_id = g_idle_add_full (G_PRIORITY_DEFAULT, dispatch, driver, NULL);
 }
 
 void
 xf_death_start (XfDriver *driver)
 {
+  g_queue_init (&driver->libxl_events);
   xf_ctx_set_events (driver->ctx, event_occurred, driver);
+}
+
+void
+xf_death_stop (XfDriver *driver)
+{
+  libxl_event *event;
+
+  xf_ctx_set_events (driver->ctx, NULL, NULL);
+  g_clear_handle_id (&driver->libxl_events_id, g_source_remove);
+  while ((event = g_queue_pop_head (&driver->libxl_events)))
+    libxl_event_free (xf_ctx_libxl (driver->ctx), event);
 }
 
 void

@@ -7,8 +7,9 @@
 
 #include "libxl/guest.h"
 
-/* Hooks the driver's context. */
+/* Hooks the driver's context, and lets go of it. */
 void xf_death_start (XfDriver *driver);
+void xf_death_stop (XfDriver *driver);
 
 void xf_death_watch (XfGuest *guest);
 void xf_death_unwatch (XfGuest *guest);

@@ -16,6 +16,9 @@
 #include "libxl/migrate.h"
 #include "libxl/store.h"
 
+/* How long the end of the daemon waits for what is under way. */
+#define END_TIMEOUT_S 5
+
 XfDomainRef *
 xf_domain_ref_new (const char *name, const guint8 *uuid, int id)
 {
@@ -94,9 +97,46 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
   return driver;
 }
 
+static gboolean
+tick (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+is_busy (const XfDriver *driver)
+{
+  gboolean busy = driver->sources->len || driver->destinations->len;
+
+  for (guint i = 0; !busy && i < driver->guests->len; i++)
+    busy = ((XfGuest *)driver->guests->pdata[i])->job != NULL;
+  return busy;
+}
+
+/* Jobs hold operations of libxl, which cannot simply be dropped: they are told to stop and the loop turns until they
+ * have. What does not stop in time ends with the process. */
+static void
+settle_down (XfDriver *driver)
+{
+  gint64 deadline = g_get_monotonic_time () + END_TIMEOUT_S * G_USEC_PER_SEC;
+  guint id = g_timeout_add (50, tick, NULL);
+
+  xf_migrations_end (driver);
+  while (is_busy (driver) && g_get_monotonic_time () < deadline)
+    g_main_context_iteration (NULL, TRUE);
+  if (is_busy (driver))
+    g_warning ("ending although something is still being done with a guest");
+  g_source_remove (id);
+}
+
 void
 xf_driver_free (XfDriver *driver)
 {
+  driver->listener = NULL;
+  if (driver->ctx) {
+    settle_down (driver);
+    xf_death_stop (driver);
+  }
   g_ptr_array_unref (driver->guests);
   g_ptr_array_unref (driver->sources);
   g_ptr_array_unref (driver->destinations);

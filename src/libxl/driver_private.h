@@ -15,6 +15,8 @@ struct XfDriver {
   GPtrArray *guests; /* of XfGuest, owned */
   char *hostname;
   char *boot_id; /* of this host's present boot */
+  GQueue libxl_events; /* of libxl_event, death.c's */
+  guint libxl_events_id;
   XfEventFunc listener;
   gpointer listener_data;
   GPtrArray *sources;      /* of XfMigrateSource */

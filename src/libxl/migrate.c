@@ -41,6 +41,23 @@ xf_migrations_remove_dest (XfDriver *driver, XfMigrateDest *dest)
   g_ptr_array_remove (driver->destinations, dest);
 }
 
+void
+xf_migrations_end (XfDriver *driver)
+{
+  /* Each call may end its migration and so change the list. */
+  g_autoptr (GPtrArray) sources = g_ptr_array_copy (driver->sources, NULL, NULL);
+  g_autoptr (GPtrArray) destinations = g_ptr_array_copy (driver->destinations, NULL, NULL);
+
+  for (guint i = 0; i < sources->len; i++) {
+    if (g_ptr_array_find (driver->sources, sources->pdata[i], NULL))
+      xf_migrate_source_daemon_ends (sources->pdata[i]);
+  }
+  for (guint i = 0; i < destinations->len; i++) {
+    if (g_ptr_array_find (driver->destinations, destinations->pdata[i], NULL))
+      xf_migrate_dest_daemon_ends (destinations->pdata[i]);
+  }
+}
+
 GBytes *
 xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, const guint8 *id)
 {

@@ -18,6 +18,9 @@ void xf_migrations_remove_source (XfDriver *driver, XfMigrateSource *source);
 void xf_migrations_add_dest (XfDriver *driver, XfMigrateDest *dest);
 void xf_migrations_remove_dest (XfDriver *driver, XfMigrateDest *dest);
 
+/* The daemon ends: every migration here is told to stop, and rolls back. */
+void xf_migrations_end (XfDriver *driver);
+
 /* Our cookie for a migration @id of that guest. */
 GBytes *xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, const guint8 *id);
 

@@ -778,6 +778,12 @@ xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client)
     roll_back (dest);
 }
 
+void
+xf_migrate_dest_daemon_ends (XfMigrateDest *dest)
+{
+  xf_migrate_dest_client_gone (dest, dest->client);
+}
+
 guint64
 xf_migrate_dest_promised_kib (XfDriver *driver)
 {

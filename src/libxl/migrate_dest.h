@@ -51,5 +51,8 @@ gboolean xf_migrate_dest_is_finishing (const XfMigrateDest *dest);
 
 void xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client);
 
+/* The daemon ends: rolls back what finish has not been called for. */
+void xf_migrate_dest_daemon_ends (XfMigrateDest *dest);
+
 /* Memory that was promised to guests whose domains do not exist yet, in KiB. */
 guint64 xf_migrate_dest_promised_kib (XfDriver *driver);

@@ -660,23 +660,38 @@ xf_migrate_source_unresolved (XfMigrateSource *source, const char *message)
   finish (source, UNRESOLVED, told);
 }
 
-void
-xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client)
+/* Nobody drives it any more: what is not sent rolls back, what is sent is left for a person. */
+static void
+abandon (XfMigrateSource *source, const char *why)
 {
-  g_autoptr (GError) reason = NULL;
+  g_autoptr (GError) reason = phase_error (source, xf_sm_name (&source->sm), XF_ERROR_NO_CONNECT, why);
   g_autofree char *message = NULL;
 
-  if (source->client != client || source->params.flags & VIR_MIGRATE_PEER2PEER)
-    return;
-  reason = phase_error (source, xf_sm_name (&source->sm), XF_ERROR_NO_CONNECT, "the client that drove it has gone");
   if (source->sm.state != SENT) {
-    xf_migrate_source_abort (source, reason);
+    (void)xf_migrate_source_abort (source, reason);
     return;
   }
   message = g_strdup_printf ("%s; the guest is suspended here: if it runs on '%s' end it here with virsh destroy, if it "
                              "does not, virsh resume",
                              reason->message, source->host);
   xf_migrate_source_unresolved (source, message);
+}
+
+void
+xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client)
+{
+  if (source->client == client && !(source->params.flags & VIR_MIGRATE_PEER2PEER))
+    abandon (source, "the client that drove it has gone");
+}
+
+void
+xf_migrate_source_daemon_ends (XfMigrateSource *source)
+{
+  /* A peer-to-peer migration that has sent everything waits for an answer, which still may come. */
+  if (source->abort_func)
+    (void)source->abort_func (source->abort_data, NULL);
+  else if (source->sm.state != SENT || !(source->params.flags & VIR_MIGRATE_PEER2PEER))
+    abandon (source, "the daemon ends");
 }
 
 void

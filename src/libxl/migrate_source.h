@@ -73,6 +73,9 @@ void xf_migrate_source_unresolved (XfMigrateSource *source, const char *message)
 /* The client whose token is @client has gone. */
 void xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client);
 
+/* The daemon ends: what is not sent rolls back, what is sent is left for a person. */
+void xf_migrate_source_daemon_ends (XfMigrateSource *source);
+
 /* libxl says that the guest has stopped for its last pass. */
 void xf_migrate_source_guest_suspended (XfGuest *guest);
 
