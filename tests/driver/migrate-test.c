@@ -29,6 +29,9 @@ static void
 set_up (Fixture *fixture, gconstpointer data)
 {
   fixture->host = host_new ();
+  fixture->host->config.migration_host = g_strdup ("127.0.0.1");
+  fixture->host->config.accept_timeout_s = 1;
+  host_restart_driver (fixture->host);
   fixture->driver = fixture->host->driver;
 }
 
