@@ -66,6 +66,14 @@ fill (guint8 *page, const guint8 *data, guint8 *seen, guint64 pfn)
   seen[pfn] = 1;
 }
 
+/* Real HVM and PVH guests have pages of Xen's and of the device model's just below 4 GiB (console, xenstore, ioreq,
+ * VGA), outside of the memory that a simulated guest has. */
+static gboolean
+is_special (const SimBlock *block, guint64 pfn)
+{
+  return block->type != LIBXL_DOMAIN_TYPE_PV && pfn >= block->n_pages && pfn >= 0xf0000 && pfn < 0x100000;
+}
+
 static int
 take_pages (Restore *restore, gsize length)
 {
@@ -85,7 +93,13 @@ take_pages (Restore *restore, gsize length)
     if (!STREAM_PAGE_HAS_DATA (entries[i]))
       continue;
     used += SIM_PAGE;
-    if (pfn >= restore->helper->block->n_pages || used > length)
+    if (used > length)
+      return ERROR_FAIL;
+    if (is_special (restore->helper->block, pfn)) {
+      data += SIM_PAGE;
+      continue;
+    }
+    if (pfn >= restore->helper->block->n_pages)
       return ERROR_FAIL;
     page = restore->helper->memory + pfn * SIM_PAGE;
     fill (page, data, restore->seen, pfn);
