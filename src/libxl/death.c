@@ -135,14 +135,29 @@ look_after_job (XfGuest *guest)
 }
 
 static void
+take_event (XfGuest *guest, const libxl_event *event)
+{
+  gboolean shutdown = event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN;
+
+  /* A suspend is a migration's doing, and is no end. */
+  if (shutdown && event->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND)
+    xf_migrate_source_guest_suspended (guest);
+  else if (guest->job)
+    look_after_job (guest);
+  else if (shutdown)
+    shut_down (guest, event->u.domain_shutdown.shutdown_reason);
+  else
+    vanished (guest);
+}
+
+static void
 handle (XfDriver *driver, libxl_event *event)
 {
   XfGuest *guest = xf_guest_find_domid (driver, event->domid);
 
-  if (guest && event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
-    shut_down (guest, event->u.domain_shutdown.shutdown_reason);
-  else if (guest && event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH)
-    vanished (guest);
+  if (guest
+      && (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN || event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH))
+    take_event (guest, event);
   libxl_event_free (xf_ctx_libxl (driver->ctx), event);
 }
 
