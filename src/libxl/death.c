@@ -139,7 +139,6 @@ take_event (XfGuest *guest, const libxl_event *event)
 {
   gboolean shutdown = event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN;
 
-  /* A suspend is a migration's doing, and is no end. */
   if (shutdown && event->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND)
     xf_migrate_source_guest_suspended (guest);
   else if (guest->job)
@@ -150,25 +149,17 @@ take_event (XfGuest *guest, const libxl_event *event)
     vanished (guest);
 }
 
-static void
-handle (XfDriver *driver, libxl_event *event)
-{
-  XfGuest *guest = xf_guest_find_domid (driver, event->domid);
-
-  if (guest
-      && (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN || event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH))
-    take_event (guest, event);
-  libxl_event_free (xf_ctx_libxl (driver->ctx), event);
-}
-
 /* From the loop, not from within libxl: what follows calls libxl again. */
 static gboolean
 dispatch (gpointer data)
 {
   XfDriver *driver = data;
   libxl_event *event = g_queue_pop_head (&driver->libxl_events);
+  XfGuest *guest = xf_guest_find_domid (driver, event->domid);
 
-  handle (driver, event);
+  if (guest && (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN || event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH))
+    take_event (guest, event);
+  libxl_event_free (xf_ctx_libxl (driver->ctx), event);
   if (!g_queue_is_empty (&driver->libxl_events))
     return G_SOURCE_CONTINUE;
   driver->libxl_events_id = 0;

@@ -1,37 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/migrate_source.h"
+#include "libxl/migrate_source_private.h"
 
 #include <libvirt/libvirt.h>
-#include <libxl.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/sm.h"
 #include "conf/cookie.h"
 #include "conf/uuid.h"
-#include "libxl/ao.h"
-#include "libxl/ctx.h"
-#include "libxl/death.h"
-#include "libxl/driver_private.h"
 #include "libxl/job.h"
-#include "libxl/migrate.h"
-#include "libxl/migrate_progress.h"
-
-/* How often the transport's byte count is looked at, for a stream that no longer moves. */
-#define STALL_CHECK_S 5
-
-enum {
-  BEGUN,
-  CONNECTING,
-  SENDING,
-  SENT,
-  ROLLING_BACK,
-  DESTROYING,
-  DONE,
-  CANCELLED,
-  UNRESOLVED,
-  N_STATES,
-};
 
 static const XfSmState states[N_STATES] = {
   [BEGUN] = { "begun", XF_SM_TO (CONNECTING) | XF_SM_TO (CANCELLED) | XF_SM_TO (DONE) },
@@ -45,48 +21,11 @@ static const XfSmState states[N_STATES] = {
   [UNRESOLVED] = { "unresolved", .final = TRUE },
 };
 
-struct XfMigrateSource {
-  /* what was asked */
-  XfDriver *driver;
-  XfGuest *guest;
-  gconstpointer client;
-  XfMigrateParams params;
-  char *host;
-  char *id; /* of the migration */
-  GBytes *cookie;
-  char *xml;
-  int state_before, reason_before; /* of the guest */
-
-  /* the phase under way: who to tell */
-  XfDone done;
-  gpointer done_data;
-  gboolean (*abort_func) (gpointer data, GError **error);
-  gpointer abort_data;
-
-  /* where it stands */
-  XfSm sm;
-  XfMigrateProgress progress;
-  XfJob job;
-  XfCtx *ctx; /* its own, so that libxl's progress is this guest's */
-  XfAo *suspend;
-  XfMigrateTransport *transport;
-  gboolean drained;
-  int suspend_rc;
-  GError *error; /* the first thing that went wrong */
-  guint deadline_id;
-  guint stall_id;
-  guint64 stall_bytes;
-  gint64 stall_since_us;
-};
-
-static void roll_back (XfMigrateSource *source);
-static void check_all_sent (XfMigrateSource *source);
-
 /* ---- helpers ---------------------------------------------------------------------------------------------- */
 
 /* Errors of this side name guest, host and phase. */
-static GError *
-phase_error (XfMigrateSource *source, const char *phase, int code, const char *text)
+GError *
+xf_migrate_source_error (XfMigrateSource *source, const char *phase, int code, const char *text)
 {
   return g_error_new (XF_ERROR, code, "migration of domain '%s' to '%s' failed in %s: %s", source->guest->name,
                       source->host, phase, text);
@@ -111,8 +50,8 @@ source_free (XfMigrateSource *source)
 }
 
 /* Ends the job, keeps its statistics, tells those who listen. @failure: NULL for a migration that succeeded. */
-static void
-end_job (XfMigrateSource *source, const GError *failure)
+void
+xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure)
 {
   g_autoptr (XfTypedParams) stats = xf_typed_params_new ();
 
@@ -128,8 +67,8 @@ end_job (XfMigrateSource *source, const GError *failure)
 }
 
 /* Out of the list, told, gone. The callback may begin another migration of the same guest. */
-static void
-finish (XfMigrateSource *source, int final_state, const GError *told)
+void
+xf_migrate_source_finish (XfMigrateSource *source, int final_state, const GError *told)
 {
   XfDone done = source->done;
   gpointer data = source->done_data;
@@ -167,7 +106,7 @@ static gboolean
 job_abort (XfJob *job, GError **error)
 {
   XfMigrateSource *source = job->owner;
-  g_autoptr (GError) reason = phase_error (source, xf_sm_name (&source->sm), XF_ERROR_ABORTED, "it was aborted");
+  g_autoptr (GError) reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_ABORTED, "it was aborted");
 
   if (source->abort_func ? source->abort_func (source->abort_data, NULL)
                          : xf_migrate_source_abort (source, reason))
@@ -209,7 +148,7 @@ deadline_passed (gpointer data)
 {
   XfMigrateSource *source = data;
   g_autoptr (GError) reason
-    = phase_error (source, "begin", XF_ERROR_TIMEOUT, "no perform followed within the configured time");
+    = xf_migrate_source_error (source, "begin", XF_ERROR_TIMEOUT, "no perform followed within the configured time");
 
   source->deadline_id = 0;
   g_warning ("%s", reason->message);
@@ -305,327 +244,6 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   return source;
 }
 
-/* ---- perform ---------------------------------------------------------------------------------------------- */
-
-/* The first failure counts. What is under way is stopped; its end leads on. */
-static void
-fail (XfMigrateSource *source, const GError *error)
-{
-  if (source->error)
-    return;
-  source->error = g_error_copy (error);
-  if (source->transport)
-    source->transport->ops->abort (source->transport);
-  source->drained = TRUE;
-  if (source->suspend)
-    xf_ao_abort (source->suspend);
-  else
-    roll_back (source);
-}
-
-static void
-mark_suspended (XfMigrateSource *source)
-{
-  if (source->progress.suspended_us)
-    return;
-  source->progress.suspended_us = g_get_monotonic_time ();
-  if (source->state_before != VIR_DOMAIN_RUNNING && source->state_before != VIR_DOMAIN_BLOCKED)
-    return;
-  xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
-  xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED);
-}
-
-static void
-suspended (int rc, gpointer data)
-{
-  XfMigrateSource *source = data;
-
-  source->suspend = NULL;
-  source->suspend_rc = rc;
-  if (rc == 0) {
-    mark_suspended (source);
-    /* A failure told meanwhile has aborted the transport already. */
-    if (!source->error)
-      source->transport->ops->finish_writing (source->transport);
-  } else if (!source->error) {
-    g_autoptr (GError) libxl_error = NULL;
-
-    xf_rc_to_error (rc, &libxl_error, source->ctx, "libxl could not send it");
-    source->error = phase_error (source, "perform", libxl_error->code, libxl_error->message);
-    source->transport->ops->abort (source->transport);
-    source->drained = TRUE;
-  }
-  check_all_sent (source);
-}
-
-static void
-drained (const GError *error, gpointer data)
-{
-  XfMigrateSource *source = data;
-
-  if (error) {
-    g_autoptr (GError) told = phase_error (source, "perform", error->code, error->message);
-
-    fail (source, told);
-    return;
-  }
-  source->drained = TRUE;
-  check_all_sent (source);
-}
-
-/* Visited when libxl has ended and when the transport has: both must have, in success as in failure. */
-static void
-check_all_sent (XfMigrateSource *source)
-{
-  XfDone done = source->done;
-
-  if (source->suspend || !source->drained)
-    return;
-  g_clear_handle_id (&source->stall_id, g_source_remove);
-  if (source->error) {
-    roll_back (source);
-    return;
-  }
-  xf_sm_move (&source->sm, SENT);
-  source->progress.bytes = source->transport->ops->sent (source->transport);
-  g_info ("%s: all is sent, %" G_GUINT64_FORMAT " bytes in %u passes", source->sm.id, source->progress.bytes,
-          source->progress.iteration);
-  source->done = NULL;
-  done (NULL, source->done_data);
-}
-
-static void
-progressed (const char *what, int percent, unsigned long done, unsigned long total, gpointer data)
-{
-  XfMigrateSource *source = data;
-
-  if (xf_migrate_progress_report (&source->progress, what, done, total))
-    xf_guest_emit_iteration (source->guest, source->progress.iteration);
-}
-
-/* A peer whose kernel still answers but that takes nothing any more is found only by counting. */
-static gboolean
-check_stall (gpointer data)
-{
-  XfMigrateSource *source = data;
-  guint64 bytes = source->transport->ops->sent (source->transport);
-  gint64 now = g_get_monotonic_time ();
-  g_autoptr (GError) stalled = NULL;
-
-  if (bytes != source->stall_bytes || !source->stall_since_us) {
-    source->stall_bytes = bytes;
-    source->stall_since_us = now;
-    return G_SOURCE_CONTINUE;
-  }
-  if (now - source->stall_since_us < (gint64)source->driver->config.stall_timeout_s * G_USEC_PER_SEC)
-    return G_SOURCE_CONTINUE;
-  source->stall_id = 0;
-  stalled = phase_error (source, "perform", XF_ERROR_TIMEOUT,
-                         "the destination took no data for the configured time; look at its log");
-  fail (source, stalled);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-opened (int fd, const GError *error, gpointer data)
-{
-  XfMigrateSource *source = data;
-  guint64 rate = source->params.bandwidth_mib * 1024 * 1024;
-  int flags = source->params.flags & VIR_MIGRATE_LIVE ? LIBXL_SUSPEND_LIVE : 0;
-  int rc;
-
-  if (error) {
-    g_autoptr (GError) told = phase_error (source, "perform", error->code, error->message);
-
-    fail (source, told);
-    return;
-  }
-  xf_sm_move (&source->sm, SENDING);
-  source->progress.sending_us = g_get_monotonic_time ();
-  if (rate)
-    source->transport->ops->set_rate (source->transport, rate);
-  source->stall_id = g_timeout_add_seconds (STALL_CHECK_S, check_stall, source);
-  source->suspend = xf_ao_new (source->ctx, suspended, source);
-  rc = libxl_domain_suspend (xf_ctx_libxl (source->ctx), source->guest->domid, fd, flags,
-                             xf_ao_how (source->suspend));
-  xf_ao_started (source->suspend, rc);
-}
-
-void
-xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transport, XfDone done, gpointer data)
-{
-  g_autoptr (GError) error = NULL;
-
-  g_assert (source->sm.state == BEGUN);
-  g_clear_handle_id (&source->deadline_id, g_source_remove);
-  source->done = done;
-  source->done_data = data;
-  source->transport = transport;
-  transport->events = (XfMigrateTransportEvents){ .opened = opened, .drained = drained };
-  transport->data = source;
-  xf_sm_move (&source->sm, CONNECTING);
-  source->ctx = xf_ctx_new (source->sm.id, &error);
-  if (!source->ctx) {
-    g_autoptr (GError) told = phase_error (source, "perform", error->code, error->message);
-
-    /* Through the transport's own way back: a callback never comes before its call has returned. */
-    source->error = g_error_copy (told);
-    source->drained = TRUE;
-    source->deadline_id = g_idle_add_once ((GSourceOnceFunc)roll_back, source);
-    return;
-  }
-  xf_ctx_set_progress (source->ctx, progressed, source);
-  transport->ops->open (transport);
-}
-
-/* ---- the way back ----------------------------------------------------------------------------------------- */
-
-static void
-rolled_back (XfMigrateSource *source)
-{
-  gboolean was_running = source->state_before == VIR_DOMAIN_RUNNING || source->state_before == VIR_DOMAIN_BLOCKED;
-
-  source->progress.resumed_us = g_get_monotonic_time ();
-  /* libxl tells of one shutdown a watch, and the suspend was one. */
-  if (source->progress.suspended_us && source->guest->domid >= 0)
-    xf_death_watch (source->guest);
-  if (source->progress.suspended_us && was_running && source->guest->domid >= 0) {
-    xf_guest_set_state (source->guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATION_CANCELED);
-    xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_MIGRATED);
-  }
-  end_job (source, source->error);
-  g_info ("%s: rolled back%s%s", source->sm.id, source->error ? ": " : "", source->error ? source->error->message : "");
-  finish (source, CANCELLED, source->error);
-}
-
-static void
-stuck_suspended (XfMigrateSource *source, const GError *why)
-{
-  g_autoptr (GError) told
-    = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
-                   "%s%sdomain '%s' is suspended on this host and could not be resumed: %s; try virsh resume '%s'",
-                   source->error ? source->error->message : "", source->error ? "; moreover, " : "",
-                   source->guest->name, why->message, source->guest->name);
-
-  g_warning ("%s: %s", source->sm.id, told->message);
-  xf_guest_set_message (source->guest, told->message);
-  end_job (source, told);
-  finish (source, CANCELLED, told);
-}
-
-static void
-resumed (int rc, gpointer data)
-{
-  XfMigrateSource *source = data;
-  g_autoptr (GError) error = NULL;
-
-  source->suspend = NULL;
-  if (rc == 0) {
-    rolled_back (source);
-    return;
-  }
-  xf_rc_to_error (rc, &error, source->ctx, "libxl could not resume it");
-  stuck_suspended (source, error);
-}
-
-/* Asks Xen, not our memory of events: a guest that stopped with reason "suspend" is the one to be resumed. */
-static gboolean
-is_suspended (XfMigrateSource *source)
-{
-  libxl_dominfo info;
-  gboolean yes;
-
-  libxl_dominfo_init (&info);
-  yes = source->guest->domid > 0
-        && libxl_domain_info (xf_ctx_libxl (source->ctx), &info, source->guest->domid) == 0 && info.shutdown
-        && info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
-  libxl_dominfo_dispose (&info);
-  return yes;
-}
-
-static void
-roll_back (XfMigrateSource *source)
-{
-  int rc;
-
-  source->deadline_id = 0;
-  xf_sm_move (&source->sm, ROLLING_BACK);
-  /* A guest that did not acknowledge its suspend is still running, or will stop at a time nobody knows: resuming it
-   * then damages its registers (reference: a fix in Xen's own history). */
-  if (!source->ctx || source->suspend_rc == ERROR_GUEST_TIMEDOUT || !is_suspended (source)) {
-    rolled_back (source);
-    return;
-  }
-  mark_suspended (source);
-  source->suspend = xf_ao_new (source->ctx, resumed, source);
-  rc = libxl_domain_resume (xf_ctx_libxl (source->ctx), source->guest->domid, 1, xf_ao_how (source->suspend));
-  xf_ao_started (source->suspend, rc);
-}
-
-/* ---- confirm ---------------------------------------------------------------------------------------------- */
-
-static void
-leave_host (XfMigrateSource *source)
-{
-  XfGuest *guest = source->guest;
-  gboolean undefine = source->params.flags & VIR_MIGRATE_UNDEFINE_SOURCE;
-
-  if (guest->domid >= 0) {
-    xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_MIGRATED);
-    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_MIGRATED);
-  }
-  if (undefine && guest->persistent) {
-    xf_guest_remove_persistent (guest);
-    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
-  }
-  end_job (source, NULL);
-  g_info ("%s: done", source->sm.id);
-  finish (source, DONE, NULL);
-}
-
-static void
-destroyed (int rc, gpointer data)
-{
-  XfMigrateSource *source = data;
-
-  source->suspend = NULL;
-  if (rc != 0)
-    /* The guest runs at the destination: this is an empty, suspended shell now. */
-    g_warning ("%s: cannot destroy the suspended domain %d (libxl error %d): remove it with xl destroy", source->sm.id,
-               source->guest->domid, rc);
-  leave_host (source);
-}
-
-void
-xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone done, gpointer data)
-{
-  int rc;
-
-  source->done = done;
-  source->done_data = data;
-  g_clear_handle_id (&source->deadline_id, g_source_remove);
-  if (source->sm.state == BEGUN) {
-    /* Prepare failed, or an offline migration, which has nothing to send. */
-    if (!cancelled) {
-      leave_host (source);
-      return;
-    }
-    end_job (source, NULL);
-    finish (source, CANCELLED, NULL);
-    return;
-  }
-  g_assert (source->sm.state == SENT);
-  if (cancelled) {
-    roll_back (source);
-    return;
-  }
-  xf_migrate_source_guest_resumed (source);
-  xf_sm_move (&source->sm, DESTROYING);
-  source->suspend = xf_ao_new (source->ctx, destroyed, source);
-  rc = libxl_domain_destroy (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->suspend));
-  xf_ao_started (source->suspend, rc);
-}
-
 /* ---- what happens to it ----------------------------------------------------------------------------------- */
 
 gboolean
@@ -634,12 +252,12 @@ xf_migrate_source_abort (XfMigrateSource *source, const GError *reason)
   switch (source->sm.state) {
   case BEGUN:
     source->error = g_error_copy (reason);
-    end_job (source, reason);
-    finish (source, CANCELLED, reason);
+    xf_migrate_source_end_job (source, reason);
+    xf_migrate_source_finish (source, CANCELLED, reason);
     return TRUE;
   case CONNECTING:
   case SENDING:
-    fail (source, reason);
+    xf_migrate_source_fail (source, reason);
     return TRUE;
   case ROLLING_BACK:
     return TRUE;
@@ -656,15 +274,15 @@ xf_migrate_source_unresolved (XfMigrateSource *source, const char *message)
   g_warning ("%s: %s", source->sm.id, message);
   xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
   xf_guest_set_message (source->guest, message);
-  end_job (source, told);
-  finish (source, UNRESOLVED, told);
+  xf_migrate_source_end_job (source, told);
+  xf_migrate_source_finish (source, UNRESOLVED, told);
 }
 
 /* Nobody drives it any more: what is not sent rolls back, what is sent is left for a person. */
 static void
 abandon (XfMigrateSource *source, const char *why)
 {
-  g_autoptr (GError) reason = phase_error (source, xf_sm_name (&source->sm), XF_ERROR_NO_CONNECT, why);
+  g_autoptr (GError) reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_NO_CONNECT, why);
   g_autofree char *message = NULL;
 
   if (source->sm.state != SENT) {
@@ -700,7 +318,7 @@ xf_migrate_source_guest_suspended (XfGuest *guest)
   XfMigrateSource *source = xf_migrate_source_find (guest);
 
   if (source && source->sm.state == SENDING)
-    mark_suspended (source);
+    xf_migrate_source_mark_suspended (source);
 }
 
 void

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Finish: the definition is stored, the guest unpaused; then it is ours.
+ */
+#include "libxl/migrate_dest_private.h"
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "conf/cookie.h"
+
+/* The definition is stored before the guest runs, so that a failure can still send it back. */
+static gboolean
+persist (XfMigrateDest *dest, GError **error)
+{
+  XfDomainDef *def;
+
+  if (!(dest->params.flags & VIR_MIGRATE_PERSIST_DEST))
+    return TRUE;
+  if (dest->guest->persistent)
+    dest->replaced = xf_domain_def_copy (dest->guest->persistent);
+  def = dest->persistent ? g_steal_pointer (&dest->persistent) : xf_domain_def_copy (dest->def);
+  if (xf_guest_make_persistent (dest->guest, def, error)) {
+    dest->persisted = TRUE;
+    return TRUE;
+  }
+  xf_domain_def_free (def);
+  return FALSE;
+}
+
+static void
+undo_persist (XfMigrateDest *dest)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!dest->persisted)
+    return;
+  dest->persisted = FALSE;
+  if (!dest->replaced) {
+    xf_guest_remove_persistent (dest->guest);
+    return;
+  }
+  if (xf_guest_make_persistent (dest->guest, dest->replaced, &error))
+    dest->replaced = NULL;
+  else
+    g_warning ("%s: the former definition could not be stored again: %s", dest->sm.id, error->message);
+}
+
+static void
+tell_events (XfGuest *guest, guint flags, gboolean existed, gboolean offline)
+{
+  if (!offline) {
+    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_MIGRATED);
+    if (flags & VIR_MIGRATE_PAUSED)
+      xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
+    else
+      xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_MIGRATED);
+  }
+  if (flags & VIR_MIGRATE_PERSIST_DEST)
+    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_DEFINED,
+                             existed ? VIR_DOMAIN_EVENT_DEFINED_UPDATED : VIR_DOMAIN_EVENT_DEFINED_ADDED);
+}
+
+static void
+arrived (XfMigrateDest *dest)
+{
+  XfGuest *guest = dest->guest;
+  gboolean offline = dest->params.flags & VIR_MIGRATE_OFFLINE, paused = dest->params.flags & VIR_MIGRATE_PAUSED;
+  g_autoptr (XfDomainRef) ref = NULL;
+
+  dest->progress.resumed_us = g_get_monotonic_time ();
+  if (!offline)
+    xf_guest_now_running (guest, dest->domid, g_steal_pointer (&dest->def),
+                          paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING,
+                          paused ? VIR_DOMAIN_PAUSED_USER : VIR_DOMAIN_RUNNING_MIGRATED);
+  xf_guest_set_incoming (guest, FALSE);
+  tell_events (guest, dest->params.flags, dest->replaced != NULL, offline);
+  xf_migrate_dest_release_tunnel (dest);
+  ref = xf_guest_ref (guest);
+  xf_migrate_dest_end_job (dest, NULL);
+  g_info ("%s: running", dest->sm.id);
+  xf_migrate_dest_end (dest, RUNNING, &(XfMigrateResult){ .ref = ref }, NULL);
+}
+
+static void
+unpaused (int rc, gpointer data)
+{
+  XfMigrateDest *dest = data;
+  g_autoptr (GError) libxl_error = NULL;
+
+  dest->ao = NULL;
+  if (rc == 0) {
+    arrived (dest);
+    return;
+  }
+  xf_rc_to_error (rc, &libxl_error, dest->ctx, "libxl could not unpause it");
+  dest->error = xf_migrate_dest_error (dest, "finish", libxl_error->code, libxl_error->message);
+  undo_persist (dest);
+  xf_migrate_dest_roll_back (dest);
+}
+
+static void
+bring_to_life (XfMigrateDest *dest)
+{
+  g_autoptr (GError) error = NULL;
+
+  xf_migrate_dest_arm (dest, 0);
+  if (!persist (dest, &error)) {
+    dest->error = xf_migrate_dest_error (dest, "finish", XF_ERROR_PERSIST_FAILED, error->message);
+    xf_migrate_dest_roll_back (dest);
+    return;
+  }
+  if (dest->params.flags & (VIR_MIGRATE_PAUSED | VIR_MIGRATE_OFFLINE)) {
+    arrived (dest);
+    return;
+  }
+  xf_sm_move (&dest->sm, UNPAUSING);
+  dest->ao = xf_ao_new (dest->ctx, unpaused, dest);
+  xf_ao_started (dest->ao, libxl_domain_unpause (xf_ctx_libxl (dest->ctx), dest->domid, xf_ao_how (dest->ao)));
+}
+
+/* What finish wants, in each state in which it can be waiting. */
+void
+xf_migrate_dest_go_on (XfMigrateDest *dest)
+{
+  gboolean offline = dest->params.flags & VIR_MIGRATE_OFFLINE;
+
+  if (dest->client_is_gone && !dest->finish_asked) {
+    xf_migrate_dest_roll_back (dest);
+    return;
+  }
+  if (!dest->finish_asked)
+    return;
+  switch (dest->sm.state) {
+  case FAILED:
+    xf_migrate_dest_end (dest, CANCELLED, NULL, dest->error);
+    return;
+  case PREPARED:
+    if (!dest->finish_cancelled && offline) {
+      bring_to_life (dest);
+      return;
+    }
+    if (!dest->finish_cancelled) {
+      /* The source has sent everything: its connection is here, waiting for a turn of the loop, or never came. */
+      xf_migrate_dest_arm (dest, dest->driver->config.accept_timeout_s);
+      return;
+    }
+    xf_migrate_dest_roll_back (dest);
+    return;
+  case RECEIVING:
+    if (dest->finish_cancelled)
+      xf_migrate_dest_roll_back (dest);
+    else
+      xf_migrate_dest_arm (dest, dest->driver->config.stall_timeout_s);
+    return;
+  case RESTORED:
+    if (dest->finish_cancelled)
+      xf_migrate_dest_roll_back (dest);
+    else
+      bring_to_life (dest);
+    return;
+  default:
+    return; /* its end leads on */
+  }
+}
+
+void
+xf_migrate_dest_take_progress (XfMigrateDest *dest, GBytes *bytes)
+{
+  g_autoptr (XfCookie) cookie = xf_cookie_parse (bytes, NULL);
+  const XfCookieProgress *told = cookie && cookie->is_xenferry ? &cookie->progress : NULL;
+
+  if (!told || !told->iteration)
+    return;
+  dest->progress.bytes = told->bytes;
+  dest->progress.pages_before = told->pages;
+  dest->progress.iteration = told->iteration;
+  dest->progress.dirty_rate = told->dirty_rate;
+  /* The two clocks are not the same: only how long it was can be carried over. */
+  if (told->suspended_us)
+    dest->progress.suspended_us = g_get_monotonic_time () - told->suspended_us;
+}
+
+void
+xf_migrate_dest_finish (XfMigrateDest *dest, XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
+                        gpointer data)
+{
+  g_assert (!dest->finish_asked);
+  dest->done = done;
+  dest->done_data = data;
+  dest->finish_asked = TRUE;
+  dest->finish_cancelled = cancelled;
+  /* What finish says counts: managed clients learn between prepare and finish that the guest is paused. */
+  dest->params.flags |= params->flags & (VIR_MIGRATE_PAUSED | VIR_MIGRATE_PERSIST_DEST);
+  if (dest->sm.state == FAILED && cancelled) {
+    g_autoptr (GError) told = g_error_new (XF_ERROR, XF_ERROR_FINISH_OK, "%s", dest->error->message);
+
+    xf_migrate_dest_end (dest, CANCELLED, NULL, told);
+    return;
+  }
+  xf_migrate_dest_go_on (dest);
+}
+
+gboolean
+xf_migrate_dest_is_finishing (const XfMigrateDest *dest)
+{
+  return dest->finish_asked;
+}

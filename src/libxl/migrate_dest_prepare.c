@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Prepare: everything that can be known before a byte moves, and the door or the tunnel for the bytes.
+ */
+#include "libxl/migrate_dest_private.h"
+
+#include <libvirt/libvirt.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "conf/cookie.h"
+#include "conf/migrate_uri.h"
+#include "libxl/config.h"
+
+static void
+job_info (XfJob *job, XfJobInfo *info_out)
+{
+  xf_migrate_progress_info (&((XfMigrateDest *)job->owner)->progress, info_out);
+}
+
+static void
+job_stats (XfJob *job, XfTypedParams *params)
+{
+  xf_migrate_progress_stats (&((XfMigrateDest *)job->owner)->progress, VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN, params);
+}
+
+static char *
+job_describe (XfJob *job)
+{
+  XfMigrateDest *dest = job->owner;
+
+  return g_strdup_printf ("being received from '%s' (%s)", dest->from, xf_sm_name (&dest->sm));
+}
+
+static const XfJobOps job_ops = { .info = job_info, .stats = job_stats, .describe = job_describe };
+
+static gboolean
+read_cookie (XfMigrateDest *dest, GBytes *bytes, GError **error)
+{
+  static const char *const known[] = { NULL };
+  g_autoptr (GError) malformed = NULL;
+  g_autoptr (XfCookie) cookie = xf_cookie_parse (bytes, &malformed);
+
+  if (malformed) {
+    g_propagate_error (error, g_steal_pointer (&malformed));
+    return FALSE;
+  }
+  dest->from = g_strdup (cookie && cookie->hostname ? cookie->hostname : "an unnamed host");
+  if (!cookie)
+    return TRUE;
+  if (!xf_uuid_equal (cookie->uuid, dest->def->uuid)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "cookie and XML of domain '%s' name different uuids", dest->name);
+    return FALSE;
+  }
+  dest->from_xenferry = cookie->is_xenferry;
+  memcpy (dest->id, cookie->id, XF_UUID_LENGTH);
+  return xf_cookie_check_features (cookie, known, error);
+}
+
+/* A failure that is only remembered for a finish which never came makes place for the next attempt. */
+static void
+forget_failed (XfDriver *driver, const char *name)
+{
+  XfMigrateDest *old = xf_migrate_dest_find (driver, name);
+
+  if (old && old->sm.state == FAILED && !old->done)
+    xf_migrate_dest_end (old, CANCELLED, NULL, NULL);
+}
+
+static gboolean
+read_request (XfMigrateDest *dest, XfMigrateParams *params, GBytes *cookie, GError **error)
+{
+  if (!params->destination_xml) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "no domain XML was passed to prepare");
+    return FALSE;
+  }
+  dest->def = xf_domain_def_parse (params->destination_xml, XF_DOMAIN_PARSE_INACTIVE, error);
+  if (!dest->def)
+    return FALSE;
+  if (params->destination_name)
+    xf_domain_def_set_name (dest->def, params->destination_name);
+  dest->name = g_strdup (dest->def->name);
+  if (params->persistent_xml) {
+    dest->persistent = xf_domain_def_parse (params->persistent_xml, XF_DOMAIN_PARSE_INACTIVE, error);
+    if (!dest->persistent || !xf_domain_def_check_abi (dest->def, dest->persistent, error)) {
+      g_prefix_error (error, "--persistent-xml of domain '%s': ", dest->name);
+      return FALSE;
+    }
+    xf_domain_def_set_name (dest->persistent, dest->name);
+  }
+  return read_cookie (dest, cookie, error);
+}
+
+static gboolean
+check_host (XfMigrateDest *dest, gboolean offline, GError **error)
+{
+  if (offline)
+    return TRUE;
+  return xf_config_from_def (dest->def, &dest->config, error)
+         && xf_config_check_memory (dest->driver, &dest->config, xf_migrate_dest_promised_kib (dest->driver), error);
+}
+
+static gboolean
+reserve (XfMigrateDest *dest, GError **error)
+{
+  forget_failed (dest->driver, dest->name);
+  dest->guest = xf_guest_reserve_incoming (dest->driver, dest->name, dest->def->uuid, error);
+  if (!dest->guest)
+    return FALSE;
+  xf_job_init (&dest->job, XF_JOB_MIGRATION_IN, &job_ops, dest);
+  if (xf_job_begin (dest->guest, &dest->job, error))
+    return TRUE;
+  xf_guest_release_incoming (dest->guest);
+  return FALSE;
+}
+
+/* Everything that can be known before a byte moves. Takes @params on success. */
+static XfMigrateDest *
+prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie, GError **error)
+{
+  XfMigrateDest *dest = g_new0 (XfMigrateDest, 1);
+  g_autofree char *sm_id = NULL, *id = NULL;
+
+  dest->driver = driver;
+  dest->client = client;
+  dest->fd = -1;
+  libxl_domain_config_init (&dest->config);
+  xf_uuid_generate (dest->id); /* until the cookie names the source's */
+  if (!read_request (dest, params, cookie, error) || !check_host (dest, params->flags & VIR_MIGRATE_OFFLINE, error)
+      || !reserve (dest, error)) {
+    g_prefix_error (error, "cannot receive the domain on host '%s': ", driver->hostname);
+    xf_migrate_dest_free (dest);
+    return NULL;
+  }
+  dest->params = *params;
+  *params = (XfMigrateParams){ 0 };
+  id = xf_uuid_to_string (dest->id);
+  sm_id = g_strdup_printf ("migration %s of '%s', destination", id, dest->name);
+  xf_sm_init (&dest->sm, xf_migrate_dest_states, N_STATES, sm_id);
+  xf_migrate_progress_init (&dest->progress, dest->def->memory_kib * 1024);
+  xf_migrations_add_dest (driver, dest);
+  xf_migrate_dest_arm (dest, driver->config.accept_timeout_s);
+  g_info ("%s: prepared, from '%s'", sm_id, dest->from);
+  return dest;
+}
+
+/* Undoes a prepare whose last step failed. */
+static void
+unprepare (XfMigrateDest *dest)
+{
+  XfGuest *guest = dest->guest;
+
+  xf_guest_set_incoming (guest, FALSE);
+  xf_job_end (guest, NULL);
+  xf_sm_move (&dest->sm, ROLLING_BACK);
+  xf_migrate_dest_end (dest, CANCELLED, NULL, NULL);
+}
+
+/* ---- entry points ----------------------------------------------------------------------------------------- */
+
+static gboolean
+open_ctx (XfMigrateDest *dest, GError **error)
+{
+  dest->ctx = xf_ctx_new (dest->sm.id, error);
+  return dest->ctx != NULL;
+}
+
+/* Where the source shall send to: what the client said, else what the configuration says, else this host's name. */
+static gboolean
+choose_address (XfMigrateDest *dest, XfMigrateUri *uri_out, GError **error)
+{
+  const XfDriverConfig *config = &dest->driver->config;
+
+  if (dest->params.migrate_uri)
+    return xf_migrate_uri_parse (dest->params.migrate_uri, uri_out, error);
+  *uri_out = (XfMigrateUri){ .host = g_strdup (config->migration_host ? config->migration_host : dest->driver->hostname) };
+  return TRUE;
+}
+
+XfMigrateDest *
+xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie,
+                         char **uri_out, GError **error)
+{
+  XfMigrateDest *dest = prepare (driver, client, params, cookie, error);
+  g_auto (XfMigrateUri) uri = { 0 };
+  gboolean chosen;
+
+  *uri_out = NULL;
+  if (!dest)
+    return NULL;
+  chosen = choose_address (dest, &uri, error);
+  if (chosen && dest->params.flags & VIR_MIGRATE_OFFLINE) {
+    /* Nothing is sent there, but a client insists on an address. */
+    *uri_out = xf_migrate_uri_format (uri.host, uri.port ? uri.port : driver->config.migration_port_min);
+    return dest;
+  }
+  if (chosen && open_ctx (dest, error))
+    dest->listener = xf_migrate_listener_new (&driver->config, dest->params.listen_address, uri.port, xf_migrate_dest_accepted, dest,
+                                              error);
+  if (!dest->listener) {
+    g_prefix_error (error, "cannot receive domain '%s' on host '%s': ", dest->name, driver->hostname);
+    unprepare (dest);
+    return NULL;
+  }
+  *uri_out = xf_migrate_uri_format (uri.host, xf_migrate_listener_port (dest->listener));
+  return dest;
+}
+
+static void
+tunnel_ended (gpointer sink, const GError *error)
+{
+  /* libxl reads the end of the pipe, and judges by itself whether the image was whole. */
+}
+
+XfMigrateDest *
+xf_migrate_dest_prepare_tunnel (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie,
+                                const XfTunnelOps *ops, gpointer tunnel, XfTunnelSink *sink_out, GError **error)
+{
+  XfMigrateDest *dest = prepare (driver, client, params, cookie, error);
+  int fds[2] = { -1, -1 };
+
+  if (!dest)
+    return NULL;
+  if (!open_ctx (dest, error) || !xf_pipe_new (fds, 1, error)) {
+    unprepare (dest);
+    return NULL;
+  }
+  dest->tunnel_ops = ops;
+  dest->tunnel = tunnel;
+  dest->fd = fds[0];
+  *sink_out = (XfTunnelSink){ .fd = fds[1], .ended = tunnel_ended, .sink = dest };
+  xf_migrate_dest_receive (dest);
+  return dest;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The ways a migration ends on its source: back, the guest as it was; or out, the guest at the destination.
+ */
+#include "libxl/migrate_source_private.h"
+
+#include <libvirt/libvirt.h>
+#include <libxl.h>
+
+#include "base/error.h"
+#include "libxl/death.h"
+
+/* ---- the way back ----------------------------------------------------------------------------------------- */
+
+static void
+rolled_back (XfMigrateSource *source)
+{
+  gboolean was_running = source->state_before == VIR_DOMAIN_RUNNING || source->state_before == VIR_DOMAIN_BLOCKED;
+
+  source->progress.resumed_us = g_get_monotonic_time ();
+  /* libxl tells of one shutdown a watch, and the suspend was one. */
+  if (source->progress.suspended_us && source->guest->domid >= 0)
+    xf_death_watch (source->guest);
+  if (source->progress.suspended_us && was_running && source->guest->domid >= 0) {
+    xf_guest_set_state (source->guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATION_CANCELED);
+    xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_MIGRATED);
+  }
+  xf_migrate_source_end_job (source, source->error);
+  g_info ("%s: rolled back%s%s", source->sm.id, source->error ? ": " : "", source->error ? source->error->message : "");
+  xf_migrate_source_finish (source, CANCELLED, source->error);
+}
+
+static void
+stuck_suspended (XfMigrateSource *source, const GError *why)
+{
+  g_autoptr (GError) told
+    = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
+                   "%s%sdomain '%s' is suspended on this host and could not be resumed: %s; try virsh resume '%s'",
+                   source->error ? source->error->message : "", source->error ? "; moreover, " : "",
+                   source->guest->name, why->message, source->guest->name);
+
+  g_warning ("%s: %s", source->sm.id, told->message);
+  xf_guest_set_message (source->guest, told->message);
+  xf_migrate_source_end_job (source, told);
+  xf_migrate_source_finish (source, CANCELLED, told);
+}
+
+static void
+resumed (int rc, gpointer data)
+{
+  XfMigrateSource *source = data;
+  g_autoptr (GError) error = NULL;
+
+  source->suspend = NULL;
+  if (rc == 0) {
+    rolled_back (source);
+    return;
+  }
+  xf_rc_to_error (rc, &error, source->ctx, "libxl could not resume it");
+  stuck_suspended (source, error);
+}
+
+/* Asks Xen, not our memory of events: a guest that stopped with reason "suspend" is the one to be resumed. */
+static gboolean
+is_suspended (XfMigrateSource *source)
+{
+  libxl_dominfo info;
+  gboolean yes;
+
+  libxl_dominfo_init (&info);
+  yes = source->guest->domid > 0
+        && libxl_domain_info (xf_ctx_libxl (source->ctx), &info, source->guest->domid) == 0 && info.shutdown
+        && info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+  libxl_dominfo_dispose (&info);
+  return yes;
+}
+
+void
+xf_migrate_source_roll_back (XfMigrateSource *source)
+{
+  int rc;
+
+  source->deadline_id = 0;
+  xf_sm_move (&source->sm, ROLLING_BACK);
+  /* A guest that did not acknowledge its suspend is still running, or will stop at a time nobody knows: resuming it
+   * then damages its registers (reference: a fix in Xen's own history). */
+  if (!source->ctx || source->suspend_rc == ERROR_GUEST_TIMEDOUT || !is_suspended (source)) {
+    rolled_back (source);
+    return;
+  }
+  xf_migrate_source_mark_suspended (source);
+  source->suspend = xf_ao_new (source->ctx, resumed, source);
+  rc = libxl_domain_resume (xf_ctx_libxl (source->ctx), source->guest->domid, 1, xf_ao_how (source->suspend));
+  xf_ao_started (source->suspend, rc);
+}
+
+/* ---- confirm ---------------------------------------------------------------------------------------------- */
+
+static void
+leave_host (XfMigrateSource *source)
+{
+  XfGuest *guest = source->guest;
+  gboolean undefine = source->params.flags & VIR_MIGRATE_UNDEFINE_SOURCE;
+
+  if (guest->domid >= 0) {
+    xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_MIGRATED);
+    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_MIGRATED);
+  }
+  if (undefine && guest->persistent) {
+    xf_guest_remove_persistent (guest);
+    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
+  }
+  xf_migrate_source_end_job (source, NULL);
+  g_info ("%s: done", source->sm.id);
+  xf_migrate_source_finish (source, DONE, NULL);
+}
+
+static void
+destroyed (int rc, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->suspend = NULL;
+  if (rc != 0)
+    /* The guest runs at the destination: this is an empty, suspended shell now. */
+    g_warning ("%s: cannot destroy the suspended domain %d (libxl error %d): remove it with xl destroy", source->sm.id,
+               source->guest->domid, rc);
+  leave_host (source);
+}
+
+void
+xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone done, gpointer data)
+{
+  int rc;
+
+  source->done = done;
+  source->done_data = data;
+  g_clear_handle_id (&source->deadline_id, g_source_remove);
+  if (source->sm.state == BEGUN) {
+    /* Prepare failed, or an offline migration, which has nothing to send. */
+    if (!cancelled) {
+      leave_host (source);
+      return;
+    }
+    xf_migrate_source_end_job (source, NULL);
+    xf_migrate_source_finish (source, CANCELLED, NULL);
+    return;
+  }
+  g_assert (source->sm.state == SENT);
+  if (cancelled) {
+    xf_migrate_source_roll_back (source);
+    return;
+  }
+  xf_migrate_source_guest_resumed (source);
+  xf_sm_move (&source->sm, DESTROYING);
+  source->suspend = xf_ao_new (source->ctx, destroyed, source);
+  rc = libxl_domain_destroy (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->suspend));
+  xf_ao_started (source->suspend, rc);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The inside of a migration's source, for migrate_source.c (its life), migrate_source_send.c (perform) and
+ * migrate_source_end.c (the ways back and out).
+ */
+#pragma once
+
+#include "base/sm.h"
+#include "libxl/ao.h"
+#include "libxl/ctx.h"
+#include "libxl/driver_private.h"
+#include "libxl/migrate.h"
+#include "libxl/migrate_progress.h"
+#include "libxl/migrate_source.h"
+
+enum {
+  BEGUN,
+  CONNECTING,
+  SENDING,
+  SENT,
+  ROLLING_BACK,
+  DESTROYING,
+  DONE,
+  CANCELLED,
+  UNRESOLVED,
+  N_STATES,
+};
+
+struct XfMigrateSource {
+  /* what was asked */
+  XfDriver *driver;
+  XfGuest *guest;
+  gconstpointer client;
+  XfMigrateParams params;
+  char *host;
+  char *id; /* of the migration */
+  GBytes *cookie;
+  char *xml;
+  int state_before, reason_before; /* of the guest */
+
+  /* the phase under way: who to tell */
+  XfDone done;
+  gpointer done_data;
+  gboolean (*abort_func) (gpointer data, GError **error);
+  gpointer abort_data;
+
+  /* where it stands */
+  XfSm sm;
+  XfMigrateProgress progress;
+  XfJob job;
+  XfCtx *ctx; /* its own, so that libxl's progress is this guest's */
+  XfAo *suspend;
+  XfMigrateTransport *transport;
+  gboolean drained;
+  int suspend_rc;
+  GError *error; /* the first thing that went wrong */
+  guint deadline_id;
+  guint stall_id;
+  guint64 stall_bytes;
+  gint64 stall_since_us;
+};
+
+/* An error of this side: names guest, host and phase. */
+GError *xf_migrate_source_error (XfMigrateSource *source, const char *phase, int code, const char *text);
+
+/* Ends the job, keeps its statistics, tells those who listen. @failure: NULL for a migration that succeeded. */
+void xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure);
+
+/* Out of the list, told, gone. */
+void xf_migrate_source_finish (XfMigrateSource *source, int final_state, const GError *told);
+
+/* The first failure counts; what is under way is stopped, and its end leads on. */
+void xf_migrate_source_fail (XfMigrateSource *source, const GError *error);
+
+/* The guest has stopped for its last pass. */
+void xf_migrate_source_mark_suspended (XfMigrateSource *source);
+
+/* Brings the guest back to what it was; the end is `cancelled`. */
+void xf_migrate_source_roll_back (XfMigrateSource *source);

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Perform: the transport is opened, libxl writes, the transport hands on. Both must have ended before the phase has,
+ * in success as in failure.
+ */
+#include "libxl/migrate_source_private.h"
+
+#include <libvirt/libvirt.h>
+#include <libxl.h>
+
+#include "base/error.h"
+
+/* How often the transport's byte count is looked at, for a stream that no longer moves. */
+#define STALL_CHECK_S 5
+
+static void check_all_sent (XfMigrateSource *source);
+
+/* The first failure counts. What is under way is stopped; its end leads on. */
+void
+xf_migrate_source_fail (XfMigrateSource *source, const GError *error)
+{
+  if (source->error)
+    return;
+  source->error = g_error_copy (error);
+  if (source->transport)
+    source->transport->ops->abort (source->transport);
+  source->drained = TRUE;
+  if (source->suspend)
+    xf_ao_abort (source->suspend);
+  else
+    xf_migrate_source_roll_back (source);
+}
+
+void
+xf_migrate_source_mark_suspended (XfMigrateSource *source)
+{
+  if (source->progress.suspended_us)
+    return;
+  source->progress.suspended_us = g_get_monotonic_time ();
+  if (source->state_before != VIR_DOMAIN_RUNNING && source->state_before != VIR_DOMAIN_BLOCKED)
+    return;
+  xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+  xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED);
+}
+
+static void
+suspended (int rc, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->suspend = NULL;
+  source->suspend_rc = rc;
+  if (rc == 0) {
+    xf_migrate_source_mark_suspended (source);
+    /* A failure told meanwhile has aborted the transport already. */
+    if (!source->error)
+      source->transport->ops->finish_writing (source->transport);
+  } else if (!source->error) {
+    g_autoptr (GError) libxl_error = NULL;
+
+    xf_rc_to_error (rc, &libxl_error, source->ctx, "libxl could not send it");
+    source->error = xf_migrate_source_error (source, "perform", libxl_error->code, libxl_error->message);
+    source->transport->ops->abort (source->transport);
+    source->drained = TRUE;
+  }
+  check_all_sent (source);
+}
+
+static void
+drained (const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  if (error) {
+    g_autoptr (GError) told = xf_migrate_source_error (source, "perform", error->code, error->message);
+
+    xf_migrate_source_fail (source, told);
+    return;
+  }
+  source->drained = TRUE;
+  check_all_sent (source);
+}
+
+/* Visited when libxl has ended and when the transport has: both must have, in success as in failure. */
+static void
+check_all_sent (XfMigrateSource *source)
+{
+  XfDone done = source->done;
+
+  if (source->suspend || !source->drained)
+    return;
+  g_clear_handle_id (&source->stall_id, g_source_remove);
+  if (source->error) {
+    xf_migrate_source_roll_back (source);
+    return;
+  }
+  xf_sm_move (&source->sm, SENT);
+  source->progress.bytes = source->transport->ops->sent (source->transport);
+  g_info ("%s: all is sent, %" G_GUINT64_FORMAT " bytes in %u passes", source->sm.id, source->progress.bytes,
+          source->progress.iteration);
+  source->done = NULL;
+  done (NULL, source->done_data);
+}
+
+static void
+progressed (const char *what, int percent, unsigned long done, unsigned long total, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  if (xf_migrate_progress_report (&source->progress, what, done, total))
+    xf_guest_emit_iteration (source->guest, source->progress.iteration);
+}
+
+/* A peer whose kernel still answers but that takes nothing any more is found only by counting. */
+static gboolean
+check_stall (gpointer data)
+{
+  XfMigrateSource *source = data;
+  guint64 bytes = source->transport->ops->sent (source->transport);
+  gint64 now = g_get_monotonic_time ();
+  g_autoptr (GError) stalled = NULL;
+
+  if (bytes != source->stall_bytes || !source->stall_since_us) {
+    source->stall_bytes = bytes;
+    source->stall_since_us = now;
+    return G_SOURCE_CONTINUE;
+  }
+  if (now - source->stall_since_us < (gint64)source->driver->config.stall_timeout_s * G_USEC_PER_SEC)
+    return G_SOURCE_CONTINUE;
+  source->stall_id = 0;
+  stalled = xf_migrate_source_error (source, "perform", XF_ERROR_TIMEOUT,
+                         "the destination took no data for the configured time; look at its log");
+  xf_migrate_source_fail (source, stalled);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+opened (int fd, const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+  guint64 rate = source->params.bandwidth_mib * 1024 * 1024;
+  int flags = source->params.flags & VIR_MIGRATE_LIVE ? LIBXL_SUSPEND_LIVE : 0;
+  int rc;
+
+  if (error) {
+    g_autoptr (GError) told = xf_migrate_source_error (source, "perform", error->code, error->message);
+
+    xf_migrate_source_fail (source, told);
+    return;
+  }
+  xf_sm_move (&source->sm, SENDING);
+  source->progress.sending_us = g_get_monotonic_time ();
+  if (rate)
+    source->transport->ops->set_rate (source->transport, rate);
+  source->stall_id = g_timeout_add_seconds (STALL_CHECK_S, check_stall, source);
+  source->suspend = xf_ao_new (source->ctx, suspended, source);
+  rc = libxl_domain_suspend (xf_ctx_libxl (source->ctx), source->guest->domid, fd, flags,
+                             xf_ao_how (source->suspend));
+  xf_ao_started (source->suspend, rc);
+}
+
+void
+xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transport, XfDone done, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert (source->sm.state == BEGUN);
+  g_clear_handle_id (&source->deadline_id, g_source_remove);
+  source->done = done;
+  source->done_data = data;
+  source->transport = transport;
+  transport->events = (XfMigrateTransportEvents){ .opened = opened, .drained = drained };
+  transport->data = source;
+  xf_sm_move (&source->sm, CONNECTING);
+  source->ctx = xf_ctx_new (source->sm.id, &error);
+  if (!source->ctx) {
+    g_autoptr (GError) told = xf_migrate_source_error (source, "perform", error->code, error->message);
+
+    /* Through the transport's own way back: a callback never comes before its call has returned. */
+    source->error = g_error_copy (told);
+    source->drained = TRUE;
+    source->deadline_id = g_idle_add_once ((GSourceOnceFunc)xf_migrate_source_roll_back, source);
+    return;
+  }
+  xf_ctx_set_progress (source->ctx, progressed, source);
+  transport->ops->open (transport);
+}
