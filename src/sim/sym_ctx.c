@@ -145,8 +145,8 @@ libxl_ctx_free (libxl_ctx *ctx)
   int (*real) (libxl_ctx *) = dlsym (RTLD_NEXT, "libxl_ctx_free");
   SimCtx *sim = sim_ctx (ctx);
 
-  if (!ctx)
-    return 0;
+  if (!sim) /* libxl's own way out of a context that could not be made */
+    return ctx ? real (ctx) : 0;
   sim_watches_free (sim);
   sim_lock ();
   g_hash_table_remove (contexts, ctx);
