@@ -58,7 +58,7 @@ static const Key keys[] = {
   { "migration_port_max", KEY_NUMBER, AT (driver.migration_port_max), .min = 1, .max = 65535, .number = 49215 },
   { "accept_timeout", KEY_NUMBER, AT (driver.accept_timeout_s), .min = 1, .max = 3600, .number = 30 },
   { "connect_timeout", KEY_NUMBER, AT (driver.connect_timeout_s), .min = 1, .max = 3600, .number = 10 },
-  { "stall_timeout", KEY_NUMBER, AT (driver.stall_timeout_s), .min = 1, .max = 3600, .number = 90 },
+  { "stall_timeout", KEY_NUMBER, AT (driver.stall_timeout_s), .min = 1, .max = 3600, .number = 150 },
 };
 
 static const Key *

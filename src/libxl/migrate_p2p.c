@@ -13,6 +13,10 @@
  * offline one. */
 enum { FEATURE_OFFLINE = 12, FEATURE_PARAMS = 13 };
 
+/* How long a destination may take to answer that it has cleaned up: a tunnel that is full keeps the very question from
+ * being read, and then only the end of the connection tells. */
+#define CANCEL_TIMEOUT_S 10
+
 enum { OPENING, ASKING, RECOGNISING, PREPARING, PERFORMING, FINISHING, CONFIRMING, OVER, N_STATES };
 
 static const XfSmState states[N_STATES] = {
@@ -40,6 +44,7 @@ typedef struct {
   gboolean guest_was_paused;
   char *uri; /* where prepare told us to send to */
   gboolean aborted;
+  guint cancel_id; /* finish(cancelled) waits for its answer */
   GError *error; /* the first thing that went wrong */
 } P2p;
 
@@ -173,6 +178,7 @@ finished (const XfMigrateResult *result, const GError *error, gpointer data)
 {
   P2p *p2p = data;
 
+  g_clear_handle_id (&p2p->cancel_id, g_source_remove);
   if (!p2p->source) {
     /* Cancelled, and the source has rolled back by itself: the answer matters to nobody. */
     over (p2p);
@@ -187,6 +193,21 @@ finished (const XfMigrateResult *result, const GError *error, gpointer data)
   confirm (p2p, error != NULL);
 }
 
+static gboolean
+cancelled_in_vain (gpointer data)
+{
+  P2p *p2p = data;
+
+  p2p->cancel_id = 0;
+  g_info ("%s: '%s' does not answer that it has cleaned up: closing the connection", p2p->sm.id, p2p->host);
+  peers (p2p)->close (g_steal_pointer (&p2p->peer));
+  if (p2p->source)
+    confirm (p2p, TRUE);
+  else
+    over (p2p);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 finish (P2p *p2p, gboolean cancelled)
 {
@@ -197,6 +218,8 @@ finish (P2p *p2p, gboolean cancelled)
   if (!cancelled && p2p->tunnelled && peers (p2p)->send_finish)
     peers (p2p)->send_finish (p2p->peer, NULL, NULL);
   xf_typed_params_remove (params, VIR_MIGRATE_PARAM_DEST_XML);
+  if (cancelled)
+    p2p->cancel_id = g_timeout_add_seconds (CANCEL_TIMEOUT_S, cancelled_in_vain, p2p);
   peers (p2p)->finish (p2p->peer, params, cookie, destination_flags (p2p), cancelled, finished, p2p);
 }
 

@@ -120,6 +120,7 @@ shut (XfConn *conn, const GError *error)
 
   xf_clear_fd (&conn->fd);
   g_clear_handle_id (&conn->in_id, g_source_remove);
+  g_clear_handle_id (&conn->hup_id, g_source_remove);
   g_clear_handle_id (&conn->out_id, g_source_remove);
   xf_keepalive_stop (conn);
   g_queue_clear_full (&conn->out, (GDestroyNotify)g_bytes_unref);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <glib-unix.h>
+#include <poll.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -216,17 +217,32 @@ xf_conn_in_start (XfConn *conn)
   conn->in_id = g_unix_fd_add (conn->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, readable, conn);
 }
 
+/* Not reading does not mean not noticing that the peer is gone: the stream that blocks would wait for ever. */
+static gboolean
+hung_up (int fd, GIOCondition condition, gpointer data)
+{
+  XfConn *conn = data;
+
+  conn->hup_id = 0;
+  end (conn, XF_ERROR_NO_CONNECT, "the other side closed while its data waited to be taken");
+  return G_SOURCE_REMOVE;
+}
+
 void
 xf_conn_in_block (XfConn *conn)
 {
-  conn->blocked++;
+  if (conn->blocked++ == 0 && conn->fd >= 0)
+    conn->hup_id = g_unix_fd_add (conn->fd, (GIOCondition)POLLRDHUP | G_IO_HUP | G_IO_ERR, hung_up, conn);
 }
 
 void
 xf_conn_in_unblock (XfConn *conn)
 {
   g_assert (conn->blocked > 0);
-  if (--conn->blocked == 0 && conn->fd >= 0 && !conn->in_id)
+  if (--conn->blocked > 0)
+    return;
+  g_clear_handle_id (&conn->hup_id, g_source_remove);
+  if (conn->fd >= 0 && !conn->in_id)
     xf_conn_in_start (conn);
 }
 

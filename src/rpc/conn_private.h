@@ -17,6 +17,7 @@ struct XfConn {
 
   /* in */
   guint in_id;
+  guint hup_id; /* while blocked */
   guint blocked; /* reasons not to read: a stream that is full, calls over the limit */
   gboolean calls_block;
   guint calls;

@@ -367,6 +367,39 @@ def test_w21_peer_that_does_not_answer(a, mode):
         no_job(c, "g")
 
 
+def test_w21_connect_that_nobody_answers():
+    """A port whose queue is full swallows the connect itself: it has a deadline, and the guest runs on."""
+    with SimHost("c", {"connect_timeout": 1}) as c, socket.socket() as full, contextlib.ExitStack() as stack:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        c.create("g")
+        with rpc.Client(c.socket_path) as source:
+            domain = source.lookup("g")
+            begun = source.begin(domain)
+            start = time.monotonic()
+            with pytest.raises(rpc.RpcError):
+                source.perform(domain, f"tcp://127.0.0.1:{full.getsockname()[1]}", begun[0])
+            assert time.monotonic() - start < 10
+        goes_on(c, "g")
+        no_job(c, "g")
+
+
+@MODE
+def test_w21_data_that_stalls(mode):
+    """The destination's restore takes nothing any more: the source notices, and both sides are as before."""
+    with two_hosts(settings={"stall_timeout": 6}) as (a, b):
+        a.create("g", memory_kib=64 * 1024)
+        b.control(pause="restore-live")
+        result = a.migrate("g", b, "--live", mode=mode).failed("g")
+        assert result.seconds < 50, result
+        b.control()
+        as_before(a, b)
+
+
 def test_w21_data_port_that_nobody_serves(a, b):
     """A closed port is an error at once."""
     a.create("g")
