@@ -43,7 +43,7 @@ guest_wrote (Guest *guest, guint64 page)
 static SimGuestState *
 state_of (Guest *guest)
 {
-  return (SimGuestState *)guest->memory;
+  return (gpointer)guest->memory;
 }
 
 static guint64
@@ -65,7 +65,7 @@ boot (Guest *guest)
 
   *state = (SimGuestState){ .magic = SIM_GUEST_MAGIC, .random = 0x9e3779b97f4a7c15 ^ guest->block->domid };
   for (guint64 page = 1; page < pages; page++) {
-    guint64 *words = (guint64 *)(guest->memory + page * SIM_PAGE);
+    guint64 *words = (gpointer)(guest->memory + page * SIM_PAGE);
 
     for (gsize i = 0; i < SIM_PAGE / sizeof (*words); i++)
       words[i] = next_random (state);
@@ -106,8 +106,9 @@ dirty_some (Guest *guest, guint64 pages)
 
   for (guint64 i = 0; i < pages && guest->block->n_pages > 1; i++) {
     guint64 page = 1 + next_random (state) % (guest->block->n_pages - 1);
+    guint64 *word = (gpointer)(guest->memory + page * SIM_PAGE + 8 * (state->random % 512));
 
-    *(guint64 *)(guest->memory + page * SIM_PAGE + 8 * (state->random % 512)) = state->random;
+    *word = state->random;
     guest_wrote (guest, page);
   }
   guest_wrote (guest, 0);
@@ -127,7 +128,7 @@ stop (Guest *guest, SimState state, int reason, const char *word)
 static void
 obey (Guest *guest)
 {
-  switch (guest->block->ask) {
+  switch ((SimAsk)guest->block->ask) {
   case SIM_ASK_SUSPEND:
     if (!host_control_number (guest->dir, guest->block->name, "refuse-suspend", 0))
       stop (guest, SIM_SUSPENDED, LIBXL_SHUTDOWN_REASON_SUSPEND, "suspended");

@@ -149,7 +149,7 @@ lock_host (const char *dir)
 static guint32
 next_domid (const char *dir)
 {
-  xf_autofd lock = lock_host (dir);
+  xf_autofd lock G_GNUC_UNUSED = lock_host (dir);
   g_autofree char *path = g_build_filename (dir, "last-domid", NULL), *text = NULL, *next = NULL;
   guint32 domid = 1;
 

@@ -77,8 +77,9 @@ is_special (const SimBlock *block, guint64 pfn)
 static int
 take_pages (Restore *restore, gsize length)
 {
-  guint32 count = ((guint32 *)restore->body)[0];
-  const guint64 *entries = (guint64 *)(restore->body + 8);
+  const guint32 *counts = (gpointer)restore->body;
+  const guint64 *entries = (gpointer)(restore->body + 8);
+  guint32 count = counts[0];
   const guint8 *data;
   gsize used;
 

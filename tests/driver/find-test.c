@@ -204,7 +204,7 @@ static void
 test_bad_files (void)
 {
   Host *host = host_new ();
-  g_autofree guint8 *uuid = host_define (host, "g", NULL);
+  g_autofree guint8 *uuid G_GNUC_UNUSED = host_define (host, "g", NULL);
   g_autofree char *bad = g_build_filename (host->dir, "etc", "bad.xml", NULL);
   g_autofree char *status = g_build_filename (host->dir, "run", "30313233-3435-3637-3839-616263646566.status", NULL);
   g_autofree guint8 *running = create (host, "r");

@@ -60,7 +60,7 @@ static void
 test_facts (void)
 {
   g_autoptr (XfDomainDef) def = parse (running, XF_DOMAIN_PARSE_NONE);
-  const XfNic *nics = (const XfNic *)def->nics->data;
+  const XfNic *nics = (gpointer)def->nics->data;
 
   g_assert_cmpint (def->type, ==, XF_GUEST_PV);
   g_assert_cmpstr (def->name, ==, "g1");
@@ -145,7 +145,7 @@ test_generated (void)
   static const char xml[] = "<domain type='xen'><name>g</name><memory>1</memory><os><type>linux</type></os><devices>"
                             "<interface type='ethernet'/></devices></domain>";
   g_autoptr (XfDomainDef) def = parse (xml, XF_DOMAIN_PARSE_INACTIVE), copy = xf_domain_def_copy (def);
-  const XfNic *nic = (const XfNic *)def->nics->data, *copied = (const XfNic *)copy->nics->data;
+  const XfNic *nic = (gpointer)def->nics->data, *copied = (gpointer)copy->nics->data;
   static const guint8 prefix[] = { 0x00, 0x16, 0x3e };
 
   g_assert_cmpmem (nic->mac, 3, prefix, 3);
