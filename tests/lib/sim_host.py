@@ -470,7 +470,19 @@ class SimHost:
                 found += [os.path.relpath(os.path.join(path, name), self.dir) for name in names]
         return sorted(found)
 
-    def snapshot(self):
+    def snapshot(self, calm=0.3):
+        """What the daemon holds, once that has not changed for @calm seconds: a client that has just gone, or the
+        guest it destroyed, takes the daemon another turn of its loop."""
+        end, last = time.monotonic() + 10.0, self.held()
+        since = time.monotonic()
+        while time.monotonic() - since < calm and time.monotonic() < end:
+            time.sleep(0.02)
+            now = self.held()
+            if now != last:
+                last, since = now, time.monotonic()
+        return last
+
+    def held(self):
         return {"fds": self.fds(), "ports": self.listening_ports(), "processes": len(self.processes()),
                 "files": self.files()}
 
@@ -480,7 +492,7 @@ class SimHost:
 
         def same():
             difference.clear()
-            now = self.snapshot()
+            now = self.held()
             difference.update({key: (before[key], now[key]) for key in before if before[key] != now[key]})
             return not difference
 

@@ -13,18 +13,24 @@ import sys
 
 POINT = re.compile(r"^(ok|not ok)\b\s*(\d+)?\s*-?\s*(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)(\s*#\s*skip\b\s*(.*))?", re.IGNORECASE)
+DETAIL_LINES = 25
 DIRECTIVE = re.compile(r"#\s*skip\S*\s*(.*)$", re.IGNORECASE)
 
 
 class Count:
     def __init__(self):
-        self.passed, self.failures, self.skips = 0, [], []
+        self.passed, self.failures, self.skips, self.details = 0, [], [], []
 
 
 def count_points(count, test, output):
     """Returns how many points there were, and how many of them failed."""
     points = failed = 0
+    detail = None
     for line in output.splitlines():
+        if detail is not None and line.startswith("#"):
+            detail.append(line[1:])
+            continue
+        detail = None
         plan = PLAN.match(line)
         if plan and plan.group(2):
             count.skips.append(f"{test}: {plan.group(3) or 'all of it'}")
@@ -37,7 +43,9 @@ def count_points(count, test, output):
         name = point.group(3).split(" # ")[0].strip()
         if point.group(1) == "not ok":
             failed += 1
+            detail = []
             count.failures.append(f"{test}: {name}")
+            count.details.append((f"{test}: {name}", detail))
         elif skip:
             count.skips.append(f"{test}: {name}: {skip.group(1) or 'no reason given'}")
         else:
@@ -72,6 +80,10 @@ def main():
                         count_test(count, log.split("/")[0], json.loads(line))
         except (OSError, ValueError, KeyError) as error:
             count.failures.append(f"{log}: {error}")
+    # What a failed test said comes last, beside the result: whoever reads only the end of a long log has it.
+    for name, detail in count.details:
+        print(f"-- {name}")
+        print("\n".join(detail[-DETAIL_LINES:]))
     for skip in count.skips:
         print(f"skipped: {skip}")
     for failure in count.failures:
