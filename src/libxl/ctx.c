@@ -51,6 +51,7 @@ log_progress (xentoollog_logger *vtable, const char *context, const char *what, 
 {
   XfCtx *ctx = ((Logger *)vtable)->ctx;
 
+  g_debug ("%s: %s: %lu of %lu", ctx->name, what, done, total);
   if (ctx->progress)
     ctx->progress (what, percent, done, total, ctx->progress_data);
 }

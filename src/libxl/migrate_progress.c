@@ -17,6 +17,16 @@ xf_migrate_progress_clear (XfMigrateProgress *progress)
   g_clear_pointer (&progress->pass, g_free);
 }
 
+/* The first pass walks the whole space of page numbers, which for a PVH or HVM guest ends at 4 GiB however small it is:
+ * there are no more pages in it than the guest has. */
+static guint64
+pages_of_pass (const XfMigrateProgress *progress)
+{
+  guint64 most = progress->memory_bytes / XF_MIGRATE_PAGE_SIZE;
+
+  return progress->iteration == 1 ? MIN (progress->pass_done, most) : progress->pass_done;
+}
+
 static void
 next_pass (XfMigrateProgress *progress, const char *what, guint64 total)
 {
@@ -26,7 +36,7 @@ next_pass (XfMigrateProgress *progress, const char *what, guint64 total)
   /* What this pass has to send again is what was dirtied while the last one ran. */
   if (progress->iteration > 0 && lasted > 0)
     progress->dirty_rate = total * G_USEC_PER_SEC / lasted;
-  progress->pages_before += progress->pass_done;
+  progress->pages_before += pages_of_pass (progress);
   progress->iteration++;
   progress->pass_us = now;
   g_free (progress->pass);
@@ -36,8 +46,12 @@ next_pass (XfMigrateProgress *progress, const char *what, guint64 total)
 gboolean
 xf_migrate_progress_report (XfMigrateProgress *progress, const char *what, unsigned long done, unsigned long total)
 {
-  gboolean another = g_strcmp0 (what, progress->pass) != 0 || done < progress->pass_done;
+  gboolean another;
 
+  /* "Start of stream", "Domain now suspended": words between the passes. */
+  if (total == 0)
+    return FALSE;
+  another = g_strcmp0 (what, progress->pass) != 0 || done < progress->pass_done;
   if (another)
     next_pass (progress, what, total);
   progress->pass_done = done;
@@ -54,10 +68,11 @@ memory_remaining (const XfMigrateProgress *progress)
     return 0;
   if (progress->iteration == 0 || progress->pass_total == 0)
     return progress->memory_bytes;
-  /* The first pass walks the whole space of page numbers, holes included, which for a small guest is far more than
-   * its memory: only the proportion means something. */
-  if (progress->iteration == 1)
-    return (guint64)((double)progress->memory_bytes * pages / progress->pass_total);
+  /* How much of the first pass is holes only the bytes tell: what has not been sent is still to come, and something is
+   * as long as the pass goes on. */
+  if (progress->iteration == 1 && pages > 0)
+    return MIN (MAX (progress->memory_bytes - MIN (progress->bytes, progress->memory_bytes), XF_MIGRATE_PAGE_SIZE),
+                pages * XF_MIGRATE_PAGE_SIZE);
   return MIN (pages * XF_MIGRATE_PAGE_SIZE, progress->memory_bytes);
 }
 
@@ -108,7 +123,7 @@ void
 xf_migrate_progress_stats (const XfMigrateProgress *progress, int operation, XfTypedParams *params)
 {
   XfJobInfo info;
-  guint64 pages = progress->pages_before + progress->pass_done;
+  guint64 pages = progress->pages_before + pages_of_pass (progress);
 
   xf_migrate_progress_info (progress, &info);
   xf_typed_params_add_int (params, VIR_DOMAIN_JOB_OPERATION, operation);

@@ -3,7 +3,7 @@
  * xenferry-sim-helper: what libxl-save-helper is to libxl. It works, blocking, on the stream's descriptor and tells
  * the daemon by lines on a pipe:
  *
- *   progress ITERATION DONE TOTAL
+ *   progress DONE TOTAL WHAT        libxc's words for xentoollog's progress hook
  *   suspended
  *   result RC
  *

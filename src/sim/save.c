@@ -19,10 +19,13 @@
 #define MAX_ITERATIONS 5
 #define FEW_PAGES 50
 #define REPORT_PAGES 1024
+/* The numbers a PVH or HVM guest's pages may have reach up to its special pages below 4 GiB, however small it is; libxc
+ * walks them all in the first pass and skips the holes. */
+#define HVM_PFNS 0xff000
 
 typedef struct {
   Helper *helper;
-  guint iteration;
+  guint passes; /* begun */
   guint64 done, total; /* pages of this pass */
   guint64 entries[STREAM_BATCH];
   guint n;
@@ -121,11 +124,20 @@ flush_batch (Save *save)
   return rc;
 }
 
+/* libxc's words, as a trace of the real one has them: passes are numbered from 0, and only when the guest runs on. */
 static void
 report_progress (Save *save)
 {
-  helper_report (save->helper, "progress %u %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n", save->iteration, save->done,
-                 save->total);
+  g_autofree char *number = save->helper->live ? g_strdup_printf (" iteration %u", save->passes - 1) : g_strdup ("");
+
+  helper_report (save->helper, "progress %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " Frames%s\n", save->done, save->total,
+                 number);
+}
+
+static void
+report_stage (Save *save, const char *stage)
+{
+  helper_report (save->helper, "progress 0 0 %s\n", stage);
 }
 
 static int
@@ -145,7 +157,7 @@ send_page (Save *save, guint64 pfn)
 static void
 begin_pass (Save *save, guint64 total)
 {
-  save->iteration++;
+  save->passes++;
   save->done = 0;
   save->total = total;
   report_progress (save);
@@ -161,39 +173,58 @@ end_pass (Save *save, int rc)
   return rc;
 }
 
+static gboolean
+is_pv (Helper *helper)
+{
+  return helper->block->type == LIBXL_DOMAIN_TYPE_PV;
+}
+
 static int
 send_all (Save *save)
 {
+  guint64 pages = save->helper->block->n_pages;
   int rc = 0;
 
-  begin_pass (save, save->helper->block->n_pages);
-  for (guint64 pfn = 0; rc == 0 && pfn < save->helper->block->n_pages; pfn++)
+  begin_pass (save, is_pv (save->helper) ? pages : MAX (pages, HVM_PFNS));
+  for (guint64 pfn = 0; rc == 0 && pfn < pages; pfn++)
     rc = send_page (save, pfn);
+  if (rc == 0)
+    rc = flush_batch (save);
+  while (rc == 0 && save->done + REPORT_PAGES < save->total) {
+    save->done += REPORT_PAGES;
+    report_progress (save);
+  }
+  save->done = rc == 0 ? save->total : save->done;
   return end_pass (save, rc);
 }
 
-/* What is dirty now, cleared in the same moment. */
+/* Adds what is dirty now to @bitmap, cleared in the same moment. Returns how many pages are in it. */
 static guint64
 take_dirty (SimBlock *block, guint64 *bitmap)
 {
   guint64 count = 0;
 
   for (guint64 i = 0; i < (block->n_pages + 63) / 64; i++) {
-    bitmap[i] = atomic_exchange (&block->dirty[i], 0);
+    bitmap[i] |= atomic_exchange (&block->dirty[i], 0);
     count += __builtin_popcountll (bitmap[i]);
   }
   return count;
 }
 
+/* Sends what is in @bitmap, and empties it. */
 static int
-send_dirty (Save *save, const guint64 *bitmap, guint64 count)
+send_dirty (Save *save, guint64 *bitmap)
 {
+  guint64 words = (save->helper->block->n_pages + 63) / 64, count = 0;
   int rc = 0;
 
+  for (guint64 i = 0; i < words; i++)
+    count += __builtin_popcountll (bitmap[i]);
   begin_pass (save, count);
-  for (guint64 i = 0; rc == 0 && i < (save->helper->block->n_pages + 63) / 64; i++) {
+  for (guint64 i = 0; rc == 0 && i < words; i++) {
     for (guint64 bits = bitmap[i]; rc == 0 && bits; bits &= bits - 1)
       rc = send_page (save, i * 64 + __builtin_ctzll (bits));
+    bitmap[i] = 0;
   }
   return end_pass (save, rc);
 }
@@ -231,16 +262,14 @@ live_passes (Save *save, guint64 *bitmap)
 
   if (rc == 0)
     rc = send_all (save);
-  while (rc == 0 && save->iteration < MAX_ITERATIONS) {
-    guint64 count;
-
+  while (rc == 0 && save->passes < MAX_ITERATIONS) {
     rc = helper_point (helper, "save-live-round");
     if (rc != 0)
       return rc;
-    count = take_dirty (helper->block, bitmap);
-    rc = send_dirty (save, bitmap, count);
-    if (count < FEW_PAGES)
+    /* Few enough: they go in the last pass. */
+    if (take_dirty (helper->block, bitmap) < FEW_PAGES)
       break;
+    rc = send_dirty (save, bitmap);
   }
   return rc;
 }
@@ -254,11 +283,12 @@ last_pass (Save *save, guint64 *bitmap)
   if (rc == 0)
     rc = suspend (helper);
   if (rc == 0)
+    report_stage (save, "Domain now suspended");
+  if (rc == 0)
     rc = helper_point (helper, "save-suspended");
   if (rc == 0 && helper->live) {
-    guint64 count = take_dirty (helper->block, bitmap);
-
-    rc = send_dirty (save, bitmap, count);
+    (void)take_dirty (helper->block, bitmap);
+    rc = send_dirty (save, bitmap);
   } else if (rc == 0) {
     rc = send_all (save);
   }
@@ -266,12 +296,6 @@ last_pass (Save *save, guint64 *bitmap)
 }
 
 /* ---- records ---------------------------------------------------------------------------------------------- */
-
-static gboolean
-is_pv (Helper *helper)
-{
-  return helper->block->type == LIBXL_DOMAIN_TYPE_PV;
-}
 
 static int
 write_headers (Save *save)
@@ -373,8 +397,10 @@ helper_save (Helper *helper)
   save.rate = host_control_number (helper->dir, helper->name, "rate-mib", 0) * 1024 * 1024;
   if (helper->live) {
     (void)take_dirty (helper->block, bitmap);
+    memset (bitmap, 0, (helper->block->n_pages + 63) / 64 * sizeof (*bitmap));
     helper->block->log_dirty = 1;
   }
+  report_stage (&save, "Start of stream");
   if (rc == 0)
     rc = write_headers (&save);
   if (rc == 0)
@@ -387,8 +413,11 @@ helper_save (Helper *helper)
     rc = last_pass (&save, bitmap);
   if (rc == 0)
     rc = write_state (&save);
-  if (rc == 0)
+  if (rc == 0) {
+    report_stage (&save, "End of stream");
+    report_stage (&save, "Complete");
     rc = write_end (&save);
+  }
   helper->block->log_dirty = 0;
   return rc;
 }

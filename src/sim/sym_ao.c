@@ -104,14 +104,11 @@ static void
 take_line (Operation *operation, const char *line)
 {
   SimCtx *sim = sim_ctx (operation->ctx);
-  unsigned iteration;
   unsigned long done, total;
-  int rc;
+  int rc, what = 0;
 
-  if (sscanf (line, "progress %u %lu %lu", &iteration, &done, &total) == 3) {
-    g_autofree char *what = g_strdup_printf ("Frames iteration %u", iteration);
-
-    xtl_progress (sim->log, "xc", what, done, total);
+  if (sscanf (line, "progress %lu %lu %n", &done, &total, &what) == 2 && what > 0) {
+    xtl_progress (sim->log, "xc", line + what, done, total);
   } else if (sscanf (line, "result %d", &rc) == 1) {
     operation->rc = rc;
     operation->got_result = TRUE;

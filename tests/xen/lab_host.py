@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Real Xen hosts in virtual machines on this one: boots them, runs commands in their dom0, ends them.
+
+    with Lab() as lab:
+        a, b = lab.hosts
+        a.run("xl list")
+
+A host has three networks: one to this machine (commands on one port, xenferryd on another), the wire between the hosts
+(10.77.0.1 and .2) that migrations use, and a wire between the guests' bridges (10.78.0.0/24). /share in dom0 is a folder
+both hosts and this machine see; /out is a folder of that host alone, with its consoles. /dev/vdb is one raw disk that
+both hosts have."""
+
+import contextlib
+import fcntl
+import glob
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import lab_image
+
+EMULATED = ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "qemu64,+svm,+npt"]
+REAL = ["-accel", "kvm", "-cpu", "host"]
+XEN_ARGUMENTS = "console=com1 com1=115200,8n1 dom0_max_vcpus=1 loglvl=warning guest_loglvl=warning noreboot " \
+    "spec-ctrl=no xpti=no pv-l1tf=no smap=0 watchdog=0"
+DOM0_ARGUMENTS = "console=hvc0 loglevel=4 mitigations=off nokaslr audit=0 apparmor=0 panic=5"
+SHARED_DISK = 64 * 1024 * 1024
+
+
+class HostError(Exception):
+    pass
+
+
+def kvm_is_there():
+    """Asks /dev/kvm for a virtual machine. Whether Xen runs in it only a boot can tell (Lab.choose_accelerator)."""
+    with contextlib.suppress(OSError), open("/dev/kvm", "rb+", buffering=0) as kvm:
+        if fcntl.ioctl(kvm, 0xAE00) == 12:  # KVM_GET_API_VERSION
+            os.close(fcntl.ioctl(kvm, 0xAE01, 0))  # KVM_CREATE_VM
+            return True
+    return False
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Result:
+    def __init__(self, host, script, status, out):
+        self.host, self.script, self.status, self.out = host, script, status, out
+
+    def ok(self):
+        assert self.status == 0, f"on {self.host}: {self.script}\nexit status {self.status}\n{self.out}"
+        return self
+
+    def failed(self, *words):
+        assert self.status != 0, f"on {self.host}: {self.script}\nworked, and should not have:\n{self.out}"
+        for word in words:
+            assert word in self.out, f"on {self.host}: {self.script}\n{word!r} is not in:\n{self.out}"
+        return self
+
+
+class XenHost:
+    def __init__(self, lab, number, dom0_memory=640, memory=1536):
+        self.lab, self.number = lab, number
+        self.name = f"xen{'ab'[number - 1]}"
+        self.wire = f"10.77.0.{number}"
+        self.dir = os.path.join(lab.dir, self.name)
+        self.out = os.path.join(self.dir, "out")
+        os.makedirs(self.out)
+        self.dom0_memory, self.memory = dom0_memory, memory
+        self.agent_port, self.tcp_port = free_port(), free_port()
+        self.process = None
+        self.daemon_options = ""
+
+    # ---- the machine -----------------------------------------------------------------------------------------
+
+    def nic(self, number, peer):
+        here, there = f"{self.dir}/wire{number}", f"{self.lab.dir}/{peer}/wire{number}"
+        return ["-netdev", f"dgram,id=n{number},local.type=unix,local.path={here},"
+                           f"remote.type=unix,remote.path={there}",
+                "-device", f"virtio-net-pci,netdev=n{number},mac=52:54:00:7{number}:00:0{self.number},host_mtu=32000"]
+
+    def boot(self):
+        images = self.lab.images
+        peer = "xenb" if self.number == 1 else "xena"
+        dom0 = f"{DOM0_ARGUMENTS} xf.host={self.number}".replace(",", ",,")
+        for number in (1, 2):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self.dir}/wire{number}")
+        command = [
+            "qemu-system-x86_64", "-name", self.name, "-M", "pc", "-smp", "1", "-m", str(self.memory), "-nodefaults",
+            "-no-user-config", "-display", "none", "-no-reboot", *self.lab.accelerator,
+            "-kernel", images.xen, "-initrd", f"{images.kernel} {dom0},{images.initramfs}",
+            "-append", f"{XEN_ARGUMENTS} dom0_mem={self.dom0_memory}M,max:{self.dom0_memory}M",
+            "-serial", f"file:{self.dir}/serial.log",
+            "-drive", f"file={images.root},format=raw,if=none,id=root,read-only=on,file.locking=off",
+            "-device", "virtio-blk-pci,drive=root",
+            "-drive", f"file={self.lab.disk},format=raw,if=none,id=shared,cache=writeback,file.locking=off",
+            "-device", "virtio-blk-pci,drive=shared",
+            "-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.agent_port}-:7001,"
+                       f"hostfwd=tcp:127.0.0.1:{self.tcp_port}-:16509",
+            "-device", f"virtio-net-pci,netdev=n0,mac=52:54:00:70:00:0{self.number}",
+            *self.nic(1, peer), *self.nic(2, peer),
+            "-fsdev", f"local,id=share,path={self.lab.share},security_model=none,multidevs=remap",
+            "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
+            "-fsdev", f"local,id=out,path={self.out},security_model=none,multidevs=remap",
+            "-device", "virtio-9p-pci,fsdev=out,mount_tag=out",
+        ]
+        self.started = time.monotonic()
+        with open(f"{self.dir}/qemu.log", "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True)
+
+    def serial(self):
+        with contextlib.suppress(FileNotFoundError), open(f"{self.dir}/serial.log", encoding="utf-8", errors="replace") as log:
+            return log.read()
+        return ""
+
+    def wait_ready(self, timeout=240):
+        while True:
+            said = self.serial()
+            if re.search(r"dom0: \[.*READY", said):
+                break
+            with open(f"{self.dir}/qemu.log", encoding="utf-8") as log:
+                emulator = log.read()
+            if self.process.poll() is not None or time.monotonic() - self.started > timeout \
+                    or "KVM internal error" in emulator or "Panic on CPU" in said or "Kernel panic" in said:
+                raise HostError(f"{self.name} does not come up:\n{emulator[-500:]}\n{said[-3000:]}")
+            time.sleep(0.1)
+        self.boot_seconds = time.monotonic() - self.started
+        # The clock of the machine below has whole seconds; a guest's measure of its own downtime wants better.
+        self.run(f"date -s @{time.time() + 0.02:.3f}").ok()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process = None
+
+    def reboot(self):
+        self.stop()
+        os.rename(f"{self.dir}/serial.log", f"{self.dir}/serial-{time.time():.0f}.log")
+        self.boot()
+        self.wait_ready()
+
+    # ---- commands --------------------------------------------------------------------------------------------
+
+    def run(self, script, timeout=120):
+        """Runs a shell script in dom0; returns a Result."""
+        with socket.create_connection(("127.0.0.1", self.agent_port), timeout) as connection:
+            connection.settimeout(timeout)
+            connection.sendall(script.encode())
+            connection.shutdown(socket.SHUT_WR)
+            said = bytearray()
+            try:
+                while True:
+                    piece = connection.recv(65536)
+                    if not piece:
+                        break
+                    said += piece
+            except TimeoutError:
+                raise HostError(f"on {self.name}: not within {timeout} s: {script}\n{said.decode(errors='replace')}") \
+                    from None
+        match = re.search(rb"\n@@EXIT (\d+)@@$", said)
+        if not match:
+            raise HostError(f"on {self.name}: the connection was lost: {script}\n{said.decode(errors='replace')}")
+        return Result(self.name, script, int(match.group(1)), said[:match.start()].decode(errors="replace"))
+
+    def start(self, script, timeout=600):
+        """Runs a script beside the test. Returns a function that waits for its Result."""
+        box = []
+
+        def work():
+            try:
+                box.append(self.run(script, timeout))
+            except (HostError, OSError) as error:
+                box.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+
+        def finish(patience=timeout):
+            thread.join(patience)
+            assert box, f"on {self.name}: not within {patience} s: {script}"
+            if isinstance(box[0], Exception):
+                raise box[0]
+            return box[0]
+
+        finish.done = lambda: bool(box)
+        return finish
+
+    # ---- xenferryd -------------------------------------------------------------------------------------------
+
+    @property
+    def uri(self):
+        """This host for a client on the test's machine."""
+        return f"xen+tcp://127.0.0.1:{self.tcp_port}/system"
+
+    @property
+    def wire_uri(self):
+        """This host for a client or daemon on another one."""
+        return f"xen+tcp://{self.wire}/system"
+
+    def start_daemon(self, settings=""):
+        """Starts xenferryd in dom0 and waits until it answers. @settings: more lines of xenferryd.conf."""
+        config = f"[xenferryd]\nlisten_tcp = yes\nlog_level = debug\nmigration_host = {self.wire}\n{settings}"
+        self.run(f"cat >/etc/xenferry/xenferryd.conf <<'CONF'\n{config}CONF\n"
+                 "setsid xenferryd --config /etc/xenferry/xenferryd.conf </dev/null >>/out/xenferryd.log 2>&1 &\n"
+                 "echo $! >/run/xenferryd.pid\n"
+                 "for _ in $(seq 400); do\n"
+                 "  kill -0 $! 2>/dev/null || break\n"
+                 "  grep -q ':407D .* 0A ' /proc/net/tcp /proc/net/tcp6 && exit 0\n"
+                 "  usleep 20000\n"
+                 "done\n"
+                 "tail -20 /out/xenferryd.log; exit 1").ok()
+
+    def daemon_pid(self):
+        return int(self.run("cat /run/xenferryd.pid").ok().out)
+
+    def kill_daemon(self, name="KILL"):
+        self.run(f"kill -{name} $(cat /run/xenferryd.pid); "
+                 f"[ {name} = STOP ] || while kill -0 $(cat /run/xenferryd.pid) 2>/dev/null; do usleep 20000; done").ok()
+
+    def daemon_log(self):
+        with contextlib.suppress(FileNotFoundError), open(f"{self.out}/xenferryd.log", encoding="utf-8", errors="replace") as log:
+            return log.read()
+        return ""
+
+    # ---- guests ----------------------------------------------------------------------------------------------
+
+    def domains(self):
+        """What the hypervisor itself shows: name -> (domid, state letters)."""
+        found = {}
+        for line in self.run("xl list").ok().out.splitlines()[1:]:
+            words = line.split()
+            if len(words) >= 6 and words[0] != "Domain-0":
+                found[words[0]] = (int(words[1]), words[4])
+        return found
+
+    def destroy_all(self):
+        for name in self.domains():
+            self.run(f"xl destroy {name}")
+
+    def beats(self, name):
+        """All heartbeat lines of the guest on this host, in order, as dicts of numbers (guest_init.c)."""
+        found = []
+        paths = sorted(glob.glob(f"{self.out}/console/guest-{name}*.log"), key=os.path.getmtime)
+        for path in paths:
+            with open(path, encoding="utf-8", errors="replace") as log:
+                for line in log:
+                    match = re.match(rf"XF {re.escape(name)} (n=.*disk=\d+)\s*$", line.strip())
+                    if match:
+                        found.append({key: float(value) for key, value in
+                                      (word.split("=") for word in match.group(1).split())})
+        return found
+
+
+class Lab:
+    """Two hosts that see each other."""
+
+    def __init__(self, build=None):
+        self.build = build or os.environ.get("XF_BUILD") or os.path.join(lab_image.TOP, "build")
+        self.images = lab_image.build()
+        self.accelerator = EMULATED
+        self.dir = tempfile.mkdtemp(prefix="xf-xen-", dir=os.environ.get("TMPDIR", "/tmp"))
+        self.share = os.path.join(self.dir, "share")
+        os.makedirs(os.path.join(self.share, "guest"))
+        self.disk = os.path.join(self.dir, "disk")
+        with open(self.disk, "wb") as disk:
+            disk.truncate(SHARED_DISK)
+        for source, name in ((self.images.guest, "guest.cpio"), (self.images.kernel, "vmlinux"),
+                             (self.images.packed_kernel, "vmlinuz")):
+            shutil.copyfile(source, os.path.join(self.share, "guest", name))
+        self.hosts = [XenHost(self, 1), XenHost(self, 2)]
+
+    def payload(self):
+        """The freshly built programs and the libraries they need, for dom0."""
+        payload = os.path.join(self.share, "payload")
+        os.makedirs(os.path.join(payload, "lib"), exist_ok=True)
+        programs = [os.path.join(self.build, path) for path in ("src/daemon/xenferryd", "src/cli/xenferry")]
+        for program in programs:
+            subprocess.run(["strip", "-o", os.path.join(payload, os.path.basename(program)), program], check=True)
+        for library in lab_image.libraries_of(programs):
+            shutil.copyfile(os.path.realpath(library), os.path.join(payload, "lib", os.path.basename(library)))
+        return "cp -n /share/payload/lib/* /usr/lib/x86_64-linux-gnu/ && cp /share/payload/xenferry* /usr/bin/ && " \
+            "mkdir -p /etc/xenferry && chmod 755 /usr/bin/xenferry*"
+
+    def choose_accelerator(self):
+        """Some machines offer a KVM that cannot run a hypervisor: tries it with the first host."""
+        if not kvm_is_there():
+            return
+        first = self.hosts[0]
+        self.accelerator = REAL
+        try:
+            first.boot()
+            first.wait_ready(30)
+        except HostError:
+            self.accelerator = EMULATED
+        first.stop()
+
+    def __enter__(self):
+        install = self.payload()
+        try:
+            self.choose_accelerator()
+            for host in self.hosts:
+                host.boot()
+            for host in self.hosts:
+                host.wait_ready()
+                host.run(install).ok()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for host in self.hosts:
+            host.stop()
+        if os.environ.get("XF_KEEP"):
+            print(f"kept: {self.dir}")
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
