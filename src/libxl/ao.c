@@ -47,6 +47,7 @@ xf_ao_new (XfCtx *ctx, XfAoDone done, gpointer data)
   ao->ctx = ctx;
   ao->done = done;
   ao->data = data;
+  xf_ctx_forget_cause (ctx);
   return ao;
 }
 
@@ -98,9 +99,11 @@ code_of (int rc)
 gboolean
 xf_rc_to_error (int rc, GError **error, XfCtx *ctx, const char *text)
 {
-  const char *said = ctx ? xf_ctx_last_error (ctx) : NULL;
+  const char *said = ctx ? xf_ctx_cause (ctx) : NULL;
 
-  if (rc == ERROR_GUEST_TIMEDOUT)
+  /* ERROR_GUEST_TIMEDOUT is also what libxl returns for every other failure before the guest answered, such as log-dirty
+   * mode that this Xen does not have: what it logged first tells them apart. */
+  if (rc == ERROR_GUEST_TIMEDOUT && !said)
     said = "the guest did not answer the request to suspend";
   else if (rc == ERROR_ABORTED)
     said = "it was aborted";

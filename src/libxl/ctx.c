@@ -3,6 +3,7 @@
 
 #include <glib-unix.h>
 #include <poll.h>
+#include <string.h>
 #include <xentoollog.h>
 
 #include "base/error.h"
@@ -17,7 +18,7 @@ struct XfCtx {
   libxl_ctx *libxl;
   Logger logger;
   char *name;
-  char *last_error;
+  char *cause;
   XfCtxProgress progress;
   gpointer progress_data;
   void (*event) (libxl_event *event, gpointer data);
@@ -26,6 +27,17 @@ struct XfCtx {
 };
 
 /* ---- log and progress ------------------------------------------------------------------------------------- */
+
+/* libxl begins its lines with "libxl_file.c:123:function: ", which tells a person nothing. */
+static const char *
+without_place (const char *text)
+{
+  const char *colon = strstr (text, ".c:");
+  const char *end = colon ? strstr (colon, ": ") : NULL;
+  const char *space = strchr (text, ' ');
+
+  return end && space > end ? end + 2 : text;
+}
 
 static void G_GNUC_PRINTF (5, 0)
 log_message (xentoollog_logger *vtable, xentoollog_level level, int errnum, const char *context, const char *format,
@@ -41,8 +53,8 @@ log_message (xentoollog_logger *vtable, xentoollog_level level, int errnum, cons
     return;
   }
   g_info ("%s", line);
-  g_free (ctx->last_error);
-  ctx->last_error = g_strdup (text);
+  if (!ctx->cause)
+    ctx->cause = g_strdup (without_place (text));
 }
 
 static void
@@ -233,7 +245,7 @@ xf_ctx_new (const char *name, GError **error)
   if (libxl_ctx_alloc (&ctx->libxl, LIBXL_VERSION, 0, &ctx->logger.vtable) != 0) {
     g_set_error (error, XF_ERROR, XF_ERROR_NO_CONNECT,
                  "cannot reach Xen (%s): is this host's dom0 running, and xenstored?",
-                 ctx->last_error ? ctx->last_error : "libxl gave no reason");
+                 ctx->cause ? ctx->cause : "libxl gave no reason");
     ctx->libxl = NULL;
     return NULL;
   }
@@ -267,7 +279,7 @@ xf_ctx_free (XfCtx *ctx)
   if (ctx->libxl)
     libxl_ctx_free (ctx->libxl);
   drop_timeouts (ctx);
-  g_free (ctx->last_error);
+  g_free (ctx->cause);
   g_free (ctx->name);
   g_free (ctx);
 }
@@ -286,9 +298,15 @@ xf_ctx_set_progress (XfCtx *ctx, XfCtxProgress func, gpointer data)
 }
 
 const char *
-xf_ctx_last_error (const XfCtx *ctx)
+xf_ctx_cause (const XfCtx *ctx)
 {
-  return ctx->last_error;
+  return ctx->cause;
+}
+
+void
+xf_ctx_forget_cause (XfCtx *ctx)
+{
+  g_clear_pointer (&ctx->cause, g_free);
 }
 
 void

@@ -26,8 +26,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfCtx, xf_ctx_free)
 libxl_ctx *xf_ctx_libxl (XfCtx *ctx);
 void xf_ctx_set_progress (XfCtx *ctx, XfCtxProgress func, gpointer data);
 
-/* The last error that libxl logged in this context, or NULL: libxl's return codes alone say little. */
-const char *xf_ctx_last_error (const XfCtx *ctx);
+/* The first error that libxl logged in this context since the last xf_ctx_forget_cause(), or NULL. libxl's return codes
+ * say little, and what it logs after the first error are consequences. */
+const char *xf_ctx_cause (const XfCtx *ctx);
+void xf_ctx_forget_cause (XfCtx *ctx);
 
 /* Events (domain death and shutdown) come to @func, from the loop; it owns @event. */
 void xf_ctx_set_events (XfCtx *ctx, void (*func) (libxl_event *event, gpointer data), gpointer data);

@@ -29,6 +29,7 @@ typedef struct {
   int stream, stream_flags; /* the application's descriptor, and how it was */
   int report;
   GString *line;
+  gboolean save, responded; /* responded: the guest has suspended */
   gboolean got_result, aborted;
   int rc;
   int (*finish) (libxl_ctx *ctx, guint32 domid, int rc, gpointer data);
@@ -112,6 +113,8 @@ take_line (Operation *operation, const char *line)
   } else if (sscanf (line, "result %d", &rc) == 1) {
     operation->rc = rc;
     operation->got_result = TRUE;
+  } else if (strcmp (line, "suspended") == 0) {
+    operation->responded = TRUE;
   }
 }
 
@@ -155,6 +158,11 @@ conclude (Operation *operation)
     sim_error (operation->ctx, operation->got_result ? "domain %u: the helper could not finish the stream"
                                                      : "domain %u: the helper has died",
                operation->domid);
+  else if (rc == ERROR_GUEST_TIMEDOUT)
+    sim_error (operation->ctx, "Domain %u:guest didn't acknowledge suspend, cancelling request", operation->domid);
+  /* As libxl: whatever went wrong in the helper before the guest answered is the guest's fault. */
+  if (operation->save && operation->got_result && rc == ERROR_FAIL && !operation->responded)
+    rc = ERROR_GUEST_TIMEDOUT;
   rc = operation->finish (operation->ctx, operation->domid, rc, operation->data);
   xf_clear_fd (&operation->report);
   g_string_free (operation->line, TRUE);
@@ -205,6 +213,7 @@ sim_run_helper (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *mode, 
   }
   operation->ctx = ctx;
   operation->domid = domid;
+  operation->save = strcmp (mode, "save") == 0;
   operation->line = g_string_new (NULL);
   operation->finish = finish;
   operation->data = data;

@@ -11,7 +11,7 @@ BRIDGE_ADDRESS = "10.78.0.50"
 
 
 def arguments(name, kind, disk, network, options):
-    console = "console=ttyS0 loglevel=4 mitigations=off audit=0 panic=1" if kind == "hvm" else ARGUMENTS
+    console = f"console=ttyS0 {ARGUMENTS}" if kind == "hvm" else ARGUMENTS
     words = [console, f"xf.name={name}"]
     if disk:
         words.append("xf.disk=1")
@@ -78,5 +78,7 @@ def wait_beats(host, name, more=2, timeout=90, since=0):
         beats = host.beats(name)
         if len(beats) >= since + more:
             return beats
+        if (end - time.monotonic()) % 5 < 0.1:
+            assert "c" not in host.domains().get(name, (0, ""))[1], f"{name} has crashed on {host.name}"
         assert time.monotonic() < end, f"{name} is silent on {host.name} ({len(beats)} lines): {host.domains()}"
         time.sleep(0.1)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What goes wrong on real Xen, and what is left then. docs/libxl-failures.md says what libxl itself does in each case."""
+
+import pytest
+
+import lab_guest
+
+# So slow, and a guest that writes so much, that the last pass takes seconds.
+SLOW = ["--bandwidth", "16"]
+WRITES = {"memory": 160, "mb": 32, "pages": 8192, "tick": 100, "every": 5}
+
+
+@pytest.fixture
+def victim(lab, pair_of):
+    """A guest on the first host that the tests, which all leave it there, take from each other."""
+    pair = pair_of(keep="g")
+    if "g" not in pair.a.domains():
+        pair.create(pair.a, "g", "pvh", **WRITES)
+    return pair
+
+
+def start_slow(pair, mode="direct", live=True):
+    pair.mark = len(pair.a.daemon_log())
+    return pair.migrate_start(pair.a, "g", mode, live, *SLOW)
+
+
+def in_first_pass(pair):
+    pair.wait("data flows", lambda: "Frames iteration 0: 3072" in pair.a.daemon_log()[pair.mark:])
+
+
+def in_last_pass(pair):
+    pair.wait("the guest is suspended", lambda: "Domain now suspended" in pair.a.daemon_log()[pair.mark:], 120)
+
+
+MOMENT = pytest.mark.parametrize("moment", [in_first_pass, in_last_pass])
+
+
+def still_here(pair, virsh):
+    out = virsh.communicate(timeout=120)[0]
+    assert virsh.returncode != 0, out
+    pair.wait("nothing of it on the destination", lambda: not pair.b.domains())
+    count = len(pair.a.beats("g"))
+    pair.runs_only_on(pair.a, "g")
+    lab_guest.wait_beats(pair.a, "g", since=count)
+    return out
+
+
+@MOMENT
+def test_source_helper_killed(victim, moment):
+    virsh = start_slow(victim)
+    moment(victim)
+    victim.a.run("kill -9 $(pidof libxl-save-helper)").ok()
+    print(still_here(victim, virsh))
+
+
+@MOMENT
+def test_destination_helper_killed(victim, moment):
+    virsh = start_slow(victim)
+    moment(victim)
+    victim.b.run("kill -9 $(pidof libxl-save-helper)").ok()
+    print(still_here(victim, virsh))
+
+
+@MOMENT
+def test_aborted(victim, moment):
+    virsh = start_slow(victim)
+    moment(victim)
+    victim.virsh(victim.a, "domjobabort", "g").ok()
+    print(still_here(victim, virsh))
