@@ -38,6 +38,7 @@ xf_cookie_free (XfCookie *cookie)
     return;
   g_array_unref (cookie->features);
   g_free (cookie->hostname);
+  g_free (cookie->config);
   g_free (cookie->name);
   g_free (cookie);
 }
@@ -94,6 +95,11 @@ format_peer (const XfCookie *cookie, GString *xml)
     g_string_append (xml, line);
   }
   format_progress (cookie, xml);
+  if (cookie->config) {
+    g_autofree char *config = g_markup_escape_text (cookie->config, -1);
+
+    g_string_append_printf (xml, "    <xenferry:config>%s</xenferry:config>\n", config);
+  }
   g_string_append (xml, "  </xenferry:peer>\n");
 }
 
@@ -203,6 +209,8 @@ parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
         return FALSE;
       if (is_peer_element (child, "progress"))
         parse_progress (cookie, child);
+      if (is_peer_element (child, "config") && !cookie->config)
+        cookie->config = xf_xml_text (child);
     }
   }
   return TRUE;

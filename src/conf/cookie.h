@@ -37,6 +37,7 @@ typedef struct {
   guint8 id[XF_UUID_SIZE];     /* of the migration; only then */
   GArray *features;            /* of XfFeature; only then */
   XfCookieProgress progress;   /* likewise; zero when the peer has said none */
+  char *config;                /* likewise: the guest's libxl configuration, in libxl's JSON, or NULL */
 } XfCookie;
 
 XfCookie *xf_cookie_new (const char *name, const guint8 *uuid, const char *hostname);

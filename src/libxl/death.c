@@ -8,6 +8,9 @@
 #include "libxl/lifecycle.h"
 #include "libxl/migrate_source.h"
 
+/* How long another toolstack has to look after a guest of its own that has ended. */
+#define KEEPER_MS 2000
+
 /* How each reason of Xen's ends: which of the guest's actions applies, and what is told. */
 typedef struct {
   int reason;                   /* virDomainShutoffReason */
@@ -78,6 +81,17 @@ shut_down (XfGuest *guest, int xen_reason)
   end_by_action (guest, ending);
 }
 
+static gboolean look_again (gpointer data);
+
+/* xl leaves a process beside each guest it starts, which removes or restarts it when it ends; or none (xl create -e).
+ * Only when nothing has come of it is it ours to act. */
+static void
+leave_to_keeper (XfGuest *guest)
+{
+  if (!guest->keeper_id)
+    guest->keeper_id = g_timeout_add (KEEPER_MS, look_again, guest);
+}
+
 /* Destroyed by somebody else (xl destroy). */
 static void
 vanished (XfGuest *guest)
@@ -134,6 +148,18 @@ look_after_job (XfGuest *guest)
   xf_job_when_ended (guest, look, later);
 }
 
+static gboolean
+look_again (gpointer data)
+{
+  XfGuest *guest = data;
+  Later *later = g_new (Later, 1);
+
+  guest->keeper_id = 0;
+  *later = (Later){ .driver = guest->driver, .domid = guest->domid };
+  memcpy (later->uuid, guest->uuid, XF_UUID_LENGTH);
+  return look (later);
+}
+
 static void
 take_event (XfGuest *guest, const libxl_event *event)
 {
@@ -143,6 +169,8 @@ take_event (XfGuest *guest, const libxl_event *event)
     xf_migrate_source_guest_suspended (guest);
   else if (guest->job)
     look_after_job (guest);
+  else if (shutdown && guest->foreign)
+    leave_to_keeper (guest);
   else if (shutdown)
     shut_down (guest, event->u.domain_shutdown.shutdown_reason);
   else

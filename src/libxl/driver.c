@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "libxl/death.h"
+#include "libxl/discover.h"
 #include "libxl/driver_private.h"
 #include "libxl/find.h"
 #include "libxl/guest.h"
@@ -94,6 +95,7 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
   xf_death_start (driver);
   xf_store_load_definitions (driver);
   xf_find_running (driver);
+  driver->discover = xf_discover_new (driver);
   return driver;
 }
 
@@ -133,6 +135,7 @@ void
 xf_driver_free (XfDriver *driver)
 {
   driver->listener = NULL;
+  g_clear_pointer (&driver->discover, xf_discover_free);
   if (driver->ctx) {
     settle_down (driver);
     xf_death_stop (driver);

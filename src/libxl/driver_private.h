@@ -19,6 +19,7 @@ struct XfDriver {
   guint libxl_events_id;
   XfEventFunc listener;
   gpointer listener_data;
+  struct XfDiscover *discover;
   GPtrArray *sources;      /* of XfMigrateSource */
   GPtrArray *destinations; /* of XfMigrateDest */
 };

@@ -23,24 +23,19 @@ dom0_def (const libxl_dominfo *info)
   return xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, NULL);
 }
 
-/* A guest that xl or another toolstack started. Blocks for as long as libxl reads xenstore: only at start. */
+/* A guest that xl or another toolstack started. @config: what libxl knows of it, or NULL when that is nothing. */
 static XfDomainDef *
-foreign_def (XfDriver *driver, guint domid)
+foreign_def (guint domid, const libxl_domain_config *config)
 {
-  libxl_domain_config config;
   g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GError) error = NULL;
-  XfDomainDef *def = NULL;
+  XfDomainDef *def = config ? xf_config_to_def (config, notes, &error) : NULL;
 
-  libxl_domain_config_init (&config);
-  if (libxl_retrieve_domain_configuration (xf_ctx_libxl (driver->ctx), domid, &config, NULL) == 0)
-    def = xf_config_to_def (&config, notes, &error);
   if (!def)
     g_warning ("domain %u is left alone: %s", domid, error ? error->message : "libxl does not know its configuration");
-  /* It goes on as it is; only another start from this XML would be without. */
+  /* It goes on as it is, and moves as it is; only another start from this XML would be without. */
   for (guint i = 0; def && i < notes->len; i++)
-    g_warning ("domain '%s' was started by others: %s", def->name, (char *)notes->pdata[i]);
-  libxl_domain_config_dispose (&config);
+    g_info ("domain '%s' was started by others: %s", def->name, (char *)notes->pdata[i]);
   return def;
 }
 
@@ -76,38 +71,76 @@ remove_half (XfDriver *driver, const libxl_dominfo *info, const guint8 *uuid)
   return TRUE;
 }
 
+/* Takes @def. */
+static XfGuest *
+adopt_as (XfDriver *driver, const libxl_dominfo *info, XfDomainDef *def, int state, int reason,
+          gboolean foreign)
+{
+  g_autoptr (GError) error = NULL;
+  XfGuest *guest = xf_guest_claim (driver, def->name, def->uuid, &error);
+
+  if (!guest) {
+    g_warning ("domain %u is left alone: %s", info->domid, error->message);
+    xf_domain_def_free (def);
+    return NULL;
+  }
+  judge_state (info, &state, &reason);
+  guest->foreign = foreign;
+  xf_guest_now_running (guest, info->domid, def, state, reason);
+  if (reason == VIR_DOMAIN_PAUSED_MIGRATION)
+    xf_guest_set_message (guest, "it was suspended by a migration when the daemon ended: if it runs on the other host "
+                                 "end it here with virsh destroy, if it does not, virsh resume");
+  return guest;
+}
+
+/* libxl is waited for here: nobody is served before the start is complete. */
+static void
+adopt_foreign (XfDriver *driver, const libxl_dominfo *info)
+{
+  libxl_domain_config config;
+
+  libxl_domain_config_init (&config);
+  if (libxl_retrieve_domain_configuration (xf_ctx_libxl (driver->ctx), info->domid, &config, NULL) == 0)
+    (void)xf_find_adopt (driver, info, &config);
+  else
+    (void)foreign_def (info->domid, NULL);
+  libxl_domain_config_dispose (&config);
+}
+
+gboolean
+xf_find_adopt (XfDriver *driver, const libxl_dominfo *info, const libxl_domain_config *config)
+{
+  XfDomainDef *def = foreign_def (info->domid, config);
+  XfGuest *guest = def ? adopt_as (driver, info, def, VIR_DOMAIN_NOSTATE, 0, TRUE) : NULL;
+
+  if (!guest)
+    return FALSE;
+  g_info ("domain '%s', domid %u, was started by another toolstack", guest->name, info->domid);
+  xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED);
+  return TRUE;
+}
+
 static void
 adopt (XfDriver *driver, const libxl_dominfo *info)
 {
   const guint8 *uuid = libxl_uuid_bytearray_const (&info->uuid);
   int state = VIR_DOMAIN_NOSTATE, reason = 0;
-  g_autoptr (XfDomainDef) def = NULL;
-  g_autoptr (GError) error = NULL;
-  XfGuest *guest;
+  gboolean foreign = FALSE;
+  XfDomainDef *def = NULL;
 
   if (info->domid == 0)
     def = dom0_def (info);
   else
-    def = xf_store_read_status (driver, uuid, info->domid, &state, &reason);
+    def = xf_store_read_status (driver, uuid, info->domid, &state, &reason, &foreign);
   if (!def && remove_half (driver, info, uuid))
     return;
   /* libvirtd's guests have their XML with them; those of others are made out from what libxl knows. */
   if (!def)
     def = xf_store_read_userdata (driver, uuid, info->domid);
-  if (!def)
-    def = foreign_def (driver, info->domid);
-  if (!def)
-    return;
-  guest = xf_guest_claim (driver, def->name, def->uuid, &error);
-  if (!guest) {
-    g_warning ("domain %u is left alone: %s", info->domid, error->message);
-    return;
-  }
-  judge_state (info, &state, &reason);
-  xf_guest_now_running (guest, info->domid, g_steal_pointer (&def), state, reason);
-  if (reason == VIR_DOMAIN_PAUSED_MIGRATION)
-    xf_guest_set_message (guest, "it was suspended by a migration when the daemon ended: if it runs on the other host "
-                                 "end it here with virsh destroy, if it does not, virsh resume");
+  if (def)
+    (void)adopt_as (driver, info, def, state, reason, foreign);
+  else
+    adopt_foreign (driver, info);
 }
 
 void

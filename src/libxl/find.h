@@ -5,6 +5,12 @@
  */
 #pragma once
 
+#include <libxl.h>
+
 #include "driver.h"
 
 void xf_find_running (XfDriver *driver);
+
+/* Takes a running domain that another toolstack started into the registry, as @config describes it. FALSE, with a
+ * warning, when it cannot be one of our guests. */
+gboolean xf_find_adopt (XfDriver *driver, const libxl_dominfo *info, const libxl_domain_config *config);

@@ -121,6 +121,7 @@ void
 xf_guest_free (XfGuest *guest)
 {
   xf_death_unwatch (guest);
+  g_clear_handle_id (&guest->keeper_id, g_source_remove);
   xf_domain_def_free (guest->def);
   xf_domain_def_free (guest->persistent);
   g_clear_pointer (&guest->completed, g_array_unref);
@@ -233,6 +234,8 @@ void
 xf_guest_gone (XfGuest *guest, int state, int reason)
 {
   xf_death_unwatch (guest);
+  g_clear_handle_id (&guest->keeper_id, g_source_remove);
+  guest->foreign = FALSE;
   guest->domid = -1;
   g_clear_pointer (&guest->def, xf_domain_def_free);
   g_clear_pointer (&guest->tty, g_free);

@@ -22,6 +22,8 @@ struct XfGuest {
   gboolean autostart;
   int state, reason; /* virDomainState and its reason */
   gboolean incoming; /* being received */
+  gboolean foreign;  /* another toolstack started it, and may look after it */
+  guint keeper_id;   /* it has ended: that toolstack's turn */
   char *tty;         /* of its console */
   char *message;     /* what a person should know, or NULL */
   XfJob *job;

@@ -166,23 +166,41 @@ begin (XfDriver *driver, const guint8 *uuid, gconstpointer client, XfMigratePara
   return xf_migrate_source_begin (driver, guest, client, params, host, error);
 }
 
+/* Unless it ended meanwhile, the source is still there. */
+static void
+begun (const GError *error, gpointer data)
+{
+  g_autofree Waiting *waiting = data;
+  g_autoptr (GBytes) cookie = NULL;
+  XfMigrateResult result = { 0 };
+
+  if (error) {
+    xf_migrate_answer_later (waiting->done, waiting->data, NULL, g_error_copy (error));
+    return;
+  }
+  cookie = xf_migrate_source_cookie (waiting->source);
+  result = (XfMigrateResult){ .cookie = cookie, .xml = xf_migrate_source_xml (waiting->source) };
+  xf_migrate_answer_later (waiting->done, waiting->data, &result, NULL);
+}
+
 void
 xf_driver_migrate_begin (XfDriver *driver, const guint8 *uuid, gconstpointer client, const XfTypedParams *typed,
                          guint flags, XfMigrateDone done, gpointer data)
 {
   g_auto (XfMigrateParams) params = { 0 };
-  g_autoptr (GBytes) cookie = NULL;
   GError *error = NULL;
   XfMigrateSource *source = NULL;
-  XfMigrateResult result = { 0 };
+  Waiting *waiting;
 
   if (xf_migrate_params_parse (&params, typed, flags, &error))
     source = begin (driver, uuid, client, &params, "the destination", &error);
-  if (source) {
-    cookie = xf_migrate_source_cookie (source);
-    result = (XfMigrateResult){ .cookie = cookie, .xml = xf_migrate_source_xml (source) };
+  if (!source) {
+    xf_migrate_answer_later (done, data, NULL, error);
+    return;
   }
-  xf_migrate_answer_later (done, data, source ? &result : NULL, error);
+  waiting = waiting_new (done, data);
+  waiting->source = source;
+  xf_migrate_source_describe (source, begun, waiting);
 }
 
 static XfMigrateSource *
@@ -218,6 +236,26 @@ performed (const GError *error, gpointer data)
   g_free (waiting);
 }
 
+typedef struct {
+  XfDriver *driver;
+  XfMigrateSource *source;
+  char *dconnuri;
+  Waiting *waiting;
+} P2pStart;
+
+static void
+p2p_begun (const GError *error, gpointer data)
+{
+  P2pStart *start = data;
+
+  if (error)
+    phase_ended (error, start->waiting);
+  else
+    xf_migrate_p2p_run (start->driver, start->source, start->dconnuri, phase_ended, start->waiting);
+  g_free (start->dconnuri);
+  g_free (start);
+}
+
 static void
 perform_p2p (XfDriver *driver, const guint8 *uuid, gconstpointer client, const char *dconnuri, XfMigrateParams *params,
              XfMigrateDone done, gpointer data)
@@ -226,15 +264,19 @@ perform_p2p (XfDriver *driver, const guint8 *uuid, gconstpointer client, const c
   g_auto (XfConnectUri) uri = { 0 };
   g_autofree char *host = NULL;
   XfMigrateSource *source = NULL;
+  P2pStart *start;
 
   if (xf_connect_uri_parse (dconnuri, &uri, &error)) {
     host = xf_connect_uri_describe (&uri);
     source = begin (driver, uuid, client, params, host, &error);
   }
-  if (source)
-    xf_migrate_p2p_run (driver, source, dconnuri, phase_ended, waiting_new (done, data));
-  else
+  if (!source) {
     xf_migrate_answer_later (done, data, NULL, error);
+    return;
+  }
+  start = g_new (P2pStart, 1);
+  *start = (P2pStart){ driver, source, g_strdup (dconnuri), waiting_new (done, data) };
+  xf_migrate_source_describe (source, p2p_begun, start);
 }
 
 static XfMigrateTransport *

@@ -51,6 +51,7 @@ xf_migrate_dest_free (XfMigrateDest *dest)
   xf_migrate_progress_clear (&dest->progress);
   g_clear_error (&dest->error);
   xf_sm_clear (&dest->sm);
+  g_free (dest->exact);
   g_free (dest->name);
   g_free (dest->from);
   g_free (dest);

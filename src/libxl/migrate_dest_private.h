@@ -36,6 +36,7 @@ struct XfMigrateDest {
   gboolean from_xenferry;
   guint8 id[XF_UUID_LENGTH];
   XfDomainDef *def;
+  char *exact;             /* the guest's libxl configuration, from a xenferry's cookie, or NULL */
   XfDomainDef *persistent; /* from persistent_xml, or NULL */
   XfDomainDef *replaced;   /* the definition that finish replaced, or NULL */
   gboolean persisted;      /* finish has stored one */

@@ -27,6 +27,12 @@ pages_of_pass (const XfMigrateProgress *progress)
   return progress->iteration == 1 ? MIN (progress->pass_done, most) : progress->pass_done;
 }
 
+guint64
+xf_migrate_progress_pages (const XfMigrateProgress *progress)
+{
+  return progress->pages_before + pages_of_pass (progress);
+}
+
 static void
 next_pass (XfMigrateProgress *progress, const char *what, guint64 total)
 {
@@ -123,7 +129,7 @@ void
 xf_migrate_progress_stats (const XfMigrateProgress *progress, int operation, XfTypedParams *params)
 {
   XfJobInfo info;
-  guint64 pages = progress->pages_before + pages_of_pass (progress);
+  guint64 pages = xf_migrate_progress_pages (progress);
 
   xf_migrate_progress_info (progress, &info);
   xf_typed_params_add_int (params, VIR_DOMAIN_JOB_OPERATION, operation);

@@ -33,6 +33,9 @@ void xf_migrate_progress_clear (XfMigrateProgress *progress);
 gboolean xf_migrate_progress_report (XfMigrateProgress *progress, const char *what, unsigned long done,
                                      unsigned long total);
 
+/* Pages sent in all passes together. */
+guint64 xf_migrate_progress_pages (const XfMigrateProgress *progress);
+
 void xf_migrate_progress_info (const XfMigrateProgress *progress, XfJobInfo *info_out);
 
 /* Appends the statistics, under libvirt's names. @operation: virDomainJobOperation. */

@@ -75,6 +75,7 @@ xf_migrate_source_finish (XfMigrateSource *source, int final_state, const GError
 
   xf_sm_move (&source->sm, final_state);
   xf_migrations_remove_source (source->driver, source);
+  xf_migrate_source_drop_fetch (source, told);
   if (done)
     done (told, data);
   source_free (source);
@@ -354,7 +355,7 @@ xf_migrate_source_sent_cookie (const XfMigrateSource *source)
     xf_cookie_set_peer (cookie, id);
   cookie->progress = (XfCookieProgress){
     .bytes = progress->bytes,
-    .pages = progress->pages_before + progress->pass_done,
+    .pages = xf_migrate_progress_pages (progress),
     .iteration = progress->iteration,
     .dirty_rate = progress->dirty_rate,
     .suspended_us = progress->suspended_us ? g_get_monotonic_time () - progress->suspended_us : 0,

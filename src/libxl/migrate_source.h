@@ -48,6 +48,10 @@ gboolean xf_migrate_source_guest_paused (const XfMigrateSource *source);
 /* What to call the destination from now on. */
 void xf_migrate_source_set_host (XfMigrateSource *source, const char *host);
 
+/* The rest of begin: reads the guest's exact configuration into the cookie. When done is told an error, @source is
+ * gone. */
+void xf_migrate_source_describe (XfMigrateSource *source, XfDone done, gpointer data);
+
 /* Somebody here drives it who has deadlines of its own: begin's does not count. */
 void xf_migrate_source_hold (XfMigrateSource *source);
 

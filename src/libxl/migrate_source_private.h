@@ -36,6 +36,7 @@ struct XfMigrateSource {
   char *id; /* of the migration */
   GBytes *cookie;
   char *xml;
+  struct XfMigrateFetch *fetch; /* the guest's exact configuration is being read */
   int state_before, reason_before; /* of the guest */
 
   /* the phase under way: who to tell */
@@ -68,6 +69,9 @@ void xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure);
 
 /* Out of the list, told, gone. */
 void xf_migrate_source_finish (XfMigrateSource *source, int final_state, const GError *told);
+
+/* The source ends before its guest's configuration was read: whoever waits for that is told @told. */
+void xf_migrate_source_drop_fetch (XfMigrateSource *source, const GError *told);
 
 /* The first failure counts; what is under way is stopped, and its end leads on. */
 void xf_migrate_source_fail (XfMigrateSource *source, const GError *error);

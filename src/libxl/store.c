@@ -142,6 +142,7 @@ xf_store_write_status (XfGuest *guest)
   g_key_file_set_integer (file, STATUS_GROUP, "domid", guest->domid);
   g_key_file_set_integer (file, STATUS_GROUP, "state", guest->state);
   g_key_file_set_integer (file, STATUS_GROUP, "reason", guest->reason);
+  g_key_file_set_boolean (file, STATUS_GROUP, "foreign", guest->foreign);
   g_key_file_set_string (file, STATUS_GROUP, "xml", xml);
   text = g_key_file_to_data (file, NULL, NULL);
   /* Volatile: written in one piece, but not worth a sync. */
@@ -158,7 +159,8 @@ xf_store_remove_status (XfGuest *guest)
 }
 
 XfDomainDef *
-xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *state_out, int *reason_out)
+xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *state_out, int *reason_out,
+                      gboolean *foreign_out)
 {
   g_autofree char *path = status_path (driver, uuid);
   g_autofree char *xml = NULL;
@@ -169,6 +171,7 @@ xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *stat
     return NULL;
   *state_out = g_key_file_get_integer (file, STATUS_GROUP, "state", NULL);
   *reason_out = g_key_file_get_integer (file, STATUS_GROUP, "reason", NULL);
+  *foreign_out = g_key_file_get_boolean (file, STATUS_GROUP, "foreign", NULL);
   xml = g_key_file_get_string (file, STATUS_GROUP, "xml", NULL);
   return xml ? xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, NULL) : NULL;
 }

@@ -20,8 +20,10 @@ gboolean xf_store_set_autostart (XfGuest *guest, gboolean yes, GError **error);
 void xf_store_write_status (XfGuest *guest);
 void xf_store_remove_status (XfGuest *guest);
 
-/* The definition a running guest had when the daemon ended, or NULL. @state_out, @reason_out: as it was then. */
-XfDomainDef *xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *state_out, int *reason_out);
+/* The definition a running guest had when the daemon ended, or NULL. @state_out, @reason_out, @foreign_out: as it was
+ * then. */
+XfDomainDef *xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *state_out, int *reason_out,
+                                   gboolean *foreign_out);
 
 /* The running guest's XML as libvirt's driver leaves it with libxl, for whoever looks after the guest next. */
 void xf_store_write_userdata (XfGuest *guest);

@@ -96,6 +96,16 @@ libxl_name_to_domid (libxl_ctx *ctx, const char *name, uint32_t *domid_out)
 }
 
 /* A number is a domid, everything else a name. */
+char *
+libxl_domid_to_name (libxl_ctx *ctx, uint32_t domid)
+{
+  SimBlock *block = domid ? host_block_map (sim_dir (), domid) : NULL;
+  char *name = domid ? block ? strdup (block->name) : NULL : strdup ("Domain-0");
+
+  host_block_unmap (block);
+  return name;
+}
+
 int
 libxl_domain_qualifier_to_domid (libxl_ctx *ctx, const char *name, uint32_t *domid_out)
 {

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/discover.h"
+
+#include <libvirt/libvirt.h>
+
+#include "libxl/ao.h"
+#include "libxl/driver_private.h"
+#include "libxl/find.h"
+#include "libxl/guest.h"
+
+#define PERIOD_MS 1000
+/* A domain that its toolstack still builds is paused and has never run. One that stays so for this many looks was
+ * started paused. */
+#define PAUSED_LOOKS 10
+/* What xl calls a guest that it is receiving, until it is complete. */
+#define XL_INCOMING "--incoming"
+
+struct XfDiscover {
+  XfDriver *driver;
+  guint timer_id;
+  GHashTable *looks; /* domid -> how often it has been seen and was not ours; -1: known to be none for us */
+  struct Look *look; /* under way, or NULL */
+};
+
+typedef struct Look {
+  XfDiscover *discover; /* NULL: it ended meanwhile */
+  libxl_domain_config config;
+  libxl_dominfo info;
+} Look;
+
+static void
+look_free (Look *look)
+{
+  libxl_domain_config_dispose (&look->config);
+  libxl_dominfo_dispose (&look->info);
+  g_free (look);
+}
+
+static gboolean
+is_ours (const XfDiscover *discover, const libxl_dominfo *info)
+{
+  XfGuest *guest = xf_guest_find_uuid (discover->driver, libxl_uuid_bytearray_const (&info->uuid));
+
+  if (info->domid == 0 || xf_guest_find_domid (discover->driver, info->domid))
+    return TRUE;
+  /* One that we are about to start, receive or restart; or the old domain of one that has moved on. */
+  return guest && (guest->job || guest->incoming || guest->domid >= 0);
+}
+
+static gboolean
+is_incoming (const Look *look)
+{
+  return look->info.paused && look->config.c_info.name && g_str_has_suffix (look->config.c_info.name, XL_INCOMING);
+}
+
+static void
+looked (int rc, gpointer data)
+{
+  Look *look = data;
+  XfDiscover *discover = look->discover;
+
+  if (!discover) {
+    look_free (look);
+    return;
+  }
+  discover->look = NULL;
+  /* Gone again, or not yet complete: the next look tells. */
+  if (rc == 0 && !is_ours (discover, &look->info) && !is_incoming (look)
+      && !xf_find_adopt (discover->driver, &look->info, &look->config))
+    g_hash_table_insert (discover->looks, GUINT_TO_POINTER (look->info.domid), GINT_TO_POINTER (-1));
+  look_free (look);
+}
+
+static void
+look_at (XfDiscover *discover, const libxl_dominfo *info)
+{
+  Look *look = g_new0 (Look, 1);
+  XfAo *ao;
+
+  look->discover = discover;
+  libxl_domain_config_init (&look->config);
+  libxl_dominfo_init (&look->info);
+  libxl_dominfo_copy (xf_ctx_libxl (discover->driver->ctx), &look->info, info);
+  discover->look = look;
+  ao = xf_ao_new (discover->driver->ctx, looked, look);
+  xf_ao_started (ao, libxl_retrieve_domain_configuration (xf_ctx_libxl (discover->driver->ctx), info->domid,
+                                                          &look->config, xf_ao_how (ao)));
+}
+
+static gboolean
+is_complete (XfDiscover *discover, const libxl_dominfo *info)
+{
+  int looks = GPOINTER_TO_INT (g_hash_table_lookup (discover->looks, GUINT_TO_POINTER (info->domid)));
+
+  if (looks < 0 || info->dying)
+    return FALSE;
+  if (!info->paused || info->cpu_time > 0)
+    return TRUE;
+  g_hash_table_insert (discover->looks, GUINT_TO_POINTER (info->domid), GINT_TO_POINTER (looks + 1));
+  return looks >= PAUSED_LOOKS;
+}
+
+static gboolean
+period (gpointer data)
+{
+  XfDiscover *discover = data;
+  int n = 0;
+  libxl_dominfo *list;
+
+  /* One at a time: there is no hurry. */
+  if (discover->look)
+    return G_SOURCE_CONTINUE;
+  list = libxl_list_domain (xf_ctx_libxl (discover->driver->ctx), &n);
+  for (int i = 0; i < n && !discover->look; i++) {
+    if (!is_ours (discover, &list[i]) && is_complete (discover, &list[i]))
+      look_at (discover, &list[i]);
+  }
+  if (list)
+    libxl_dominfo_list_free (list, n);
+  return G_SOURCE_CONTINUE;
+}
+
+XfDiscover *
+xf_discover_new (XfDriver *driver)
+{
+  XfDiscover *discover = g_new0 (XfDiscover, 1);
+
+  discover->driver = driver;
+  discover->looks = g_hash_table_new (NULL, NULL);
+  discover->timer_id = g_timeout_add (PERIOD_MS, period, discover);
+  return discover;
+}
+
+void
+xf_discover_free (XfDiscover *discover)
+{
+  if (!discover)
+    return;
+  g_source_remove (discover->timer_id);
+  if (discover->look)
+    discover->look->discover = NULL; /* libxl still writes into it */
+  g_hash_table_unref (discover->looks);
+  g_free (discover);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The last part of begin: the guest's exact configuration, as libxl has it, into the cookie. Domain XML cannot say
+ * everything that libxl can, and a guest that xl started may use all of it; between two xenferries nothing is lost.
+ * A libvirtd never looks at this part of the cookie.
+ */
+#include "libxl/migrate_source_private.h"
+
+#include "base/error.h"
+#include "conf/cookie.h"
+#include "libxl/config.h"
+#include "libxl/config_merge.h"
+
+typedef struct XfMigrateFetch {
+  XfMigrateSource *source; /* NULL: it has ended meanwhile */
+  libxl_domain_config config;
+  XfDone done;
+  gpointer data;
+} Fetch;
+
+static void
+fetch_free (Fetch *fetch)
+{
+  libxl_domain_config_dispose (&fetch->config);
+  g_free (fetch);
+}
+
+void
+xf_migrate_source_drop_fetch (XfMigrateSource *source, const GError *told)
+{
+  g_autoptr (GError) ended = NULL;
+  Fetch *fetch = g_steal_pointer (&source->fetch);
+
+  if (!fetch)
+    return;
+  /* libxl still writes into it: it is freed when libxl has answered. */
+  fetch->source = NULL;
+  if (!told)
+    ended = xf_migrate_source_error (source, "begin", XF_ERROR_ABORTED, "it has ended");
+  fetch->done (told ? told : ended, fetch->data);
+}
+
+static char *
+json_of (const XfDomainDef *def, GError **error)
+{
+  libxl_domain_config config;
+  char *json = NULL;
+
+  libxl_domain_config_init (&config);
+  if (xf_config_from_def (def, &config, error))
+    json = xf_config_to_json (&config, error);
+  libxl_domain_config_dispose (&config);
+  return json;
+}
+
+/* What --xml changes is changed in the exact configuration too. */
+static char *
+with_changes (XfMigrateSource *source, const char *exact, GError **error)
+{
+  g_autoptr (XfDomainDef) wanted = NULL;
+  g_autofree char *known = NULL, *changed = NULL;
+
+  if (!source->params.destination_xml)
+    return g_strdup (exact);
+  wanted = xf_domain_def_parse (source->xml, XF_DOMAIN_PARSE_INACTIVE, error);
+  known = wanted ? json_of (source->guest->def, error) : NULL;
+  changed = known ? json_of (wanted, error) : NULL;
+  return changed ? xf_config_merge (exact, known, changed, error) : NULL;
+}
+
+static void
+add_to_cookie (XfMigrateSource *source, const char *json)
+{
+  g_autoptr (XfCookie) cookie = xf_cookie_parse (source->cookie, NULL);
+
+  g_assert (cookie);
+  cookie->config = g_strdup (json);
+  g_bytes_unref (source->cookie);
+  source->cookie = xf_cookie_format (cookie);
+}
+
+static void
+fetched (int rc, gpointer data)
+{
+  Fetch *fetch = data;
+  XfMigrateSource *source = fetch->source;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *exact = NULL, *json = NULL;
+
+  if (!source) {
+    fetch_free (fetch);
+    return;
+  }
+  source->fetch = NULL;
+  if (rc == 0)
+    exact = xf_config_to_json (&fetch->config, &error);
+  else
+    g_warning ("%s: libxl cannot say how it was configured (libxl error %d): it moves as its XML describes it",
+               source->sm.id, rc);
+  if (exact)
+    json = with_changes (source, exact, &error);
+  if (json)
+    add_to_cookie (source, json);
+  if (error) {
+    g_autoptr (GError) told = xf_migrate_source_error (source, "begin", error->code, error->message);
+
+    (void)xf_migrate_source_abort (source, told);
+    fetch->done (told, fetch->data);
+  } else {
+    fetch->done (NULL, fetch->data);
+  }
+  fetch_free (fetch);
+}
+
+void
+xf_migrate_source_describe (XfMigrateSource *source, XfDone done, gpointer data)
+{
+  Fetch *fetch;
+  XfAo *ao;
+
+  if (source->guest->domid < 0) { /* offline */
+    done (NULL, data);
+    return;
+  }
+  fetch = g_new0 (Fetch, 1);
+  fetch->source = source;
+  fetch->done = done;
+  fetch->data = data;
+  libxl_domain_config_init (&fetch->config);
+  source->fetch = fetch;
+  ao = xf_ao_new (source->driver->ctx, fetched, fetch);
+  xf_ao_started (ao, libxl_retrieve_domain_configuration (xf_ctx_libxl (source->driver->ctx), source->guest->domid,
+                                                          &fetch->config, xf_ao_how (ao)));
+}

@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Guests that Debian's own xl starts, beside xenferryd: xl is linked with libxenlight, so it runs on the simulated host
+through the same library that libvirtd does."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from sim_host import assert_heartbeat, two_hosts, wait_until
+
+XL = "/usr/lib/xen-4.17/bin/xl"
+BUILD = os.environ.get("XF_PLAIN_BUILD") or os.environ["XF_BUILD"]
+PRELOAD = os.path.join(BUILD, "src/sim/libxenferry-sim.so")
+
+# event_channels, max_grant_frames and the scheduler's cap are nothing that domain XML says.
+CONFIG = """
+name = "x"
+uuid = "7a4f7f36-9bd7-4d19-9a4c-3f3f1a1f4f11"
+type = "{type}"
+memory = 16
+vcpus = 2
+kernel = "/boot/vmlinuz"
+event_channels = 321
+max_grant_frames = 77
+cap = 50
+vif = [ "bridge=xenbr0,mac=00:16:3e:00:00:77,rate=1Mb/s" ]
+disk = [ "format=raw, vdev=xvda, access=rw, discard, target=/dev/vdb" ]
+"""
+MODE = pytest.mark.parametrize("mode", ["direct", "p2p", "tunnelled"])
+
+
+def xl(host, *words):
+    done = subprocess.run([XL, *words], env=dict(host.env, LD_PRELOAD=PRELOAD), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert done.returncode == 0, (words, done.stderr)
+    return done.stdout
+
+
+def create(host, *options, kind="pvh", name="x"):
+    path = os.path.join(host.dir, f"{name}.cfg")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(CONFIG.format(type=kind).replace('"x"', f'"{name}"'))
+    xl(host, "create", "-e", *options, path)
+    if "-p" not in options:
+        seen(host, name)
+
+
+def seen(host, name):
+    wait_until(lambda: name in host.names(), f"{name} is seen on {host.name}")
+
+
+def exact(host):
+    """What libxl says of the only guest, without what is the host's."""
+    listed = json.loads(xl(host, "list", "-l"))
+    assert len(listed) == 1, listed
+    config = listed[0]["config"]
+    for nic in config.get("nics", []):
+        nic.pop("devid", None)
+    return config
+
+
+@pytest.fixture
+def hosts():
+    with two_hosts() as (a, b):
+        yield a, b
+
+
+def migrate(source, target, name, mode, *options):
+    words = [] if mode == "direct" else ["--p2p"] + (["--tunnelled"] if mode == "tunnelled" else [])
+    return source.virsh("migrate", "--live", *words, *options, name, target.uri)
+
+
+@MODE
+@pytest.mark.parametrize("kind", ["pv", "pvh", "hvm"])
+def test_moves_with_all_that_xl_said(hosts, mode, kind):
+    a, b = hosts
+    create(a, kind=kind)
+    before = exact(a)
+    assert before["b_info"]["max_grant_frames"] == 77
+    migrate(a, b, "x", mode).ok()
+    assert exact(b) == before
+    assert json.loads(xl(a, "list", "-l")) == []
+    assert_heartbeat("x", a, b)
+
+
+def test_back_and_forth_and_on_with_xl(hosts):
+    a, b = hosts
+    create(a)
+    before = exact(a)
+    migrate(a, b, "x", "direct").ok()
+    migrate(b, a, "x", "p2p").ok()
+    assert exact(a) == before
+    xl(a, "pause", "x")
+    wait_until(lambda: a.virsh("domstate", "x").ok().out.strip() in ("paused", "running"), "x is still known")
+    xl(a, "unpause", "x")
+    xl(a, "destroy", "x")
+    wait_until(lambda: "x" not in a.names(), "xl's destroy is seen")
+
+
+def test_new_name_and_changed_disk(hosts):
+    """What the person changes is changed, the rest stays exact."""
+    a, b = hosts
+    create(a)
+    before = exact(a)
+    xml = a.virsh("dumpxml", "--migratable", "x").ok().out
+    assert "/dev/vdb" in xml
+    path = os.path.join(a.dir, "changed.xml")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(xml.replace("/dev/vdb", "/dev/vdc"))
+    migrate(a, b, "x", "direct", "--xml", path, "--dname", "y").ok()
+    after = exact(b)
+    assert after["c_info"]["name"] == "y" and after["disks"][0]["pdev_path"] == "/dev/vdc"
+    after["c_info"]["name"], after["disks"][0]["pdev_path"] = "x", "/dev/vdb"
+    assert after == before
+
+
+def test_paused_by_xl_create_p(hosts):
+    """A domain that is being built is paused as well: it is known only when nobody builds it any more."""
+    a, _ = hosts
+    create(a, "-p")
+    assert "x" not in a.names()
+    wait_until(lambda: "x" in a.names(), "x is seen, paused", timeout=20)
+    assert a.virsh("domstate", "x").ok().out.strip() == "paused"
+
+
+def test_seen_again_after_a_restart(hosts):
+    a, b = hosts
+    create(a)
+    before = exact(a)
+    a.restart()
+    assert "x" in a.names()
+    migrate(a, b, "x", "direct").ok()
+    assert exact(b) == before
+
+
+def test_ended_guest_is_xls_first(hosts):
+    """Nobody keeps it (xl create -e): after a while the daemon removes it."""
+    a, _ = hosts
+    create(a)
+    a.sim("shutdown", "x")
+    wait_until(lambda: "x" not in a.names(), "the ended guest is removed")
+    assert json.loads(xl(a, "list", "-l")) == []
+
+
+def test_defined_guest_started_by_xl(hosts):
+    """The same name and uuid as a definition: it is that guest that runs."""
+    a, _ = hosts
+    create(a)
+    path = os.path.join(a.dir, "x.xml")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(a.virsh("dumpxml", "x").ok().out)
+    a.virsh("define", path).ok()
+    xl(a, "destroy", "x")
+    wait_until(lambda: a.virsh("domstate", "x").ok().out.strip() == "shut off", "x is off")
+    create(a)
+    wait_until(lambda: a.virsh("domstate", "x").ok().out.strip() == "running", "x runs")
+    a.virsh("destroy", "x").ok()
+    assert a.virsh("domstate", "x").ok().out.strip() == "shut off"
+
+
+def test_guest_of_virsh_lives_on_with_xl(hosts):
+    a, b = hosts
+    a.create("g")
+    before = exact(a)
+    migrate(a, b, "g", "direct").ok()
+    assert exact(b) == before
+    xl(b, "destroy", "g")
+    wait_until(lambda: "g" not in b.names(), "xl's destroy is seen")
