@@ -39,7 +39,7 @@ failed_start_destroyed (int rc, gpointer data)
   if (rc != 0)
     g_warning ("domain %u, half of '%s', is left behind: remove it with xl destroy", operation->domid,
                operation->guest->name);
-  xf_operation_finish_rc (operation, operation->reason);
+  xf_operation_finish (operation, g_steal_pointer (&operation->failure));
 }
 
 static void
@@ -52,7 +52,8 @@ start_unpaused (int rc, gpointer data)
     started (operation);
     return;
   }
-  operation->reason = rc;
+  /* Now: the next operation makes libxl's words forgotten. */
+  operation->failure = xf_operation_error (operation, rc);
   operation->job.ops = NULL; /* removing it is not to be stopped */
   ao = xf_operation_ao (operation, failed_start_destroyed);
   xf_ao_started (ao, libxl_domain_destroy (xf_operation_libxl (operation), operation->domid, xf_ao_how (ao)));

@@ -88,14 +88,20 @@ xf_operation_finish (XfOperation *operation, GError *error)
   g_free (operation);
 }
 
-void
-xf_operation_finish_rc (XfOperation *operation, int rc)
+GError *
+xf_operation_error (const XfOperation *operation, int rc)
 {
   g_autofree char *text = g_strdup_printf ("cannot %s domain '%s'", operation->what, operation->guest->name);
   GError *error = NULL;
 
   xf_rc_to_error (rc, &error, operation->guest->driver->ctx, text);
-  xf_operation_finish (operation, error);
+  return error;
+}
+
+void
+xf_operation_finish_rc (XfOperation *operation, int rc)
+{
+  xf_operation_finish (operation, xf_operation_error (operation, rc));
 }
 
 libxl_ctx *

@@ -25,6 +25,7 @@ struct XfOperation {
   XfDomainDef *def;
   uint32_t domid;
   gboolean paused;
+  GError *failure; /* of a step whose remains are being removed */
 
   /* an end: what is told */
   int reason, detail;
@@ -38,7 +39,10 @@ XfOperation *xf_operation_begin (XfGuest *guest, XfJobKind kind, const char *wha
 /* Ends the job and answers; takes @error. The guest may be gone after it. */
 void xf_operation_finish (XfOperation *operation, GError *error);
 
-/* The same with libxl's code. */
+/* What libxl's code @rc means for it; the caller's. */
+GError *xf_operation_error (const XfOperation *operation, int rc);
+
+/* Finishes with that. */
 void xf_operation_finish_rc (XfOperation *operation, int rc);
 
 /* For its next step at libxl. */

@@ -12,6 +12,7 @@ mount -t tmpfs tmpfs /dev/shm
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 ln -sf /proc/self/fd /dev/fd
+for n in 0:stdin 1:stdout 2:stderr; do ln -sf "/proc/self/fd/${n%:*}" "/dev/${n#*:}"; done
 mkdir -p /run/lock /run/xen /run/xenstored
 exec </dev/null >/dev/console 2>&1
 

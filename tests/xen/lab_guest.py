@@ -5,7 +5,7 @@
 import os
 import time
 
-MEMORY_MIB = {"pv": 96, "pvh": 96, "hvm": 128}
+MEMORY_MIB = {"pv": 128, "pvh": 128, "hvm": 144}
 ARGUMENTS = "console=hvc0 loglevel=4 mitigations=off audit=0 panic=1"
 BRIDGE_ADDRESS = "10.78.0.50"
 
