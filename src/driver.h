@@ -36,6 +36,7 @@ typedef struct {
   guint migration_port_max;
   guint accept_timeout_s;       /* from prepare to the first byte of migration data, and begin to perform */
   guint connect_timeout_s;      /* the source's connect to the data port, and to a peer */
+  guint dom0_min_memory_mib;    /* dom0 gives memory back for guests down to that; 0: none */
   guint stall_timeout_s;        /* without a byte moving, a migration is broken; longer than a guest may take to suspend */
 } XfDriverConfig;
 

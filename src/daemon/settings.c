@@ -58,6 +58,7 @@ static const Key keys[] = {
   { "migration_port_max", KEY_NUMBER, AT (driver.migration_port_max), .min = 1, .max = 65535, .number = 49215 },
   { "accept_timeout", KEY_NUMBER, AT (driver.accept_timeout_s), .min = 1, .max = 3600, .number = 30 },
   { "connect_timeout", KEY_NUMBER, AT (driver.connect_timeout_s), .min = 1, .max = 3600, .number = 10 },
+  { "dom0_min_memory", KEY_NUMBER, AT (driver.dom0_min_memory_mib), .min = 0, .max = 1 << 20, .number = 0 },
   { "stall_timeout", KEY_NUMBER, AT (driver.stall_timeout_s), .min = 1, .max = 3600, .number = 150 },
 };
 

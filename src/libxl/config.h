@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Between a definition and what libxl is told (reference: domain-xml.md; its tables say which field each element
- * sets). Everything but the memory check is a pure function: no context, no hypervisor, no file is looked at.
+ * sets). Everything is a pure function: no hypervisor, no file is looked at.
  */
 #pragma once
 
@@ -13,10 +13,6 @@
 /* Fills @config, which the caller has initialised and disposes of, on error too. A combination that libxl cannot be
  * told is XF_ERROR_CONFIG_UNSUPPORTED, by name. */
 gboolean xf_config_from_def (const XfDomainDef *def, libxl_domain_config *config, GError **error);
-
-/* FALSE when this host has not enough free memory for the guest, beside the @promised_kib that others were promised.
- * libxl fills defaults into @config on the way. */
-gboolean xf_config_check_memory (XfDriver *driver, libxl_domain_config *config, guint64 promised_kib, GError **error);
 
 /* The reverse, for guests that others started: domain XML, the caller's, from what libxl knows. What XML of this
  * driver cannot say is added to @notes as text (a GPtrArray of char *, NULL when nobody wants to know). */

@@ -21,6 +21,8 @@ struct XfCtx {
   char *cause;
   XfCtxProgress progress;
   gpointer progress_data;
+  void (*listener) (const char *text, gpointer data);
+  gpointer listener_data;
   void (*event) (libxl_event *event, gpointer data);
   gpointer event_data;
   GHashTable *timeouts; /* of Timeout, those that have not fired */
@@ -48,6 +50,8 @@ log_message (xentoollog_logger *vtable, xentoollog_level level, int errnum, cons
   g_autofree char *line = g_strdup_printf ("%s: %s%s%s", ctx->name, g_strchomp (text), errnum > 0 ? ": " : "",
                                            errnum > 0 ? g_strerror (errnum) : "");
 
+  if (ctx->listener)
+    ctx->listener (text, ctx->listener_data);
   if (level < XTL_ERROR) {
     g_debug ("%s", line);
     return;
@@ -288,6 +292,13 @@ libxl_ctx *
 xf_ctx_libxl (XfCtx *ctx)
 {
   return ctx->libxl;
+}
+
+void
+xf_ctx_set_listener (XfCtx *ctx, void (*func) (const char *text, gpointer data), gpointer data)
+{
+  ctx->listener = func;
+  ctx->listener_data = data;
 }
 
 void

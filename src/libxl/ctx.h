@@ -26,6 +26,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfCtx, xf_ctx_free)
 libxl_ctx *xf_ctx_libxl (XfCtx *ctx);
 void xf_ctx_set_progress (XfCtx *ctx, XfCtxProgress func, gpointer data);
 
+/* Every line libxl logs goes to @func too, from within libxl: it must not call libxl again. */
+void xf_ctx_set_listener (XfCtx *ctx, void (*func) (const char *text, gpointer data), gpointer data);
+
 /* The first error that libxl logged in this context since the last xf_ctx_forget_cause(), or NULL. libxl's return codes
  * say little, and what it logs after the first error are consequences. */
 const char *xf_ctx_cause (const XfCtx *ctx);

@@ -85,6 +85,7 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
   driver->peers_data = peers_data;
   driver->hostname = g_strdup (g_get_host_name ());
   driver->guests = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_guest_free);
+  driver->claims = g_ptr_array_new ();
   driver->sources = g_ptr_array_new ();
   driver->destinations = g_ptr_array_new ();
   driver->ctx = xf_ctx_new ("libxl", error);
@@ -141,6 +142,7 @@ xf_driver_free (XfDriver *driver)
     xf_death_stop (driver);
   }
   g_ptr_array_unref (driver->guests);
+  g_ptr_array_unref (driver->claims);
   g_ptr_array_unref (driver->sources);
   g_ptr_array_unref (driver->destinations);
   g_clear_pointer (&driver->ctx, xf_ctx_free);

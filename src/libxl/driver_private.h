@@ -20,6 +20,7 @@ struct XfDriver {
   XfEventFunc listener;
   gpointer listener_data;
   struct XfDiscover *discover;
+  GPtrArray *claims;       /* of XfMemoryClaim */
   GPtrArray *sources;      /* of XfMigrateSource */
   GPtrArray *destinations; /* of XfMigrateDest */
 };

@@ -77,25 +77,37 @@ created (int rc, gpointer data)
   xf_ao_started (ao, libxl_domain_unpause (xf_operation_libxl (operation), operation->domid, xf_ao_how (ao)));
 }
 
-/* Takes @def. The guest's job is operation's. */
 static void
-start (XfOperation *operation, XfDomainDef *def, guint flags)
+memory_is_there (const GError *error, gpointer data)
 {
-  GError *error = NULL;
+  XfOperation *operation = data;
   XfAo *ao;
 
-  operation->def = def;
-  operation->paused = flags & VIR_DOMAIN_START_PAUSED;
-  libxl_domain_config_init (&operation->config);
-  operation->has_config = TRUE;
-  if (!xf_config_from_def (def, &operation->config, &error)
-      || !xf_config_check_memory (operation->guest->driver, &operation->config, 0, &error)) {
-    xf_operation_finish (operation, error);
+  if (error) {
+    xf_operation_finish (operation, g_error_copy (error));
     return;
   }
   ao = xf_operation_ao (operation, created);
   xf_ao_started (ao, libxl_domain_create_new (xf_operation_libxl (operation), &operation->config, &operation->domid,
                                               xf_ao_how (ao), NULL));
+}
+
+/* Takes @def. The guest's job is operation's. */
+static void
+start (XfOperation *operation, XfDomainDef *def, guint flags)
+{
+  GError *error = NULL;
+
+  operation->def = def;
+  operation->paused = flags & VIR_DOMAIN_START_PAUSED;
+  libxl_domain_config_init (&operation->config);
+  operation->has_config = TRUE;
+  if (xf_config_from_def (def, &operation->config, &error))
+    operation->claim = xf_memory_claim_new (operation->guest->driver, &operation->config, &error);
+  if (operation->claim)
+    xf_memory_claim_wait (operation->claim, memory_is_there, operation);
+  else
+    xf_operation_finish (operation, error);
 }
 
 static gboolean

@@ -8,6 +8,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "conf/cookie.h"
 #include "conf/migrate_uri.h"
 #include "libxl/driver_private.h"
@@ -363,45 +364,77 @@ xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, const XfTypedPa
 
 /* ---- destination phases ----------------------------------------------------------------------------------- */
 
+/* A prepare whose guest's memory is being found. */
+typedef struct {
+  XfMigrateDest *dest;
+  XfMigrateDone done;
+  XfTunnelDone tunnel_done;
+  gpointer data;
+  char *uri;
+  XfTunnelSink sink;
+} Preparing;
+
+static void
+prepared (const GError *error, gpointer data)
+{
+  g_autofree Preparing *preparing = data;
+  g_autoptr (GBytes) answer = error ? NULL : xf_migrate_dest_cookie (preparing->dest);
+  XfMigrateResult result = { .cookie = answer, .uri = preparing->uri };
+
+  xf_migrate_answer_later (preparing->done, preparing->data, error ? NULL : &result, error ? g_error_copy (error) : NULL);
+  g_free (preparing->uri);
+}
+
 void
 xf_driver_migrate_prepare (XfDriver *driver, gconstpointer client, const XfTypedParams *typed, GBytes *cookie,
                            guint flags, XfMigrateDone done, gpointer data)
 {
   g_auto (XfMigrateParams) params = { 0 };
-  g_autofree char *uri = NULL;
-  g_autoptr (GBytes) answer = NULL;
+  Preparing preparing = { .done = done, .data = data };
   GError *error = NULL;
-  XfMigrateDest *dest = NULL;
 
   if (xf_migrate_params_parse (&params, typed, flags, &error))
-    dest = xf_migrate_dest_prepare (driver, client, &params, cookie, &uri, &error);
-  if (dest)
-    answer = xf_migrate_dest_cookie (dest);
-  xf_migrate_answer_later (done, data, dest ? &(XfMigrateResult){ .cookie = answer, .uri = uri } : NULL, error);
+    preparing.dest = xf_migrate_dest_prepare (driver, client, &params, cookie, &preparing.uri, &error);
+  if (preparing.dest)
+    xf_migrate_dest_when_ready (preparing.dest, prepared, g_memdup2 (&preparing, sizeof (preparing)));
+  else
+    xf_migrate_answer_later (done, data, NULL, error);
 }
 
-/* At once, and not through the loop: the tunnel's stream must be there before the driver can act on it. */
+/* Not through the loop: the tunnel's stream must be there before the driver can act on it. */
+static void
+tunnel_prepared (const GError *error, gpointer data)
+{
+  g_autofree Preparing *preparing = data;
+  g_autoptr (GBytes) answer = NULL;
+  XfMigrateResult result = { 0 };
+
+  if (error) {
+    xf_clear_fd (&preparing->sink.fd);
+    preparing->tunnel_done (NULL, NULL, error, preparing->data);
+    return;
+  }
+  answer = xf_migrate_dest_cookie (preparing->dest);
+  result.cookie = answer;
+  preparing->tunnel_done (&preparing->sink, &result, NULL, preparing->data);
+}
+
 void
 xf_driver_migrate_prepare_tunnel (XfDriver *driver, gconstpointer client, const XfTypedParams *typed, GBytes *cookie,
                                   guint flags, const XfTunnelOps *ops, gpointer tunnel, XfTunnelDone done,
                                   gpointer data)
 {
   g_auto (XfMigrateParams) params = { 0 };
-  g_autoptr (GBytes) answer = NULL;
+  Preparing preparing = { .tunnel_done = done, .data = data, .sink.fd = -1 };
   g_autoptr (GError) error = NULL;
-  XfTunnelSink sink = { .fd = -1 };
-  XfMigrateDest *dest = NULL;
-  XfMigrateResult result = { 0 };
 
   if (xf_migrate_params_parse (&params, typed, flags, &error))
-    dest = xf_migrate_dest_prepare_tunnel (driver, client, &params, cookie, ops, tunnel, &sink, &error);
-  if (!dest) {
+    preparing.dest
+      = xf_migrate_dest_prepare_tunnel (driver, client, &params, cookie, ops, tunnel, &preparing.sink, &error);
+  if (preparing.dest)
+    xf_migrate_dest_when_ready (preparing.dest, tunnel_prepared, g_memdup2 (&preparing, sizeof (preparing)));
+  else
     done (NULL, NULL, error, data);
-    return;
-  }
-  answer = xf_migrate_dest_cookie (dest);
-  result.cookie = answer;
-  done (&sink, &result, NULL, data);
 }
 
 void

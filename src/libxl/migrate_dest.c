@@ -42,6 +42,7 @@ xf_migrate_dest_free (XfMigrateDest *dest)
   g_clear_pointer (&dest->listener, xf_migrate_listener_free);
   xf_migrate_dest_release_tunnel (dest);
   xf_clear_fd (&dest->fd);
+  xf_memory_claim_free (dest->claim);
   libxl_domain_config_dispose (&dest->config);
   g_clear_pointer (&dest->ctx, xf_ctx_free);
   xf_domain_def_free (dest->def);
@@ -63,6 +64,7 @@ xf_migrate_dest_end (XfMigrateDest *dest, int final_state, const XfMigrateResult
 {
   xf_sm_move (&dest->sm, final_state);
   xf_migrations_remove_dest (dest->driver, dest);
+  xf_migrate_dest_drop_ready (dest);
   if (dest->done)
     dest->done (result, told, dest->done_data);
   xf_migrate_dest_free (dest);
@@ -152,18 +154,4 @@ void
 xf_migrate_dest_daemon_ends (XfMigrateDest *dest)
 {
   xf_migrate_dest_client_gone (dest, dest->client);
-}
-
-guint64
-xf_migrate_dest_promised_kib (XfDriver *driver)
-{
-  guint64 sum = 0;
-
-  for (guint i = 0; i < driver->destinations->len; i++) {
-    const XfMigrateDest *dest = driver->destinations->pdata[i];
-
-    if (dest->sm.table && dest->sm.state == PREPARED)
-      sum += dest->def->memory_kib;
-  }
-  return sum;
 }

@@ -33,6 +33,10 @@ XfMigrateDest *xf_migrate_dest_prepare_tunnel (XfDriver *driver, gconstpointer c
                                                GBytes *cookie, const XfTunnelOps *ops, gpointer tunnel,
                                                XfTunnelSink *sink_out, GError **error);
 
+/* Calls @done when the memory for the guest is there, at once or when dom0 has given it; or with an error, and then the
+ * preparation is undone. Then only may prepare be answered. */
+void xf_migrate_dest_when_ready (XfMigrateDest *dest, XfDone done, gpointer data);
+
 /* The cookie for the source, or NULL when the source would stumble over one. */
 GBytes *xf_migrate_dest_cookie (const XfMigrateDest *dest);
 
@@ -53,6 +57,3 @@ void xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client);
 
 /* The daemon ends: rolls back what finish has not been called for. */
 void xf_migrate_dest_daemon_ends (XfMigrateDest *dest);
-
-/* Memory that was promised to guests whose domains do not exist yet, in KiB. */
-guint64 xf_migrate_dest_promised_kib (XfDriver *driver);

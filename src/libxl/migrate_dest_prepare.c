@@ -129,12 +129,72 @@ use_exact (XfMigrateDest *dest, GError **error)
 }
 
 static gboolean
+check_kind (const XfMigrateDest *dest, GError **error)
+{
+  gboolean pv = dest->config.c_info.type == LIBXL_DOMAIN_TYPE_PV, can;
+  libxl_physinfo info;
+
+  libxl_physinfo_init (&info);
+  can = libxl_get_physinfo (xf_ctx_libxl (dest->driver->ctx), &info) != 0
+        || (pv ? info.cap_pv : info.cap_hvm && (info.cap_hap || info.cap_shadow));
+  libxl_physinfo_dispose (&info);
+  if (!can)
+    g_set_error (error, XF_ERROR, XF_ERROR_CONFIG_UNSUPPORTED, "Xen on this host does not run %s guests like '%s'",
+                 pv ? "PV" : "PVH or HVM", dest->name);
+  return can;
+}
+
+static gboolean
 check_host (XfMigrateDest *dest, gboolean offline, GError **error)
 {
   if (offline)
     return TRUE;
   return xf_config_from_def (dest->def, &dest->config, error) && (!dest->exact || use_exact (dest, error))
-         && xf_config_check_memory (dest->driver, &dest->config, xf_migrate_dest_promised_kib (dest->driver), error);
+         && check_kind (dest, error)
+         && (dest->claim = xf_memory_claim_new (dest->driver, &dest->config, error));
+}
+
+void
+xf_migrate_dest_drop_ready (XfMigrateDest *dest)
+{
+  g_autoptr (GError) told = NULL;
+  XfDone ready = g_steal_pointer (&dest->ready);
+
+  if (!ready)
+    return;
+  /* A tunnel that is refused is gone with the answer. */
+  dest->tunnel_ops = NULL;
+  told = dest->error ? g_error_copy (dest->error)
+                     : xf_migrate_dest_error (dest, "prepare", XF_ERROR_ABORTED, "it was given up");
+  ready (told, dest->ready_data);
+}
+
+static void
+memory_is_there (const GError *error, gpointer data)
+{
+  XfMigrateDest *dest = data;
+  XfDone ready;
+
+  if (error) {
+    dest->error = g_error_copy (error);
+    xf_migrate_dest_roll_back (dest);
+    return;
+  }
+  ready = g_steal_pointer (&dest->ready);
+  if (dest->tunnel_ops)
+    xf_migrate_dest_receive (dest);
+  ready (NULL, dest->ready_data);
+}
+
+void
+xf_migrate_dest_when_ready (XfMigrateDest *dest, XfDone done, gpointer data)
+{
+  dest->ready = done;
+  dest->ready_data = data;
+  if (dest->claim)
+    xf_memory_claim_wait (dest->claim, memory_is_there, dest);
+  else
+    memory_is_there (NULL, dest); /* offline */
 }
 
 static gboolean
@@ -266,6 +326,5 @@ xf_migrate_dest_prepare_tunnel (XfDriver *driver, gconstpointer client, XfMigrat
   dest->tunnel = tunnel;
   dest->fd = fds[0];
   *sink_out = (XfTunnelSink){ .fd = fds[1], .ended = tunnel_ended, .sink = dest };
-  xf_migrate_dest_receive (dest);
   return dest;
 }

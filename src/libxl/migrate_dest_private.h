@@ -9,6 +9,7 @@
 #include "libxl/ao.h"
 #include "libxl/ctx.h"
 #include "libxl/driver_private.h"
+#include "libxl/memory.h"
 #include "libxl/migrate.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_listen.h"
@@ -53,6 +54,9 @@ struct XfMigrateDest {
   XfCtx *ctx;
   XfAo *ao;
   libxl_domain_config config;
+  XfMemoryClaim *claim;
+  XfDone ready; /* prepare waits for its memory */
+  gpointer ready_data;
   uint32_t domid;
   GError *error; /* the first thing that went wrong */
   guint deadline_id;
@@ -71,6 +75,9 @@ GError *xf_migrate_dest_error (XfMigrateDest *dest, const char *phase, int code,
 
 /* The driver's hold on the tunnel, if there is one, ends. */
 void xf_migrate_dest_release_tunnel (XfMigrateDest *dest);
+
+/* Whoever waits for prepare learns that it has failed. */
+void xf_migrate_dest_drop_ready (XfMigrateDest *dest);
 
 void xf_migrate_dest_free (XfMigrateDest *dest);
 

@@ -36,6 +36,8 @@ restored (int rc, gpointer data)
     xf_migrate_dest_roll_back (dest);
     return;
   }
+  /* It has all it needs. */
+  g_clear_pointer (&dest->claim, xf_memory_claim_free);
   xf_sm_move (&dest->sm, RESTORED);
   g_info ("%s: restored as domid %u", dest->sm.id, dest->domid);
   xf_migrate_dest_go_on (dest);
@@ -144,6 +146,7 @@ void
 xf_migrate_dest_roll_back (XfMigrateDest *dest)
 {
   xf_migrate_dest_arm (dest, 0);
+  xf_migrate_dest_drop_ready (dest);
   g_clear_pointer (&dest->listener, xf_migrate_listener_free);
   if (dest->sm.state != ROLLING_BACK) {
     xf_sm_move (&dest->sm, ROLLING_BACK);

@@ -187,6 +187,27 @@ check_guest (XfGuest *guest, const XfMigrateParams *params, GError **error)
   return TRUE;
 }
 
+/* To know what a running guest writes, Xen needs paging that it can watch. */
+static gboolean
+check_live (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *params, GError **error)
+{
+  gboolean pv = guest->def && guest->def->type == XF_GUEST_PV, can;
+  libxl_physinfo info;
+
+  if (!(params->flags & VIR_MIGRATE_LIVE) || params->flags & VIR_MIGRATE_OFFLINE)
+    return TRUE;
+  libxl_physinfo_init (&info);
+  can = libxl_get_physinfo (xf_ctx_libxl (driver->ctx), &info) != 0 || info.cap_shadow || (!pv && info.cap_hap);
+  libxl_physinfo_dispose (&info);
+  if (!can)
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
+                 "domain '%s' is a %s guest, and to move it live Xen needs %s, which host '%s' does not have: move it "
+                 "without --live, which suspends it meanwhile",
+                 guest->name, pv ? "PV" : "PVH or HVM", pv ? "shadow paging" : "shadow paging or hardware-assisted paging",
+                 driver->hostname);
+  return can;
+}
+
 /* The XML for the destination: what the client wants it to be there (--xml), checked against what it is, else what
  * it is. With passwords: the destination needs them. */
 static char *
@@ -213,7 +234,7 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   XfMigrateSource *source;
   guint8 id[XF_UUID_LENGTH];
 
-  if (!check_guest (guest, params, error))
+  if (!check_guest (guest, params, error) || !check_live (driver, guest, params, error))
     return NULL;
   xml = make_xml (guest, params, error);
   if (!xml)

@@ -75,13 +75,11 @@ is_suspended (XfMigrateSource *source)
   return yes;
 }
 
-void
-xf_migrate_source_roll_back (XfMigrateSource *source)
+static void
+resume (XfMigrateSource *source)
 {
   int rc;
 
-  source->deadline_id = 0;
-  xf_sm_move (&source->sm, ROLLING_BACK);
   /* A guest that did not acknowledge its suspend is still running, or will stop at a time nobody knows: resuming it
    * then damages its registers (reference: a fix in Xen's own history). */
   if (!source->ctx || source->suspend_rc == ERROR_GUEST_TIMEDOUT || !is_suspended (source)) {
@@ -92,6 +90,32 @@ xf_migrate_source_roll_back (XfMigrateSource *source)
   source->suspend = xf_ao_new (source->ctx, resumed, source);
   rc = libxl_domain_resume (xf_ctx_libxl (source->ctx), source->guest->domid, 1, xf_ao_how (source->suspend));
   xf_ao_started (source->suspend, rc);
+}
+
+static void
+paused_again (int rc, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->suspend = NULL;
+  if (rc != 0)
+    g_warning ("%s: the guest was paused and could not be paused again (libxl error %d)", source->sm.id, rc);
+  resume (source);
+}
+
+/* A guest that was woken only to suspend is paused before it is resumed. */
+void
+xf_migrate_source_roll_back (XfMigrateSource *source)
+{
+  source->deadline_id = 0;
+  xf_sm_move (&source->sm, ROLLING_BACK);
+  if (!source->woken || source->guest->domid < 0) {
+    resume (source);
+    return;
+  }
+  source->suspend = xf_ao_new (source->ctx, paused_again, source);
+  xf_ao_started (source->suspend, libxl_domain_pause (xf_ctx_libxl (source->ctx), source->guest->domid,
+                                                      xf_ao_how (source->suspend)));
 }
 
 /* ---- confirm ---------------------------------------------------------------------------------------------- */

@@ -51,6 +51,9 @@ struct XfMigrateSource {
   XfJob job;
   XfCtx *ctx; /* its own, so that libxl's progress is this guest's */
   XfAo *suspend;
+  guint wake_id;    /* a paused guest is to run until it has answered the suspend */
+  XfAo *wake;
+  gboolean woken;
   XfMigrateTransport *transport;
   gboolean drained;
   int suspend_rc;

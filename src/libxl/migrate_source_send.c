@@ -6,6 +6,7 @@
 #include "libxl/migrate_source_private.h"
 
 #include <libvirt/libvirt.h>
+#include <string.h>
 #include <libxl.h>
 
 #include "base/error.h"
@@ -87,8 +88,9 @@ check_all_sent (XfMigrateSource *source)
 {
   XfDone done = source->done;
 
-  if (source->suspend || !source->drained)
+  if (source->suspend || source->wake || !source->drained)
     return;
+  g_clear_handle_id (&source->wake_id, g_source_remove);
   g_clear_handle_id (&source->stall_id, g_source_remove);
   if (source->error) {
     xf_migrate_source_roll_back (source);
@@ -109,6 +111,47 @@ progressed (const char *what, int percent, unsigned long done, unsigned long tot
 
   if (xf_migrate_progress_report (&source->progress, what, done, total))
     xf_guest_emit_iteration (source->guest, source->progress.iteration);
+}
+
+/* ---- a paused guest ---------------------------------------------------------------------------------------------
+ *
+ * A guest that does not run cannot answer Xen's request to suspend, and libxl would wait a minute and give up. So it is
+ * woken when the request has been made, which is all that it finds to do; it arrives paused as it left. libxl tells
+ * of the request only in its log. */
+
+#define SUSPEND_REQUEST "suspend request via"
+
+static void
+woken (int rc, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->wake = NULL;
+  if (rc != 0)
+    g_warning ("%s: the paused guest could not be woken to suspend (libxl error %d)", source->sm.id, rc);
+  check_all_sent (source);
+}
+
+static gboolean
+wake (gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->wake_id = 0;
+  source->woken = TRUE;
+  source->wake = xf_ao_new (source->ctx, woken, source);
+  xf_ao_started (source->wake, libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid,
+                                                     xf_ao_how (source->wake)));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+libxl_said (const char *text, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  if (!source->woken && !source->wake_id && strstr (text, SUSPEND_REQUEST))
+    source->wake_id = g_idle_add_full (G_PRIORITY_HIGH, wake, source, NULL);
 }
 
 /* A peer whose kernel still answers but that takes nothing any more is found only by counting. */
@@ -183,5 +226,7 @@ xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transpor
     return;
   }
   xf_ctx_set_progress (source->ctx, progressed, source);
+  if (source->state_before == VIR_DOMAIN_PAUSED)
+    xf_ctx_set_listener (source->ctx, libxl_said, source);
   transport->ops->open (transport);
 }

@@ -79,6 +79,7 @@ xf_operation_finish (XfOperation *operation, GError *error)
   /* A restart that failed half way: the old domain is gone, and there is no new one. */
   if (error && operation->guest->def && operation->guest->domid < 0)
     xf_guest_gone (operation->guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
+  xf_memory_claim_free (operation->claim);
   if (operation->has_config)
     libxl_domain_config_dispose (&operation->config);
   xf_domain_def_free (operation->def);

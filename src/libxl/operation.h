@@ -7,6 +7,7 @@
 
 #include "libxl/ao.h"
 #include "libxl/guest.h"
+#include "libxl/memory.h"
 
 typedef struct XfOperation XfOperation;
 
@@ -22,6 +23,7 @@ struct XfOperation {
   /* start */
   libxl_domain_config config;
   gboolean has_config;
+  XfMemoryClaim *claim;
   XfDomainDef *def;
   uint32_t domid;
   gboolean paused;

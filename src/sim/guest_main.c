@@ -166,7 +166,8 @@ run (Guest *guest)
   for (;;) {
     guint32 seen = guest->block->kick;
 
-    if (guest->block->ask != SIM_ASK_NOTHING && guest->block->state == SIM_RUNNING)
+    /* A guest that does not run answers nobody. */
+    if (guest->block->ask != SIM_ASK_NOTHING && guest->block->state == SIM_RUNNING && !guest->block->paused)
       obey (guest);
     if (guest->block->state != SIM_RUNNING || guest->block->paused) {
       wait_for_kick (guest, seen, 1000);

@@ -4,6 +4,7 @@
  * the daemon by lines on a pipe:
  *
  *   progress DONE TOTAL WHAT        libxc's words for xentoollog's progress hook
+ *   asking                      the guest, to suspend
  *   suspended
  *   result RC
  *

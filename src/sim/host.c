@@ -382,10 +382,29 @@ host_total_kib (const char *dir)
 }
 
 guint64
+host_dom0_kib (const char *dir)
+{
+  g_autofree char *path = g_build_filename (dir, "dom0-kib", NULL), *text = NULL;
+
+  return g_file_get_contents (path, &text, NULL, NULL) ? g_ascii_strtoull (text, NULL, 10) : DOM0_KIB;
+}
+
+gboolean
+host_set_dom0_kib (const char *dir, guint64 kib)
+{
+  g_autofree char *path = g_build_filename (dir, "dom0-kib", NULL);
+  g_autofree char *text = g_strdup_printf ("%" G_GUINT64_FORMAT "\n", kib);
+
+  host_trace (dir, "dom0 %" G_GUINT64_FORMAT, kib);
+  return g_file_set_contents (path, text, -1, NULL);
+}
+
+guint64
 host_free_kib (const char *dir)
 {
   g_autoptr (GArray) ids = host_domains (dir);
-  guint64 used = DOM0_KIB, total = host_total_kib (dir);
+  /* dom0 may have been asked for memory and keep it for now. */
+  guint64 used = host_control_number (dir, NULL, "dom0-keeps", 0) ? DOM0_KIB : host_dom0_kib (dir), total = host_total_kib (dir);
 
   for (guint i = 0; i < ids->len; i++) {
     SimBlock *block = host_block_map (dir, g_array_index (ids, guint32, i));

@@ -106,6 +106,9 @@ void host_set_paused (const char *dir, SimBlock *block, gboolean paused);
 gboolean host_domain_destroy (const char *dir, guint32 domid);
 
 /* Bytes free for guests. */
+/* dom0's memory; less than at boot when it has given some back. */
+guint64 host_dom0_kib (const char *dir);
+gboolean host_set_dom0_kib (const char *dir, guint64 kib);
 guint64 host_free_kib (const char *dir);
 guint64 host_total_kib (const char *dir);
 

@@ -238,6 +238,7 @@ suspend (Helper *helper)
   gint64 until
     = g_get_monotonic_time () + host_control_number (helper->dir, helper->name, "suspend-timeout-ms", 60000) * 1000;
 
+  helper_report (helper, "asking\n");
   block->ask = SIM_ASK_SUSPEND;
   host_kick (block);
   while (block->state == SIM_RUNNING) {

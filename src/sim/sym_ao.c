@@ -113,6 +113,9 @@ take_line (Operation *operation, const char *line)
   } else if (sscanf (line, "result %d", &rc) == 1) {
     operation->rc = rc;
     operation->got_result = TRUE;
+  } else if (strcmp (line, "asking") == 0) {
+    xtl_log (sim->log, XTL_DEBUG, -1, "libxl", "Domain %u:issuing PVH/HVM suspend request via XenBus control node",
+             operation->domid);
   } else if (strcmp (line, "suspended") == 0) {
     operation->responded = TRUE;
   }

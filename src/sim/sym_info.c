@@ -9,16 +9,14 @@
 
 #include "sim/sim.h"
 
-#define DOM0_KIB (512 * 1024)
-
 static void
 dom0_info (libxl_dominfo *info)
 {
   memset (info->uuid.uuid, 0, 16);
   info->domid = 0;
   info->running = true;
-  info->current_memkb = DOM0_KIB;
-  info->max_memkb = DOM0_KIB;
+  info->current_memkb = host_dom0_kib (sim_dir ());
+  info->max_memkb = info->current_memkb;
   info->cpu_time = g_get_monotonic_time () * 10;
   info->vcpu_online = info->vcpu_max_id = 1;
   info->domain_type = LIBXL_DOMAIN_TYPE_PV;
@@ -202,6 +200,7 @@ libxl_get_physinfo (libxl_ctx *ctx, libxl_physinfo *info)
   info->free_pages = host_free_kib (sim_dir ()) / (SIM_PAGE / 1024);
   info->nr_nodes = 1;
   info->cap_hvm = info->cap_pv = info->cap_hap = true;
+  info->cap_shadow = host_control_number (sim_dir (), NULL, "shadow", 1) != 0;
   return 0;
 }
 

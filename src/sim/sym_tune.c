@@ -18,10 +18,15 @@
 int
 libxl_set_memory_target (libxl_ctx *ctx, uint32_t domid, int64_t target, int relative, int enforce)
 {
-  SimBlock *block = host_block_map (sim_dir (), domid);
+  SimBlock *block = domid ? host_block_map (sim_dir (), domid) : NULL;
   gint64 limit = block ? (gint64)(block->n_pages * KIB_A_PAGE) : 0;
   int rc = ERROR_DOMAIN_NOTFOUND;
 
+  if (domid == 0) {
+    gint64 wanted = relative ? (gint64)host_dom0_kib (sim_dir ()) + target : target;
+
+    return wanted > 0 && host_set_dom0_kib (sim_dir (), wanted) ? 0 : ERROR_INVAL;
+  }
   if (block) {
     gint64 wanted = relative ? (gint64)host_block_kib (block) + target : target;
 
@@ -39,10 +44,12 @@ libxl_set_memory_target (libxl_ctx *ctx, uint32_t domid, int64_t target, int rel
 int
 libxl_get_memory_target (libxl_ctx *ctx, uint32_t domid, uint64_t *target)
 {
-  SimBlock *block = host_block_map (sim_dir (), domid);
+  SimBlock *block = domid ? host_block_map (sim_dir (), domid) : NULL;
 
+  if (domid == 0)
+    *target = host_dom0_kib (sim_dir ());
   if (!block)
-    return ERROR_DOMAIN_NOTFOUND;
+    return domid == 0 ? 0 : ERROR_DOMAIN_NOTFOUND;
   *target = host_block_kib (block);
   host_block_unmap (block);
   return 0;
