@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * xenferry-pump: a migration stream between file descriptors, through the stages that its arguments name
+ * (docs/xenferry-pump.8.md). Order: arguments, certificates, sandbox, handshakes, bytes. Nothing of a peer is read
+ * before the sandbox.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "pump/pass.h"
+#include "pump/sandbox.h"
+#include "pump/tls.h"
+
+#define MEMORY_FACTOR 16 /* a stream is at most so many times the guest's memory, and SLACK */
+#define SLACK (G_GUINT64_CONSTANT (1) << 30)
+
+typedef struct {
+  char *in, *out, *type, *compress, *id, *user, *tls, *ca, *certificate, *key, *name;
+  gboolean guard, pack, unpack, no_sandbox;
+  gint64 max_memory_kib, total_max, rate;
+  int vcpus, level, control, report;
+} Options;
+
+static void
+options_clear (Options *o)
+{
+  char **texts[] = { &o->in,  &o->out, &o->type, &o->compress,    &o->id, &o->user,
+                     &o->tls, &o->ca,  &o->certificate, &o->key, &o->name };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
+    g_clear_pointer (texts[i], g_free);
+}
+
+static gboolean
+wrong (GError **error, const char *what)
+{
+  g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "%s", what);
+  return FALSE;
+}
+
+static gboolean
+parse (Options *o, int *argc, char ***argv, GError **error)
+{
+  GOptionEntry entries[] = {
+    { "in", 0, 0, G_OPTION_ARG_STRING, &o->in, "Where the stream comes from (0)", "FD[,FD...]" },
+    { "out", 0, 0, G_OPTION_ARG_STRING, &o->out, "Where it goes (1)", "FD[,FD...]" },
+    { "control", 0, 0, G_OPTION_ARG_INT, &o->control, "Commands: rate BYTES, abort", "FD" },
+    { "report", 0, 0, G_OPTION_ARG_INT, &o->report, "Counters, a JSON line each half second", "FD" },
+    { "guard", 0, 0, G_OPTION_ARG_NONE, &o->guard, "Check that it is a migration stream that libxl may see", NULL },
+    { "type", 0, 0, G_OPTION_ARG_STRING, &o->type, "guard: the guest is pv or hvm (PVH too)", "TYPE" },
+    { "max-memory", 0, 0, G_OPTION_ARG_INT64, &o->max_memory_kib, "guard: the most memory it may have", "KIB" },
+    { "vcpus", 0, 0, G_OPTION_ARG_INT, &o->vcpus, "guard: the most vCPUs it may have", "N" },
+    { "total-max", 0, 0, G_OPTION_ARG_INT64, &o->total_max, "guard: the longest stream (16 times its memory)", "BYTES" },
+    { "pack", 0, 0, G_OPTION_ARG_NONE, &o->pack, "Frames with checksums go out", NULL },
+    { "unpack", 0, 0, G_OPTION_ARG_NONE, &o->unpack, "Frames come in", NULL },
+    { "compress", 0, 0, G_OPTION_ARG_STRING, &o->compress, "pack: none, zstd or auto (auto)", "HOW" },
+    { "level", 0, 0, G_OPTION_ARG_INT, &o->level, "pack: zstd's level (1)", "1-19" },
+    { "id", 0, 0, G_OPTION_ARG_STRING, &o->id, "pack, unpack: the migration's id, 32 hexadecimal digits", "ID" },
+    { "rate", 0, 0, G_OPTION_ARG_INT64, &o->rate, "At most so many bytes a second go out", "BYTES" },
+    { "tls", 0, 0, G_OPTION_ARG_STRING, &o->tls, "server: on what comes in; client: on what goes out", "ROLE" },
+    { "tls-ca", 0, 0, G_OPTION_ARG_FILENAME, &o->ca, "Who may sign the other side's certificate", "FILE" },
+    { "tls-cert", 0, 0, G_OPTION_ARG_FILENAME, &o->certificate, "Our certificate", "FILE" },
+    { "tls-key", 0, 0, G_OPTION_ARG_FILENAME, &o->key, "Its key", "FILE" },
+    { "tls-name", 0, 0, G_OPTION_ARG_STRING, &o->name, "client: the name in the server's certificate", "HOST" },
+    { "user", 0, 0, G_OPTION_ARG_STRING, &o->user, "Run as this user", "NAME" },
+    { "no-sandbox", 0, 0, G_OPTION_ARG_NONE, &o->no_sandbox, "For debuggers and sanitizers only", NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, argc, argv, error))
+    return FALSE;
+  if (*argc > 1)
+    return wrong (error, "there are no arguments besides options");
+  if (o->guard && (o->max_memory_kib <= 0 || o->max_memory_kib > G_GINT64_CONSTANT (1) << 40))
+    return wrong (error, "--guard needs --max-memory");
+  if (o->level < 1 || o->level > 19)
+    return wrong (error, "--level is from 1 to 19");
+  if (o->rate < 0 || o->total_max < 0 || o->vcpus < 0)
+    return wrong (error, "a number is negative");
+  if (o->tls && !((strcmp (o->tls, "server") == 0 && o->unpack) || (strcmp (o->tls, "client") == 0 && o->pack)))
+    return wrong (error, "--tls is server with --unpack or client with --pack");
+  return TRUE;
+}
+
+static gboolean
+open_channels (XfPass *pass, XfChannel *channels, guint *n_out, const char *list, gboolean output, GError **error)
+{
+  g_auto (GStrv) numbers = g_strsplit (list, ",", XF_FRAME_CONNECTIONS_MAX + 1);
+
+  for (guint i = 0; numbers[i]; i++) {
+    guint64 fd;
+
+    if (i == XF_FRAME_CONNECTIONS_MAX || !g_ascii_string_to_unsigned (numbers[i], 10, 0, 1 << 20, &fd, NULL))
+      return wrong (error, "--in and --out are up to 16 descriptors");
+    if (!xf_channel_init (&channels[i], &pass->loop, (int)fd, output, error))
+      return FALSE;
+    *n_out = i + 1;
+  }
+  return *n_out > 0 || wrong (error, "--in or --out is empty");
+}
+
+static gboolean
+make_guard (XfPass *pass, const Options *o, GError **error)
+{
+  XfGuardLimits limits = { .max_pages = o->max_memory_kib / 4, .vcpus = o->vcpus, .total_max = o->total_max };
+
+  if (!o->guard)
+    return TRUE;
+  if (o->type && strcmp (o->type, "pv") != 0 && strcmp (o->type, "hvm") != 0)
+    return wrong (error, "--type is pv or hvm");
+  limits.guest = !o->type ? XF_GUARD_ANY : o->type[0] == 'p' ? XF_GUARD_PV : XF_GUARD_HVM;
+  if (limits.total_max == 0)
+    limits.total_max = (guint64)o->max_memory_kib * 1024 * MEMORY_FACTOR + SLACK;
+  pass->guard = xf_guard_new (&limits);
+  return TRUE;
+}
+
+static gboolean
+parse_id (const char *text, guint8 id_out[XF_FRAME_ID_SIZE], GError **error)
+{
+  memset (id_out, 0, XF_FRAME_ID_SIZE);
+  if (!text)
+    return TRUE;
+  if (strlen (text) != 2 * XF_FRAME_ID_SIZE || strspn (text, "0123456789abcdefABCDEF") != 2 * XF_FRAME_ID_SIZE)
+    return wrong (error, "--id is 32 hexadecimal digits");
+  for (guint i = 0; i < XF_FRAME_ID_SIZE; i++)
+    id_out[i] = g_ascii_xdigit_value (text[2 * i]) << 4 | g_ascii_xdigit_value (text[2 * i + 1]);
+  return TRUE;
+}
+
+static gboolean
+make_frames (XfPass *pass, const Options *o, GError **error)
+{
+  static const char *const words[] = { [XF_FRAME_RAW] = "none", [XF_FRAME_ZSTD] = "zstd", [XF_FRAME_AUTO] = "auto" };
+  guint how = XF_FRAME_AUTO;
+  guint8 id[XF_FRAME_ID_SIZE];
+
+  if (o->compress) {
+    for (how = 0; how < G_N_ELEMENTS (words) && strcmp (words[how], o->compress) != 0;)
+      how++;
+  }
+  if (how == G_N_ELEMENTS (words))
+    return wrong (error, "--compress is none, zstd or auto");
+  if ((pass->n_in > 1 && !o->unpack) || (pass->n_out > 1 && !o->pack))
+    return wrong (error, "only frames travel on several connections: --pack, --unpack");
+  if (!parse_id (o->id, id, error))
+    return FALSE;
+  if (o->pack)
+    pass->writer = xf_frame_writer_new (pass->out, pass->n_out, id, how, o->level);
+  if (o->unpack)
+    pass->reader = xf_frame_reader_new (pass->in, pass->n_in, id);
+  return TRUE;
+}
+
+static gboolean
+enter_sandbox (XfPass *pass, const Options *o, GError **error)
+{
+  int keep[2 * XF_FRAME_CONNECTIONS_MAX + 2];
+  guint n = 0;
+
+  if (o->no_sandbox)
+    return TRUE;
+  for (guint i = 0; i < pass->n_in; i++)
+    keep[n++] = pass->in[i].fd;
+  for (guint i = 0; i < pass->n_out; i++)
+    keep[n++] = pass->out[i].fd;
+  if (o->control >= 0)
+    keep[n++] = o->control;
+  if (o->report >= 0)
+    keep[n++] = o->report;
+  return xf_sandbox_enter (o->user, keep, n, error);
+}
+
+static gboolean
+handshakes (XfPass *pass, XfTls *tls, gboolean server, GError **error)
+{
+  XfChannel *channels = server ? pass->in : pass->out;
+  guint n = server ? pass->n_in : pass->n_out;
+
+  for (guint i = 0; i < n; i++) {
+    if (!xf_tls_handshake (tls, &channels[i], error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+run (XfPass *pass, const Options *o, GError **error)
+{
+  g_autoptr (XfTls) tls = NULL;
+  gboolean server = o->tls && strcmp (o->tls, "server") == 0;
+
+  if (!open_channels (pass, pass->in, &pass->n_in, o->in ? o->in : "0", FALSE, error)
+      || !open_channels (pass, pass->out, &pass->n_out, o->out ? o->out : "1", TRUE, error))
+    return FALSE;
+  if (o->tls && !(tls = xf_tls_new (server, o->ca, o->certificate, o->key, o->name, error)))
+    return FALSE;
+  if (!make_guard (pass, o, error) || !make_frames (pass, o, error))
+    return FALSE;
+  pass->buffer = g_malloc (XF_PASS_BUFFER);
+  if (!enter_sandbox (pass, o, error))
+    return FALSE;
+  if (tls && !handshakes (pass, tls, server, error))
+    return FALSE;
+  if (!xf_pass_run (pass, error))
+    return FALSE;
+  for (guint i = 0; i < pass->n_out; i++) {
+    if (pass->out[i].tls)
+      xf_tls_session_end (pass->out[i].tls);
+  }
+  return TRUE;
+}
+
+static void
+pass_clear (XfPass *pass)
+{
+  g_clear_pointer (&pass->writer, xf_frame_writer_free);
+  g_clear_pointer (&pass->reader, xf_frame_reader_free);
+  g_clear_pointer (&pass->guard, xf_guard_free);
+  g_clear_pointer (&pass->buffer, g_free);
+  for (guint i = 0; i < pass->n_in; i++)
+    xf_channel_clear (&pass->in[i]);
+  for (guint i = 0; i < pass->n_out; i++)
+    xf_channel_clear (&pass->out[i]);
+  xf_loop_clear (&pass->loop);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  Options options = { .control = -1, .report = -1, .level = 1 };
+  XfPass pass = { 0 };
+  gboolean ok;
+
+  signal (SIGPIPE, SIG_IGN);
+  if (!parse (&options, &argc, &argv, &error)) {
+    fprintf (stderr, "xenferry-pump: %s\n", error->message);
+    options_clear (&options);
+    return 2;
+  }
+  xf_loop_init (&pass.loop, options.control, options.report, options.rate);
+  ok = run (&pass, &options, &error);
+  if (!ok)
+    fprintf (stderr, "xenferry-pump: %s\n", error->message);
+  xf_loop_report_end (&pass.loop, error);
+  pass_clear (&pass);
+  options_clear (&options);
+  return ok ? 0 : 1;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "pump/sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+#define MEMORY_MAX (512ul << 20)
+#define DESCRIPTORS_MAX 64 /* poll takes no more than the limit says */
+
+static int
+compare (gconstpointer a, gconstpointer b)
+{
+  return *(const int *)a - *(const int *)b;
+}
+
+static void
+close_others (const int *keep, guint n)
+{
+  g_autofree int *sorted = g_memdup2 (keep, n * sizeof (*keep));
+  int next = 3;
+
+  qsort (sorted, n, sizeof (*sorted), compare);
+  for (guint i = 0; i < n; i++) {
+    if (sorted[i] > next)
+      close_range (next, sorted[i] - 1, 0);
+    next = MAX (next, sorted[i] + 1);
+  }
+  close_range (next, ~0u, 0);
+}
+
+static gboolean
+become (const char *user, GError **error)
+{
+  struct passwd *entry;
+
+  errno = 0;
+  entry = getpwnam (user);
+  if (!entry) {
+    g_set_error (error, XF_ERROR, XF_ERROR_SYSTEM, "there is no user '%s' for the pump to run as", user);
+    return FALSE;
+  }
+  if (setgroups (0, NULL) < 0 || setresgid (entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0
+      || setresuid (entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0)
+    return xf_error_set_errno (error, errno, "cannot become user '%s'", user);
+  return TRUE;
+}
+
+static gboolean
+limit (GError **error)
+{
+  static const struct {
+    int what;
+    rlim_t value;
+  } limits[] = {
+    { RLIMIT_AS, MEMORY_MAX }, { RLIMIT_NOFILE, DESCRIPTORS_MAX }, { RLIMIT_NPROC, 0 }, { RLIMIT_CORE, 0 },
+    { RLIMIT_MEMLOCK, 0 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (limits); i++) {
+    struct rlimit both = { limits[i].value, limits[i].value };
+
+    if (setrlimit (limits[i].what, &both) < 0)
+      return xf_error_set_errno (error, errno, "cannot limit resource %d", limits[i].what);
+  }
+  return TRUE;
+}
+
+static gboolean
+filter (GError **error)
+{
+  static const int allowed[] = {
+    SCMP_SYS (read), SCMP_SYS (write), SCMP_SYS (readv), SCMP_SYS (writev), SCMP_SYS (splice), SCMP_SYS (recvfrom),
+    SCMP_SYS (recvmsg), SCMP_SYS (sendto), SCMP_SYS (sendmsg), SCMP_SYS (shutdown), SCMP_SYS (poll), SCMP_SYS (ppoll),
+    SCMP_SYS (close), SCMP_SYS (brk), SCMP_SYS (mmap), SCMP_SYS (munmap), SCMP_SYS (mremap), SCMP_SYS (madvise),
+    SCMP_SYS (fstat), SCMP_SYS (newfstatat), SCMP_SYS (futex), SCMP_SYS (getrandom), SCMP_SYS (clock_gettime),
+    SCMP_SYS (gettimeofday), SCMP_SYS (time), SCMP_SYS (getpid), SCMP_SYS (gettid), SCMP_SYS (rt_sigreturn),
+    SCMP_SYS (rt_sigprocmask), SCMP_SYS (restart_syscall), SCMP_SYS (exit), SCMP_SYS (exit_group),
+    SCMP_SYS (sched_yield),
+  };
+  scmp_filter_ctx context = seccomp_init (SCMP_ACT_KILL_PROCESS);
+  int rc = context ? 0 : -ENOMEM;
+
+  for (gsize i = 0; rc == 0 && i < G_N_ELEMENTS (allowed); i++) {
+    /* Memory that can be run is not among what a data path needs. */
+    if (allowed[i] == SCMP_SYS (mmap))
+      rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, allowed[i], 1, SCMP_A2 (SCMP_CMP_MASKED_EQ, 4 /* PROT_EXEC */, 0));
+    else
+      rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, allowed[i], 0);
+  }
+  /* How much waits to be read (FIONREAD), nothing else. */
+  if (rc == 0)
+    rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (ioctl), 1, SCMP_A1 (SCMP_CMP_EQ, 0x541b));
+  if (rc == 0)
+    rc = seccomp_load (context);
+  if (context)
+    seccomp_release (context);
+  return rc == 0 || xf_error_set_errno (error, -rc, "cannot filter system calls");
+}
+
+gboolean
+xf_sandbox_enter (const char *user, const int *keep, guint n, GError **error)
+{
+  close_others (keep, n);
+  if (user && !become (user, error))
+    return FALSE;
+  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl (PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+    return xf_error_set_errno (error, errno, "cannot give up privileges");
+  return limit (error) && filter (error);
+}

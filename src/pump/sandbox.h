@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the pump gives away before the first byte from a peer: its user, the way to new privileges, every descriptor it
+ * does not need, room to grow, and all system calls but those that move bytes, wait and end. There is no file system
+ * after it.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* @user: to become, by name; NULL: stay who we are. @keep: the @n descriptors besides 0 to 2 that stay open. */
+gboolean xf_sandbox_enter (const char *user, const int *keep, guint n, GError **error);
