@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Two xenferry-pumps with a wire between them: what goes in comes out, and what is damaged never looks whole."""
+import json
+import os
+import pathlib
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'tests/lib'))
+import xen_stream  # noqa: E402
+
+PUMP = os.environ['XF_PUMP']
+SANITIZED = os.environ.get('XF_SANITIZED') == 'yes'
+PLAIN = ['--no-sandbox'] if SANITIZED else []
+
+
+def pump(*options, fds=(), **more):
+    return subprocess.Popen([PUMP, *PLAIN, *options], pass_fds=fds, stderr=subprocess.PIPE, **more)
+
+
+def run(data, *options):
+    return subprocess.run([PUMP, *PLAIN, *options], input=data, capture_output=True, timeout=60)
+
+
+def memory(size=3 << 20):
+    """Like a guest's: zeros, text that repeats, noise; no multiple of anything."""
+    noise = random.Random(7)
+    out = bytearray()
+    while len(out) < size:
+        out += bytes(noise.randrange(1, 40000))
+        out += b'the same again ' * noise.randrange(1, 2000)
+        out += noise.randbytes(noise.randrange(1, 40000))
+    return bytes(out[:size + 13])
+
+
+@pytest.mark.parametrize('how', ['none', 'zstd', 'auto'])
+@pytest.mark.parametrize('data', [b'', b'x', bytes(262144), bytes(262145), memory()], ids=len)
+def test_frames_and_back(how, data):
+    packed = run(data, '--pack', '--compress', how)
+    assert packed.returncode == 0, packed.stderr
+    back = run(packed.stdout, '--unpack')
+    assert (back.returncode, back.stderr) == (0, b'')
+    assert back.stdout == data
+
+
+def test_zeros_do_not_travel():
+    packed = run(bytes(8 << 20), '--pack', '--compress', 'none')
+    assert len(packed.stdout) < 8000
+
+
+def test_compression_compresses():
+    data = memory()
+    raw, small = (run(data, '--pack', '--compress', how) for how in ('none', 'zstd'))
+    assert len(small.stdout) < len(raw.stdout) * 0.75
+
+
+def test_flipped_bits_never_pass():
+    data = xen_stream.stream('hvm', 8).bytes()
+    for how in 'none', 'zstd':
+        packed = run(data, '--pack', '--compress', how).stdout
+        chance = random.Random(11)
+        for _ in range(60):
+            at, bit = chance.randrange(len(packed)), 1 << chance.randrange(8)
+            bad = packed[:at] + bytes([packed[at] ^ bit]) + packed[at + 1:]
+            done = run(bad, '--unpack', '--guard', '--max-memory', '1024')
+            assert done.returncode == 1, (how, at, bit)
+            assert len(done.stdout) < len(data)
+
+
+def test_a_wire_cut_anywhere():
+    packed = run(memory(600000), '--pack').stdout
+    for length in range(0, len(packed), len(packed) // 37):
+        done = run(packed[:length], '--unpack')
+        assert done.returncode == 1 and b'ended before' in done.stderr
+
+
+def test_frames_in_another_order():
+    packed = run(memory(900000), '--pack', '--compress', 'none').stdout
+    first = 32
+    length = 32 + int.from_bytes(packed[first + 16:first + 20], 'little')
+    dropped = packed[:first] + packed[first + length:]
+    assert b'another one came' in run(dropped, '--unpack').stderr
+
+
+def test_another_migration_is_refused():
+    packed = run(b'x' * 1000, '--pack', '--id', '11' * 16).stdout
+    done = run(packed, '--unpack', '--id', '12' * 16)
+    assert done.returncode == 1 and b'another migration' in done.stderr
+    assert run(packed, '--unpack', '--id', '11' * 16).stdout == b'x' * 1000
+
+
+class Wire:
+    """A source and a destination with n connections between them."""
+
+    def __init__(self, n, source=(), destination=(), crossed=False):
+        pairs = [socket.socketpair() for _ in range(n)]
+        outs, ins = [a for a, _ in pairs], [b for _, b in pairs]
+        if crossed:
+            ins.reverse()
+        names = [','.join(str(s.fileno()) for s in side) for side in (outs, ins)]
+        self.source = pump('--pack', '--out', names[0], *source, fds=[s.fileno() for s in outs], stdin=subprocess.PIPE)
+        self.destination = pump('--unpack', '--in', names[1], *destination, fds=[s.fileno() for s in ins],
+                                stdout=subprocess.PIPE)
+        for s in outs + ins:
+            s.close()
+
+    def carry(self, data):
+        feeder = threading.Thread(target=self.feed, args=(data,))
+        feeder.start()
+        out = self.destination.stdout.read()
+        feeder.join()
+        return out, self.source.wait(30), self.destination.wait(30)
+
+    def feed(self, data):
+        try:
+            self.source.stdin.write(data)
+            self.source.stdin.close()
+        except BrokenPipeError:
+            pass
+
+    def errors(self):
+        return self.source.stderr.read() + self.destination.stderr.read()
+
+
+@pytest.mark.parametrize('n', [1, 2, 3, 16])
+def test_parallel_connections_keep_the_order(n):
+    data = memory(5 << 20)
+    out, *codes = Wire(n, crossed=True).carry(data)
+    assert codes == [0, 0]
+    assert out == data
+
+
+def test_connections_of_two_streams_are_refused():
+    wire = Wire(2, destination=['--id', 'ab' * 16])
+    out, _, code = wire.carry(b'x' * 100)
+    assert (out, code) == (b'', 1)
+
+
+def certificates(place):
+    """A CA, and certificates for a server called dst.example and a client, as openssl makes them."""
+    def ssl(*arguments):
+        subprocess.run(['openssl', *arguments], cwd=place, check=True, capture_output=True)
+
+    ssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj',
+        '/CN=test CA')
+    for name in 'dst.example', 'src.example':
+        (place / 'ext').write_text(f'subjectAltName=DNS:{name}\n')
+        ssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', f'{name}.key', '-out', 'request', '-subj', f'/CN={name}')
+        ssl('x509', '-req', '-in', 'request', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-out',
+            f'{name}.pem', '-extfile', 'ext')
+    ssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'other.key', '-out', 'other.pem', '-days', '2', '-subj',
+        '/CN=src.example')
+
+
+@pytest.fixture(scope='module')
+def pki(tmp_path_factory):
+    place = tmp_path_factory.mktemp('pki')
+    certificates(place)
+    return place
+
+
+def tls(pki, role, name, *more):
+    return ['--tls', role, '--tls-ca', f'{pki}/ca.pem', '--tls-cert', f'{pki}/{name}.pem', '--tls-key', f'{pki}/{name}.key',
+            *more]
+
+
+@pytest.mark.parametrize('n', [1, 2])
+def test_tls(pki, n):
+    data = memory()
+    wire = Wire(n, tls(pki, 'client', 'src.example', '--tls-name', 'dst.example'), tls(pki, 'server', 'dst.example'))
+    out, *codes = wire.carry(data)
+    assert codes == [0, 0], wire.errors()
+    assert out == data
+
+
+def test_tls_with_the_wrong_name(pki):
+    wire = Wire(1, tls(pki, 'client', 'src.example', '--tls-name', 'else.example'), tls(pki, 'server', 'dst.example'))
+    assert wire.carry(b'secret' * 1000) == (b'', 1, 1)
+    assert b'does not match' in wire.errors()
+
+
+def test_tls_with_a_strange_certificate(pki):
+    wire = Wire(1, tls(pki, 'client', 'other', '--tls-name', 'dst.example'), tls(pki, 'server', 'dst.example'))
+    out, _, code = wire.carry(b'secret' * 1000)
+    assert (out, code) == (b'', 1)
+    assert b'ertificate' in wire.errors()
+
+
+def test_tls_is_not_done_without_it(pki):
+    wire = Wire(1, (), tls(pki, 'server', 'dst.example'))
+    out, _, code = wire.carry(b'x' * 1000)
+    assert (out, code) == (b'', 1)
+
+
+class Paced:
+    """A pump without stages between two pipes that are never the reason to wait, and its control and report."""
+
+    def __init__(self, *options):
+        control, self.control = os.pipe()
+        self.report, report = os.pipe()
+        self.process = pump('--control', str(control), '--report', str(report), *options, fds=[control, report],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        os.close(control)
+        os.close(report)
+        threading.Thread(target=self.feed, daemon=True).start()
+
+    def feed(self):
+        try:
+            while True:
+                self.process.stdin.write(b'y' * 65536)
+        except (BrokenPipeError, ValueError):
+            pass
+
+    def command(self, line):
+        os.write(self.control, line + b'\n')
+
+    def bytes_in(self, seconds):
+        total, until = 0, time.monotonic() + seconds
+        while time.monotonic() < until:
+            if select.select([self.process.stdout], [], [], 0.05)[0]:
+                total += len(os.read(self.process.stdout.fileno(), 1 << 20))
+        return total
+
+    def last_report(self):
+        with os.fdopen(self.report) as lines:
+            return json.loads(lines.read().splitlines()[-1])
+
+
+def test_the_pace_changes_while_it_runs():
+    paced = Paced('--rate', '2000000')
+    paced.bytes_in(0.3)
+    slow = paced.bytes_in(1)
+    paced.command(b'rate 20000000')
+    paced.bytes_in(0.5)
+    fast = paced.bytes_in(1)
+    paced.process.kill()
+    paced.process.wait()
+    # Above only: how much a busy machine gets done is not the pump's.
+    assert slow < 2600000 and fast < 25000000
+    assert fast > slow
+
+
+@pytest.mark.parametrize('command, words', [(b'abort', 'aborted'), (b'dance', 'unknown command'), (None, 'is gone')])
+def test_abort(command, words):
+    paced = Paced('--rate', '1000')
+    paced.bytes_in(0.1)
+    started = time.monotonic()
+    if command:
+        paced.command(command)
+    else:
+        os.close(paced.control)
+    assert paced.process.wait(10) == 1
+    assert time.monotonic() - started < 5
+    assert words in paced.last_report()['error']
+
+
+def test_the_report():
+    read, write = os.pipe()
+    data = xen_stream.stream('hvm').bytes()
+    process = pump('--guard', '--max-memory', '1024', '--report', str(write), fds=[write], stdin=subprocess.PIPE,
+                   stdout=subprocess.DEVNULL)
+    os.close(write)
+    process.communicate(data)
+    with os.fdopen(read) as lines:
+        last = json.loads(lines.read().splitlines()[-1])
+    assert last['end'] is True
+    assert (last['in'], last['out']) == (len(data), len(data))
+    assert (last['pages'], last['data_pages'], last['passes']) == (66, 65, 2)
+
+
+@pytest.mark.skipif(SANITIZED, reason='a sanitizer needs what the sandbox takes')
+def test_the_sandbox():
+    process = pump(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdin.write(b'x')
+    process.stdin.flush()
+    assert os.read(process.stdout.fileno(), 1) == b'x'
+    status = dict(line.split(':\t', 1) for line in pathlib.Path(f'/proc/{process.pid}/status').read_text().splitlines()
+                  if ':\t' in line)
+    assert (status['NoNewPrivs'], status['Seccomp']) == ('1', '2')
+    process.stdin.close()
+    assert process.wait(10) == 0
+
+
+@pytest.mark.skipif(SANITIZED or os.geteuid() != 0, reason='needs root, and no sanitizer')
+def test_another_user():
+    process = pump('--user', 'nobody', stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdin.write(b'x')
+    process.stdin.flush()
+    assert os.read(process.stdout.fileno(), 1) == b'x'
+    lines = pathlib.Path(f'/proc/{process.pid}/status').read_text().splitlines()
+    fields = dict(line.split(':\t', 1) for line in lines if ':\t' in line)
+    process.stdin.close()
+    assert process.wait(10) == 0
+    assert '0' not in fields['Uid'].split() and fields['Groups'].strip() == '' and int(fields['CapEff'], 16) == 0
+
+
+def test_the_death_of_the_source_is_an_error_at_the_destination():
+    wire = Wire(1, source=['--rate', '100000'])
+    threading.Thread(target=wire.feed, args=(memory(),), daemon=True).start()
+    time.sleep(0.2)
+    wire.source.send_signal(signal.SIGKILL)
+    wire.destination.stdout.read()
+    assert wire.destination.wait(10) == 1
+    assert b'ended before the stream did' in wire.destination.stderr.read()
+
+
+@pytest.mark.parametrize('options', [['--guard'], ['--compress', 'lzma', '--pack'], ['--level', '77'], ['--in', ''],
+                                     ['--in', '0,0'], ['--in', '987'], ['--id', 'xyz', '--pack'], ['--tls', 'server'],
+                                     ['--type', 'vm', '--guard', '--max-memory', '9'], ['file'], ['--rate', '-1']],
+                         ids=' '.join)
+def test_wrong_usage(options):
+    assert run(b'', *options).returncode in (1, 2)
