@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A fuzz target is libFuzzer's function. Linked with replay.c it runs over a corpus, and over seeded changes of it,
+ * as a plain test; with clang's -fsanitize=fuzzer it searches (HACKING.md).
+ */
+#pragma once
+
+#include <glib.h>
+
+int LLVMFuzzerTestOneInput (const guint8 *data, gsize size);
