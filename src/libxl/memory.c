@@ -107,8 +107,23 @@ balloon (XfMemoryClaim *claim, guint64 room, GError **error)
   return TRUE;
 }
 
+/* On a copy: libxl fills its defaults in, and what it is told later is what it keeps as the guest's configuration. */
+static gboolean
+needed_kib (XfDriver *driver, const libxl_domain_config *config, uint64_t *need_out)
+{
+  libxl_ctx *libxl = xf_ctx_libxl (driver->ctx);
+  libxl_domain_config copy;
+  int rc;
+
+  libxl_domain_config_init (&copy);
+  libxl_domain_config_copy (libxl, &copy, config);
+  rc = libxl_domain_need_memory (libxl, &copy, 0, need_out);
+  libxl_domain_config_dispose (&copy);
+  return rc == 0;
+}
+
 XfMemoryClaim *
-xf_memory_claim_new (XfDriver *driver, libxl_domain_config *config, GError **error)
+xf_memory_claim_new (XfDriver *driver, const libxl_domain_config *config, GError **error)
 {
   XfMemoryClaim *claim = g_new0 (XfMemoryClaim, 1);
   uint64_t need = 0;
@@ -118,7 +133,7 @@ xf_memory_claim_new (XfDriver *driver, libxl_domain_config *config, GError **err
   claim->name = g_strdup (config->c_info.name);
   memcpy (claim->uuid, libxl_uuid_bytearray_const (&config->c_info.uuid), XF_UUID_LENGTH);
   g_ptr_array_add (driver->claims, claim);
-  if (libxl_domain_need_memory (libxl_of (claim), config, 0, &need) != 0) {
+  if (!needed_kib (driver, config, &need)) {
     g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "libxl cannot say how much memory domain '%s' needs", claim->name);
     xf_memory_claim_free (claim);
     return NULL;

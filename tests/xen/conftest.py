@@ -114,13 +114,9 @@ def beats_go_on(source, target, name, before, more=2):
 @pytest.fixture(scope="session")
 def lab():
     if os.environ.get("XF_LAB"):
-        from xlab import lab as standing
-        yield standing
+        yield lab_host.Lab.standing(os.environ["XF_LAB"])
         return
     with lab_host.Lab() as running:
-        for host in running.hosts:
-            host.start_daemon()
-            print(f"{host.name}: dom0 ready after {host.boot_seconds:.1f} s")
         yield running
 
 

@@ -5,6 +5,10 @@
         a, b = lab.hosts
         a.run("xl list")
 
+    lab_host.py up        a lab that stays, for work by hand; prints XF_LAB=DIR, with which tests use it
+    lab_host.py run a 'COMMAND'
+    lab_host.py down      both with XF_LAB set
+
 A host has three networks: one to this machine (commands on one port, xenferryd on another), the wire between the hosts
 (10.77.0.1 and .2) that migrations use, and a wire between the guests' bridges (10.78.0.0/24). /share in dom0 is a folder
 both hosts and this machine see; /out is a folder of that host alone, with its consoles. /dev/vdb is one raw disk that
@@ -13,11 +17,14 @@ both hosts have."""
 import contextlib
 import fcntl
 import glob
+import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -73,11 +80,10 @@ class XenHost:
         self.wire = f"10.77.0.{number}"
         self.dir = os.path.join(lab.dir, self.name)
         self.out = os.path.join(self.dir, "out")
-        os.makedirs(self.out)
+        os.makedirs(self.out, exist_ok=True)
         self.dom0_memory, self.memory = dom0_memory, memory
         self.agent_port, self.tcp_port = free_port(), free_port()
-        self.process = None
-        self.daemon_options = ""
+        self.process, self.pid = None, 0
 
     # ---- the machine -----------------------------------------------------------------------------------------
 
@@ -117,6 +123,7 @@ class XenHost:
         with open(f"{self.dir}/qemu.log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
+        self.pid = self.process.pid
 
     def serial(self):
         with contextlib.suppress(FileNotFoundError), open(f"{self.dir}/serial.log", encoding="utf-8", errors="replace") as log:
@@ -139,6 +146,9 @@ class XenHost:
         self.run(f"date -s @{time.time() + 0.02:.3f}").ok()
 
     def stop(self):
+        if not self.process and self.pid:
+            with contextlib.suppress(OSError):
+                os.kill(self.pid, signal.SIGTERM)
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -146,7 +156,7 @@ class XenHost:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        self.process = None
+        self.process, self.pid = None, 0
 
     def reboot(self):
         self.stop()
@@ -284,6 +294,32 @@ class Lab:
             shutil.copyfile(source, os.path.join(self.share, "guest", name))
         self.hosts = [XenHost(self, 1), XenHost(self, 2)]
 
+    def save(self):
+        """What another process needs to work with these hosts."""
+        with open(os.path.join(self.dir, "lab.json"), "w", encoding="utf-8") as out:
+            json.dump([[host.agent_port, host.tcp_port, host.pid] for host in self.hosts], out)
+
+    @classmethod
+    def standing(cls, directory):
+        """The lab that `up` left running in @directory."""
+        lab = cls.__new__(cls)
+        lab.build = os.environ.get("XF_BUILD") or os.path.join(lab_image.TOP, "build")
+        lab.dir, lab.share = directory, os.path.join(directory, "share")
+        lab.hosts = []
+        with open(os.path.join(directory, "lab.json"), encoding="utf-8") as text:
+            for number, (agent_port, tcp_port, pid) in enumerate(json.load(text), 1):
+                host = XenHost(lab, number)
+                host.agent_port, host.tcp_port, host.pid = agent_port, tcp_port, pid
+                lab.hosts.append(host)
+        return lab
+
+    def install(self):
+        """The programs as they are built now into both dom0s, and their daemons started anew."""
+        command = self.payload()
+        for host in self.hosts:
+            host.run("kill $(cat /run/xenferryd.pid 2>/dev/null) 2>/dev/null; sleep 0.3; " + command).ok()
+            host.start_daemon()
+
     def payload(self):
         """The freshly built programs and the libraries they need, for dom0."""
         payload = os.path.join(self.share, "payload")
@@ -310,14 +346,13 @@ class Lab:
         first.stop()
 
     def __enter__(self):
-        install = self.payload()
         try:
             self.choose_accelerator()
             for host in self.hosts:
                 host.boot()
             for host in self.hosts:
                 host.wait_ready()
-                host.run(install).ok()
+            self.install()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -330,3 +365,24 @@ class Lab:
             print(f"kept: {self.dir}")
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def main(words):
+    if words == ["up"]:
+        lab = Lab().__enter__()
+        lab.save()
+        print(f"XF_LAB={lab.dir}")
+        return 0
+    if len(words) == 3 and words[0] == "run" and words[1] in ("a", "b"):
+        done = Lab.standing(os.environ["XF_LAB"]).hosts["ab".index(words[1])].run(words[2], 600)
+        print(done.out)
+        return done.status
+    if words == ["down"]:
+        Lab.standing(os.environ["XF_LAB"]).__exit__(None, None, None)
+        return 0
+    print(__doc__)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -67,3 +67,63 @@ def test_aborted(victim, moment):
     moment(victim)
     victim.virsh(victim.a, "domjobabort", "g").ok()
     print(still_here(victim, virsh))
+
+
+@MOMENT
+def test_wire_cut(victim, moment):
+    """The network between the hosts goes away for longer than the source waits for it, without a word."""
+    virsh = start_slow(victim)
+    moment(victim)
+    victim.a.run("ip link set eth1 down; (setsid sh -c 'sleep 25; ip link set eth1 up' >/dev/null 2>&1 &)").ok()
+    victim.virsh(victim.a, "domjobabort", "g").ok()
+    print(still_here(victim, virsh))
+
+
+@MOMENT
+def test_destination_daemon_killed(victim, moment):
+    """Its libxl-save-helper goes with it; the half-built domain stays until the daemon is back, and never ran."""
+    virsh = start_slow(victim)
+    moment(victim)
+    victim.b.kill_daemon()
+    out = virsh.communicate(timeout=120)[0]
+    assert virsh.returncode != 0, out
+    left = victim.b.domains()
+    victim.b.start_daemon()
+    victim.wait("the half is removed", lambda: not victim.b.domains())
+    print(f"left by libxl: {left}; virsh: {out}")
+    count = len(victim.a.beats("g"))
+    victim.runs_only_on(victim.a, "g")
+    lab_guest.wait_beats(victim.a, "g", since=count)
+
+
+@MOMENT
+def test_source_daemon_killed(victim, moment):
+    """In the first pass the guest just runs on. In the last one it stays suspended, and nothing of it runs elsewhere: the
+    daemon that comes back says so and virsh resume brings it back."""
+    virsh = start_slow(victim)
+    moment(victim)
+    victim.a.kill_daemon()
+    virsh.communicate(timeout=120)
+    victim.wait("nothing of it on the destination", lambda: not victim.b.domains(), 60)
+    left = victim.a.domains()["g"]
+    victim.a.start_daemon()
+    state = victim.virsh(victim.a, "domstate", "g", "--reason").ok().out
+    count = len(victim.a.beats("g"))
+    if "s" in left[1]:
+        assert "paused" in state, state
+        assert "suspended by a migration" in victim.virsh(victim.a, "dominfo", "g").ok().out
+        victim.virsh(victim.a, "resume", "g").ok()
+    lab_guest.wait_beats(victim.a, "g", since=count)
+    victim.runs_only_on(victim.a, "g")
+    print(f"left by libxl: {left}; after the restart: {state.strip()}")
+    # It can move again.
+    victim.virsh(victim.a, "domjobinfo", "g").ok()
+
+
+def test_guest_that_does_not_answer(pair):
+    """libxl gives it a minute; then it goes on, and is not resumed: it never stopped."""
+    pair.create(pair.a, "deaf", "pvh", deaf=1)
+    pair.migrate(pair.a, "deaf", "direct", False).failed("didn't acknowledge suspend")
+    pair.runs_only_on(pair.a, "deaf")
+    lab_guest.wait_beats(pair.a, "deaf", since=len(pair.a.beats("deaf")))
+    assert not pair.b.domains()
