@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 
+#define CAUSES_MAX 2
+
 /* libxl's logger interface: the vtable must be the first member. */
 typedef struct {
   xentoollog_logger vtable;
@@ -18,7 +20,8 @@ struct XfCtx {
   libxl_ctx *libxl;
   Logger logger;
   char *name;
-  char *cause;
+  char *cause; /* what libxl logged first as errors */
+  guint causes;
   XfCtxProgress progress;
   gpointer progress_data;
   void (*listener) (const char *text, gpointer data);
@@ -41,6 +44,20 @@ without_place (const char *text)
   return end && space > end ? end + 2 : text;
 }
 
+/* The first error is the cause; the second often says in what, and the rest follow from them. */
+static void
+add_cause (XfCtx *ctx, const char *text)
+{
+  char *cause;
+
+  if (ctx->causes == CAUSES_MAX)
+    return;
+  cause = ctx->causes ? g_strdup_printf ("%s; %s", ctx->cause, text) : g_strdup (text);
+  g_free (ctx->cause);
+  ctx->cause = cause;
+  ctx->causes++;
+}
+
 static void G_GNUC_PRINTF (5, 0)
 log_message (xentoollog_logger *vtable, xentoollog_level level, int errnum, const char *context, const char *format,
              va_list args)
@@ -57,8 +74,7 @@ log_message (xentoollog_logger *vtable, xentoollog_level level, int errnum, cons
     return;
   }
   g_info ("%s", line);
-  if (!ctx->cause)
-    ctx->cause = g_strdup (without_place (text));
+  add_cause (ctx, without_place (text));
 }
 
 static void
@@ -318,6 +334,7 @@ void
 xf_ctx_forget_cause (XfCtx *ctx)
 {
   g_clear_pointer (&ctx->cause, g_free);
+  ctx->causes = 0;
 }
 
 void

@@ -29,8 +29,8 @@ void xf_ctx_set_progress (XfCtx *ctx, XfCtxProgress func, gpointer data);
 /* Every line libxl logs goes to @func too, from within libxl: it must not call libxl again. */
 void xf_ctx_set_listener (XfCtx *ctx, void (*func) (const char *text, gpointer data), gpointer data);
 
-/* The first error that libxl logged in this context since the last xf_ctx_forget_cause(), or NULL. libxl's return codes
- * say little, and what it logs after the first error are consequences. */
+/* The first two errors that libxl logged in this context since the last xf_ctx_forget_cause(), or NULL. libxl's return
+ * codes say little, and what it logs after the first errors are consequences. */
 const char *xf_ctx_cause (const XfCtx *ctx);
 void xf_ctx_forget_cause (XfCtx *ctx);
 

@@ -113,6 +113,13 @@ static const struct {
   { "hvm", "xenfv", "/usr/lib/xen/boot/hvmloader" },
 };
 
+/* Xen does not know the topology of every machine. */
+static guint
+known_or_0 (guint32 number)
+{
+  return number == LIBXL_CPUTOPOLOGY_INVALID_ENTRY ? 0 : number;
+}
+
 static void
 append_cell (GString *xml, int id, const libxl_numainfo *cell, const libxl_cputopology *cpus, int n_cpus)
 {
@@ -124,7 +131,7 @@ append_cell (GString *xml, int id, const libxl_numainfo *cell, const libxl_cputo
       continue;
     n++;
     g_string_append_printf (inside, "            <cpu id='%d' socket_id='%u' die_id='0' core_id='%u' siblings='%d'/>\n", i,
-                            cpus[i].socket, cpus[i].core, i);
+                            known_or_0 (cpus[i].socket), known_or_0 (cpus[i].core), i);
   }
   g_string_append_printf (xml,
                           "        <cell id='%d'>\n          <memory unit='KiB'>%" G_GUINT64_FORMAT "</memory>\n"
