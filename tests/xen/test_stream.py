@@ -17,7 +17,8 @@ ENVIRONMENT = dict(os.environ, PYTHONPATH="/usr/lib/xen-4.17/lib/python")
 @pytest.mark.parametrize("kind", ["pv", "pvh", "hvm"])
 def test_recorded(pair, kind):
     pair.create(pair.a, "g", kind)
-    pair.a.run("xl save g /share/g.stream").ok()
+    # Through memory: a 9p share cannot be written from a guest's pages.
+    pair.a.run("xl save g /tmp/g.stream && cp /tmp/g.stream /share/ && rm /tmp/g.stream").ok()
     path = os.path.join(pair.lab.share, "g.stream")
     try:
         with open(path, "rb") as saved:
@@ -30,7 +31,7 @@ def test_recorded(pair, kind):
         done = subprocess.run(["/usr/bin/python3", VERIFY, "-i", path, "-f", "libxl"], stdout=subprocess.PIPE, env=ENVIRONMENT,
                               stderr=subprocess.STDOUT, text=True, check=False)
         assert done.returncode == 0, done.stdout
-        with open(os.path.join(DATA, f"{kind}-real.header"), "rb") as golden:
+        with open(os.path.join(DATA, f"{kind}.header"), "rb") as golden:
             expected = golden.read()
         assert image[start:start + len(expected)] == expected
     finally:
