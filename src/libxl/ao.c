@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "libxl/ao.h"
 
+#include <string.h>
+
 #include "base/error.h"
 
 struct XfAo {
@@ -96,6 +98,25 @@ code_of (int rc)
   }
 }
 
+/* libxl names what it waited for in vain; a person wants to know which service that is. */
+static const char *
+advice (const char *said)
+{
+  static const struct {
+    const char *said, *advice;
+  } table[] = {
+    { "console tty", "; is xenconsoled running on this host?" },
+    { "device model", "; is the device model (QEMU for Xen) installed, and what does its log in /var/log/xen say?" },
+    { "/etc/xen/scripts/", "; see what that hotplug script logs" },
+  };
+
+  for (gsize i = 0; said && i < G_N_ELEMENTS (table); i++) {
+    if (strstr (said, table[i].said))
+      return table[i].advice;
+  }
+  return "";
+}
+
 gboolean
 xf_rc_to_error (int rc, GError **error, XfCtx *ctx, const char *text)
 {
@@ -107,6 +128,7 @@ xf_rc_to_error (int rc, GError **error, XfCtx *ctx, const char *text)
     said = "the guest did not answer the request to suspend";
   else if (rc == ERROR_ABORTED)
     said = "it was aborted";
-  g_set_error (error, XF_ERROR, code_of (rc), "%s: %s (libxl error %d)", text, said ? said : "libxl gave no reason", rc);
+  g_set_error (error, XF_ERROR, code_of (rc), "%s: %s (libxl error %d)%s", text, said ? said : "libxl gave no reason", rc,
+               advice (said));
   return FALSE;
 }

@@ -29,6 +29,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -210,9 +211,22 @@ wait_tick (double ms, bool deaf)
     ;
 }
 
-int
-main (void)
+/* The kernel starts /sbin/poweroff or /sbin/reboot, which are this program, when Xen asks for it. */
+static int
+end_machine (const char *name)
 {
+  if (strstr (name, "poweroff"))
+    reboot (RB_POWER_OFF);
+  else
+    reboot (RB_AUTOBOOT);
+  return 1;
+}
+
+int
+main (int argc, char **argv)
+{
+  if (getpid () != 1)
+    return end_machine (argc > 0 ? argv[0] : "");
   mount ("proc", "/proc", "proc", 0, "");
   mount ("dev", "/dev", "devtmpfs", 0, "");
   int console = open ("/dev/console", O_RDWR);

@@ -267,6 +267,8 @@ def make_guest(work, unpacked, kernel, target):
     for name in ("proc", "sys", "dev", "modules"):
         os.makedirs(tree.at(name), exist_ok=True)
     compile_static("guest_init.c", tree.at("init"))
+    for name in ("poweroff", "reboot"):
+        tree.link("/init", f"sbin/{name}")
     for name in GUEST_MODULES:
         tree.put(os.path.join(unpacked, "lib/modules", kernel, "kernel/drivers", name + ".ko"),
                  f"modules/{os.path.basename(name)}.ko", 0o644)

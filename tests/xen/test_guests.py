@@ -68,14 +68,30 @@ def test_ends_of_its_own(pair):
     assert "Stopped Destroyed" in said, said
 
 
-def test_shutdown_is_asked(pair):
-    """A guest whose init takes no notice of the request goes on: virsh says that it was asked, and nothing hangs."""
-    pair.create(pair.a, "g", "pvh")
-    pair.virsh(pair.a, "shutdown", "g", timeout=30)
-    pair.runs_only_on(pair.a, "g")
+def test_shutdown_and_reboot(pair):
+    a = pair.a
+    events = watch(pair, a)
+    pair.create(a, "g", "pvh")
+    (domid, _), count = a.domains()["g"], len(a.beats("g"))
+    pair.virsh(a, "reboot", "g").ok()
+    pair.wait("another domain of that name", lambda: a.domains().get("g", (domid, ""))[0] != domid, 60)
+    lab_guest.wait_beats(a, "g", since=count)
+    pair.virsh(a, "shutdown", "g").ok()
+    pair.wait("the guest is off", lambda: "g" not in a.domains(), 60)
+    assert "g" not in pair.virsh(a, "list", "--all", "--name").ok().out.split()
+    assert "Stopped Shutdown" in events()
+
+
+def test_deaf_guest_and_shutdown(pair):
+    """A guest that takes no notice goes on; nothing hangs meanwhile."""
+    pair.create(pair.a, "g", "pvh", deaf=1)
+    asked = pair.virsh_start(pair.a, "shutdown", "g")
     began = time.monotonic()
     pair.virsh(pair.a, "list").ok()
     assert time.monotonic() - began < 2
+    pair.runs_only_on(pair.a, "g")
+    pair.virsh(pair.a, "destroy", "g").ok()
+    asked.communicate(timeout=90)
 
 
 def test_defined_and_started(pair):
@@ -132,3 +148,18 @@ def test_no_device_model(pair):
         assert host.domains() == {}
     finally:
         host.run("mv /usr/libexec/away /usr/libexec/xen-qemu-system-i386").ok()
+
+
+def test_no_xenconsoled(pair):
+    """libxl waits for a console in vain; the error says whose."""
+    host = pair.b
+    host.run("kill $(cat /run/xenconsoled.pid); sleep 0.5").ok()
+    try:
+        path = os.path.join(pair.lab.dir, "n.xml")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(lab_guest.xml("n", "pvh"))
+        pair.virsh(host, "create", path, timeout=90).failed("cannot start domain 'n'", "is xenconsoled running")
+        assert host.domains() == {}
+    finally:
+        host.destroy_all()
+        host.run("xenconsoled --log=all --log-dir=/out/console --pid-file /run/xenconsoled.pid").ok()
