@@ -18,6 +18,7 @@ class Tap:
         self.out = out
         self.number = 0
         self.worst = {}
+        self.seconds = {}
 
     def say(self, text=""):
         print(text, file=self.out, flush=True)
@@ -36,6 +37,7 @@ class Tap:
 
     def pytest_runtest_logreport(self, report):
         # Three reports a test; set-up and tear-down count when they do not just pass.
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
         known = self.worst.get(report.nodeid)
         if known is None or report.failed or (report.skipped and known.passed):
             self.worst[report.nodeid] = report
@@ -54,8 +56,9 @@ class Tap:
         else:
             self.say(f"ok {self.number} - {name}")
         for title, text in last.sections:
-            if report.failed or "stdout" in title:
+            if report.failed or "stdout call" in title:
                 self.comment(text)
+        self.comment(f"took {self.seconds.pop(report.nodeid):.1f} s")
 
 
 def main():
