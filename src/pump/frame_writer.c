@@ -22,11 +22,15 @@ struct XfFrameWriter {
   XfFrameCompress compress;
   int level;
   ZSTD_CCtx *zstd;
+  guint futile, skip; /* auto: attempts in a row that gained little, and frames to let pass before the next */
   guint64 number;
   gsize filled;
   guint8 content[XF_FRAME_CONTENT];
   guint8 body[FRAME_BODY_MAX];
 };
+
+/* After so many in a row every 16th frame is tried. */
+#define FUTILE_MAX 4
 
 /* The largest frame beside what is already there. */
 #define QUEUE_SIZE (XF_FRAME_QUEUE + sizeof (XfFrameHeader) + ZSTD_COMPRESSBOUND (FRAME_BODY_MAX))
@@ -116,11 +120,23 @@ drain (XfFrameWriter *writer, guint i, gsize limit, GError **error)
 
 /* Is time spent on compressing this frame time in which its connection works on what it has? */
 static gboolean
-should_compress (const XfFrameWriter *writer, const Queue *queue)
+should_compress (XfFrameWriter *writer, const Queue *queue)
 {
   if (writer->compress != XF_FRAME_AUTO)
     return writer->compress == XF_FRAME_ZSTD;
+  if (writer->skip > 0) {
+    writer->skip--;
+    return FALSE;
+  }
   return writer->channels[0].loop->rate > 0 || queue->tail >= XF_FRAME_CONTENT;
+}
+
+/* Noise does not shrink, and rarely comes alone. */
+static void
+learn (XfFrameWriter *writer, gsize length, gsize packed)
+{
+  writer->futile = packed > length - length / 10 ? MIN (writer->futile + 1, FUTILE_MAX) : 0;
+  writer->skip = writer->futile ? 1u << writer->futile : 0;
 }
 
 /* Puts @body behind @header into @queue, through zstd if that makes it smaller. Returns the bytes it takes. */
@@ -130,8 +146,10 @@ code (XfFrameWriter *writer, Queue *queue, const guint8 *body, gsize length, gui
   guint8 *place = queue->data + queue->tail + sizeof (XfFrameHeader);
   gsize packed = 0;
 
-  if (length > FRAME_ZERO_RUN && should_compress (writer, queue))
+  if (length > FRAME_ZERO_RUN && should_compress (writer, queue)) {
     packed = ZSTD_compressCCtx (writer->zstd, place, ZSTD_COMPRESSBOUND (FRAME_BODY_MAX), body, length, writer->level);
+    learn (writer, length, packed);
+  }
   if (packed > 0 && !ZSTD_isError (packed) && packed < length) {
     *coding_out = FRAME_PACKED;
     return packed;
