@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The destination's phases as clients and other daemons call them (driver.h): each reads its arguments, finds the
+ * migration, and hands over to migrate_dest.c. Prepare is answered when the guest's memory is there.
+ */
+#include "libxl/migrate.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "libxl/driver_private.h"
+#include "libxl/migrate_dest.h"
+
+/* A prepare whose guest's memory is being found. */
+typedef struct {
+  XfMigrateDest *dest;
+  XfMigrateDone done;
+  XfTunnelDone tunnel_done;
+  gpointer data;
+  char *uri;
+  XfTunnelSink sink;
+} Preparing;
+
+static void
+prepared (const GError *error, gpointer data)
+{
+  g_autofree Preparing *preparing = data;
+  g_autoptr (GBytes) answer = error ? NULL : xf_migrate_dest_cookie (preparing->dest);
+  XfMigrateResult result = { .cookie = answer, .uri = preparing->uri };
+
+  xf_migrate_answer_later (preparing->done, preparing->data, error ? NULL : &result, error ? g_error_copy (error) : NULL);
+  g_free (preparing->uri);
+}
+
+void
+xf_driver_migrate_prepare (XfDriver *driver, gconstpointer client, const XfTypedParams *typed, GBytes *cookie,
+                           guint flags, XfMigrateDone done, gpointer data)
+{
+  g_auto (XfMigrateParams) params = { 0 };
+  Preparing preparing = { .done = done, .data = data };
+  GError *error = NULL;
+
+  if (xf_migrate_params_parse (&params, typed, flags, &error))
+    preparing.dest = xf_migrate_dest_prepare (driver, client, &params, cookie, &preparing.uri, &error);
+  if (preparing.dest)
+    xf_migrate_dest_when_ready (preparing.dest, prepared, g_memdup2 (&preparing, sizeof (preparing)));
+  else
+    xf_migrate_answer_later (done, data, NULL, error);
+}
+
+/* Not through the loop: the tunnel's stream must be there before the driver can act on it. */
+static void
+tunnel_prepared (const GError *error, gpointer data)
+{
+  g_autofree Preparing *preparing = data;
+  g_autoptr (GBytes) answer = NULL;
+  XfMigrateResult result = { 0 };
+
+  if (error) {
+    xf_clear_fd (&preparing->sink.fd);
+    preparing->tunnel_done (NULL, NULL, error, preparing->data);
+    return;
+  }
+  answer = xf_migrate_dest_cookie (preparing->dest);
+  result.cookie = answer;
+  preparing->tunnel_done (&preparing->sink, &result, NULL, preparing->data);
+}
+
+void
+xf_driver_migrate_prepare_tunnel (XfDriver *driver, gconstpointer client, const XfTypedParams *typed, GBytes *cookie,
+                                  guint flags, const XfTunnelOps *ops, gpointer tunnel, XfTunnelDone done,
+                                  gpointer data)
+{
+  g_auto (XfMigrateParams) params = { 0 };
+  Preparing preparing = { .tunnel_done = done, .data = data, .sink.fd = -1 };
+  g_autoptr (GError) error = NULL;
+
+  if (xf_migrate_params_parse (&params, typed, flags, &error))
+    preparing.dest
+      = xf_migrate_dest_prepare_tunnel (driver, client, &params, cookie, ops, tunnel, &preparing.sink, &error);
+  if (preparing.dest)
+    xf_migrate_dest_when_ready (preparing.dest, tunnel_prepared, g_memdup2 (&preparing, sizeof (preparing)));
+  else
+    done (NULL, NULL, error, data);
+}
+
+void
+xf_driver_migrate_finish (XfDriver *driver, const XfTypedParams *typed, GBytes *cookie, guint flags, gboolean cancelled,
+                          XfMigrateDone done, gpointer data)
+{
+  g_auto (XfMigrateParams) params = { 0 };
+  GError *error = NULL;
+  XfMigrateDest *dest = NULL;
+
+  if (xf_migrate_params_parse (&params, typed, flags, &error)) {
+    dest = params.destination_name ? xf_migrate_dest_find (driver, params.destination_name) : NULL;
+    if (!dest || xf_migrate_dest_is_finishing (dest)) {
+      g_set_error (&error, XF_ERROR, cancelled ? XF_ERROR_FINISH_OK : XF_ERROR_OPERATION_INVALID,
+                   "no migration of domain '%s' is under way on host '%s'",
+                   params.destination_name ? params.destination_name : "(no name)", driver->hostname);
+      dest = NULL;
+    }
+  }
+  if (!dest) {
+    xf_migrate_answer_later (done, data, NULL, error);
+    return;
+  }
+  xf_migrate_dest_take_progress (dest, cookie);
+  xf_migrate_dest_finish (dest, &params, cancelled, done, data);
+}
