@@ -148,6 +148,23 @@ look_after_job (XfGuest *guest)
   xf_job_when_ended (guest, look, later);
 }
 
+static void
+resumed_late (const GError *error, gpointer data)
+{
+  if (error)
+    g_warning ("a guest that suspended after its migration was given up cannot be resumed: %s", error->message);
+}
+
+/* The migration that asked it to suspend is over, and it stayed here: nobody waits for it any more. */
+static void
+resume_late (XfGuest *guest)
+{
+  g_info ("domain '%s' suspends after its migration was given up: resuming it", guest->name);
+  guest->may_suspend = FALSE;
+  xf_guest_set_state (guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+  xf_driver_domain_resume (guest->driver, guest->uuid, resumed_late, NULL);
+}
+
 static gboolean
 look_again (gpointer data)
 {
@@ -165,7 +182,11 @@ take_event (XfGuest *guest, const libxl_event *event)
 {
   gboolean shutdown = event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN;
 
-  if (shutdown && event->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND)
+  gboolean suspend = shutdown && event->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+
+  if (suspend && guest->may_suspend && !guest->job)
+    resume_late (guest);
+  else if (suspend)
     xf_migrate_source_guest_suspended (guest);
   else if (guest->job)
     look_after_job (guest);

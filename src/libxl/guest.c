@@ -236,6 +236,7 @@ xf_guest_gone (XfGuest *guest, int state, int reason)
   xf_death_unwatch (guest);
   g_clear_handle_id (&guest->keeper_id, g_source_remove);
   guest->foreign = FALSE;
+  guest->may_suspend = FALSE;
   guest->domid = -1;
   g_clear_pointer (&guest->def, xf_domain_def_free);
   g_clear_pointer (&guest->tty, g_free);

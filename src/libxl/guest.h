@@ -24,6 +24,7 @@ struct XfGuest {
   gboolean incoming; /* being received */
   gboolean foreign;  /* another toolstack started it, and may look after it */
   guint keeper_id;   /* it has ended: that toolstack's turn */
+  gboolean may_suspend; /* a migration that is over had asked it to, and it may still obey */
   char *tty;         /* of its console */
   char *message;     /* what a person should know, or NULL */
   XfJob *job;

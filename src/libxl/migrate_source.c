@@ -254,6 +254,7 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   source->params = *params;
   *params = (XfMigrateParams){ 0 };
   source->xml = g_steal_pointer (&xml);
+  guest->may_suspend = FALSE;
   source->state_before = guest->state;
   source->reason_before = guest->reason;
   source->cookie = xf_migrate_cookie_new (driver, guest->name, guest->uuid, id);

@@ -51,6 +51,7 @@ struct XfMigrateSource {
   XfJob job;
   XfCtx *ctx; /* its own, so that libxl's progress is this guest's */
   XfAo *suspend;
+  gboolean asked;   /* libxl has asked the guest to suspend */
   guint wake_id;    /* a paused guest is to run until it has answered the suspend */
   XfAo *wake;
   gboolean woken;

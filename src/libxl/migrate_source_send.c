@@ -150,7 +150,10 @@ libxl_said (const char *text, gpointer data)
 {
   XfMigrateSource *source = data;
 
-  if (!source->woken && !source->wake_id && strstr (text, SUSPEND_REQUEST))
+  if (!strstr (text, SUSPEND_REQUEST))
+    return;
+  source->asked = TRUE;
+  if (source->state_before == VIR_DOMAIN_PAUSED && !source->woken && !source->wake_id)
     source->wake_id = g_idle_add_full (G_PRIORITY_HIGH, wake, source, NULL);
 }
 
@@ -226,7 +229,6 @@ xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transpor
     return;
   }
   xf_ctx_set_progress (source->ctx, progressed, source);
-  if (source->state_before == VIR_DOMAIN_PAUSED)
-    xf_ctx_set_listener (source->ctx, libxl_said, source);
+  xf_ctx_set_listener (source->ctx, libxl_said, source);
   transport->ops->open (transport);
 }

@@ -31,6 +31,7 @@ typedef struct {
   int console; /* master side of the pty */
   int tty;     /* kept open, so that the console outlives its readers */
   int log;
+  gint64 suspend_us; /* when a suspend that it has acknowledged takes effect; 0: none */
 } Guest;
 
 static void
@@ -126,12 +127,26 @@ stop (Guest *guest, SimState state, int reason, const char *word)
 }
 
 static void
+obey_suspend (Guest *guest)
+{
+  guint64 late_ms = host_control_number (guest->dir, guest->block->name, "late-suspend-ms", 0);
+
+  if (host_control_number (guest->dir, guest->block->name, "refuse-suspend", 0))
+    return;
+  if (!late_ms) {
+    stop (guest, SIM_SUSPENDED, LIBXL_SHUTDOWN_REASON_SUSPEND, "suspended");
+    return;
+  }
+  guest->block->ask = SIM_ASK_NOTHING;
+  guest->suspend_us = g_get_monotonic_time () + late_ms * 1000;
+}
+
+static void
 obey (Guest *guest)
 {
   switch ((SimAsk)guest->block->ask) {
   case SIM_ASK_SUSPEND:
-    if (!host_control_number (guest->dir, guest->block->name, "refuse-suspend", 0))
-      stop (guest, SIM_SUSPENDED, LIBXL_SHUTDOWN_REASON_SUSPEND, "suspended");
+    obey_suspend (guest);
     break;
   case SIM_ASK_SHUTDOWN:
     stop (guest, SIM_SHUTDOWN, LIBXL_SHUTDOWN_REASON_POWEROFF, "poweroff");
@@ -169,6 +184,10 @@ run (Guest *guest)
     /* A guest that does not run answers nobody. */
     if (guest->block->ask != SIM_ASK_NOTHING && guest->block->state == SIM_RUNNING && !guest->block->paused)
       obey (guest);
+    if (guest->suspend_us && g_get_monotonic_time () > guest->suspend_us) {
+      guest->suspend_us = 0;
+      stop (guest, SIM_SUSPENDED, LIBXL_SHUTDOWN_REASON_SUSPEND, "suspended");
+    }
     if (guest->block->state != SIM_RUNNING || guest->block->paused) {
       wait_for_kick (guest, seen, 1000);
       continue;

@@ -5,6 +5,7 @@
  *
  *   progress DONE TOTAL WHAT        libxc's words for xentoollog's progress hook
  *   asking                      the guest, to suspend
+ *   acknowledged                by the guest, which has not stopped in time
  *   suspended
  *   result RC
  *

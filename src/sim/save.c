@@ -235,6 +235,7 @@ static int
 suspend (Helper *helper)
 {
   SimBlock *block = helper->block;
+  int rc;
   gint64 until
     = g_get_monotonic_time () + host_control_number (helper->dir, helper->name, "suspend-timeout-ms", 60000) * 1000;
 
@@ -243,8 +244,12 @@ suspend (Helper *helper)
   host_kick (block);
   while (block->state == SIM_RUNNING) {
     if (g_get_monotonic_time () > until) {
+      /* One that has taken the request and not stopped cannot be told to forget it. */
+      if (block->ask == SIM_ASK_NOTHING)
+        helper_report (helper, "acknowledged\n");
+      rc = block->ask == SIM_ASK_NOTHING ? ERROR_FAIL : ERROR_GUEST_TIMEDOUT;
       block->ask = SIM_ASK_NOTHING;
-      return ERROR_GUEST_TIMEDOUT;
+      return rc;
     }
     g_usleep (200);
   }

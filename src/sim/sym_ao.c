@@ -116,7 +116,7 @@ take_line (Operation *operation, const char *line)
   } else if (strcmp (line, "asking") == 0) {
     xtl_log (sim->log, XTL_DEBUG, -1, "libxl", "Domain %u:issuing PVH/HVM suspend request via XenBus control node",
              operation->domid);
-  } else if (strcmp (line, "suspended") == 0) {
+  } else if (strcmp (line, "suspended") == 0 || strcmp (line, "acknowledged") == 0) {
     operation->responded = TRUE;
   }
 }

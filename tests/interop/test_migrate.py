@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from sim_host import MODES, SimHost, assert_heartbeat, assert_same_memory, domain_xml, wait_until
+from sim_host import MODES, SimHost, assert_heartbeat, assert_same_memory, domain_xml, two_hosts, wait_until
 
 LIVE = pytest.mark.parametrize("live", [True, False], ids=["live", "not-live"])
 MODE = pytest.mark.parametrize("mode", MODES)
@@ -380,5 +380,30 @@ def test_reads_never_wait(a, b, mode):
 def test_ipv6(mode):
     with SimHost("a", address="::1") as a, SimHost("b", address="::1") as b:
         a.create("g")
+        a.migrate("g", b, "--live", mode=mode).ok()
+        assert b.state("g") == "running"
+
+
+@pytest.mark.parametrize("how", ["timeout", "abort"])
+@pytest.mark.parametrize("mode", MODES)
+def test_guest_that_suspends_too_late(mode, how):
+    """It has acknowledged the request, the migration is given up, and then it stops: nobody but its host can wake it."""
+    control = {"late-suspend-ms": 1500, "suspend-timeout-ms": 300 if how == "timeout" else 60000}
+    with two_hosts(control=control) as (a, b):
+        a.create("g", memory_kib=16 * 1024)
+        virsh = a.migrate_start("g", b, "--live", mode=mode)
+        if how == "abort":
+            wait_until(lambda: "suspend request via" in a.log(), "the guest has been asked")
+            time.sleep(0.2)
+            a.virsh("domjobabort", "g").ok()
+        assert virsh.wait(30) != 0
+        assert a.state("g") == "running"
+        wait_until(lambda: a.traced("suspended g"), "the guest stops")
+        count = len(a.heartbeats("g"))
+        wait_until(lambda: len(a.heartbeats("g")) > count + 2, "the guest goes on")
+        assert a.state("g") == "running" and b.domains() == []
+        # And it can still move.
+        a.always.clear()
+        a.control()
         a.migrate("g", b, "--live", mode=mode).ok()
         assert b.state("g") == "running"
