@@ -122,13 +122,13 @@ xf_rc_to_error (int rc, GError **error, XfCtx *ctx, const char *text)
 {
   const char *said = ctx ? xf_ctx_cause (ctx) : NULL;
 
-  /* ERROR_GUEST_TIMEDOUT is also what libxl returns for every other failure before the guest answered, such as log-dirty
-   * mode that this Xen does not have: what it logged first tells them apart. */
+  /* ERROR_GUEST_TIMEDOUT is also what libxl returns for every other failure before the guest answered, such as
+   * log-dirty mode that this Xen does not have: what it logged first tells them apart. */
   if (rc == ERROR_GUEST_TIMEDOUT && !said)
     said = "the guest did not answer the request to suspend";
   else if (rc == ERROR_ABORTED)
     said = "it was aborted";
-  g_set_error (error, XF_ERROR, code_of (rc), "%s: %s (libxl error %d)%s", text, said ? said : "libxl gave no reason", rc,
-               advice (said));
+  g_set_error (error, XF_ERROR, code_of (rc), "%s: %s (libxl error %d)%s", text, said ? said : "libxl gave no reason",
+               rc, advice (said));
   return FALSE;
 }

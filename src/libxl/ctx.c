@@ -58,9 +58,8 @@ add_cause (XfCtx *ctx, const char *text)
   ctx->causes++;
 }
 
-static void G_GNUC_PRINTF (5, 0)
-log_message (xentoollog_logger *vtable, xentoollog_level level, int errnum, const char *context, const char *format,
-             va_list args)
+static void G_GNUC_PRINTF (5, 0) log_message (xentoollog_logger *vtable, xentoollog_level level, int errnum,
+                                              const char *context, const char *format, va_list args)
 {
   XfCtx *ctx = ((Logger *)vtable)->ctx;
   g_autofree char *text = g_strdup_vprintf (format, args);

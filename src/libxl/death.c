@@ -13,8 +13,8 @@
 
 /* How each reason of Xen's ends: which of the guest's actions applies, and what is told. */
 typedef struct {
-  int reason;                   /* virDomainShutoffReason */
-  int detail;                   /* of the STOPPED event */
+  int reason; /* virDomainShutoffReason */
+  int detail; /* of the STOPPED event */
   XfAction (*action) (const XfDomainDef *def);
 } Ending;
 

@@ -73,8 +73,7 @@ remove_half (XfDriver *driver, const libxl_dominfo *info, const guint8 *uuid)
 
 /* Takes @def. */
 static XfGuest *
-adopt_as (XfDriver *driver, const libxl_dominfo *info, XfDomainDef *def, int state, int reason,
-          gboolean foreign)
+adopt_as (XfDriver *driver, const libxl_dominfo *info, XfDomainDef *def, int state, int reason, gboolean foreign)
 {
   g_autoptr (GError) error = NULL;
   XfGuest *guest = xf_guest_claim (driver, def->name, def->uuid, &error);

@@ -130,8 +130,8 @@ append_cell (GString *xml, int id, const libxl_numainfo *cell, const libxl_cputo
     if (cpus[i].node != (uint32_t)id)
       continue;
     n++;
-    g_string_append_printf (inside, "            <cpu id='%d' socket_id='%u' die_id='0' core_id='%u' siblings='%d'/>\n", i,
-                            known_or_0 (cpus[i].socket), known_or_0 (cpus[i].core), i);
+    g_string_append_printf (inside, "            <cpu id='%d' socket_id='%u' die_id='0' core_id='%u' siblings='%d'/>\n",
+                            i, known_or_0 (cpus[i].socket), known_or_0 (cpus[i].core), i);
   }
   g_string_append_printf (xml,
                           "        <cell id='%d'>\n          <memory unit='KiB'>%" G_GUINT64_FORMAT "</memory>\n"
@@ -179,8 +179,9 @@ xf_driver_capabilities (XfDriver *driver, GError **error)
   append_topology (driver, xml);
   g_string_append (xml, "  </host>\n");
   for (gsize i = 0; i < G_N_ELEMENTS (guests); i++) {
-    g_string_append_printf (xml, "  <guest>\n    <os_type>%s</os_type>\n    <arch name='x86_64'>\n"
-                                 "      <wordsize>64</wordsize>\n",
+    g_string_append_printf (xml,
+                            "  <guest>\n    <os_type>%s</os_type>\n    <arch name='x86_64'>\n"
+                            "      <wordsize>64</wordsize>\n",
                             guests[i].os_type);
     if (guests[i].loader)
       g_string_append_printf (xml, "      <loader>%s</loader>\n", guests[i].loader);
@@ -205,8 +206,9 @@ xf_driver_domain_capabilities (XfDriver *driver, const char *emulator, const cha
   for (gsize i = 0; i < G_N_ELEMENTS (guests); i++)
     known |= !machine || g_str_equal (machine, guests[i].machine);
   if ((virt_type && !g_str_equal (virt_type, "xen")) || (arch && !g_str_equal (arch, "x86_64")) || !known) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "this host runs no such guest: virttype '%s', arch '%s', machine '%s'",
-                 virt_type ? virt_type : "xen", arch ? arch : "x86_64", machine ? machine : "xenpv");
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG,
+                 "this host runs no such guest: virttype '%s', arch '%s', machine '%s'", virt_type ? virt_type : "xen",
+                 arch ? arch : "x86_64", machine ? machine : "xenpv");
     return NULL;
   }
   return g_strdup_printf ("<domainCapabilities>\n"

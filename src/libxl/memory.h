@@ -12,8 +12,8 @@
 
 typedef struct XfMemoryClaim XfMemoryClaim;
 
-/* Claims what @config needs, with all that Xen keeps beside the guest's own memory. What the domain of that uuid has taken already counts no more. NULL, with what is missing in MiB, when there
- * is no room and dom0 may not make any. */
+/* Claims what @config needs, with all that Xen keeps beside the guest's own memory. What the domain of that uuid has
+ * taken already counts no more. NULL, with what is missing in MiB, when there is no room and dom0 may not make any. */
 XfMemoryClaim *xf_memory_claim_new (XfDriver *driver, const libxl_domain_config *config, GError **error);
 
 /* Calls @done when the memory is there: at once, or when dom0 has given it; or with an error when it did not within

@@ -51,7 +51,8 @@ read_cookie (XfMigrateDest *dest, GBytes *bytes, GError **error)
   if (!cookie)
     return TRUE;
   if (!xf_uuid_equal (cookie->uuid, dest->def->uuid)) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "cookie and XML of domain '%s' name different uuids", dest->name);
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "cookie and XML of domain '%s' name different uuids",
+                 dest->name);
     return FALSE;
   }
   dest->from_xenferry = cookie->is_xenferry;
@@ -98,8 +99,8 @@ static gboolean
 disagree (const XfMigrateDest *dest, const char *about, GError **error)
 {
   g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG,
-               "the XML and the exact configuration of domain '%s' from '%s' disagree about its %s", dest->name, dest->from,
-               about);
+               "the XML and the exact configuration of domain '%s' from '%s' disagree about its %s", dest->name,
+               dest->from, about);
   return FALSE;
 }
 
@@ -150,8 +151,7 @@ check_host (XfMigrateDest *dest, gboolean offline, GError **error)
   if (offline)
     return TRUE;
   return xf_config_from_def (dest->def, &dest->config, error) && (!dest->exact || use_exact (dest, error))
-         && check_kind (dest, error)
-         && (dest->claim = xf_memory_claim_new (dest->driver, &dest->config, error));
+         && check_kind (dest, error) && (dest->claim = xf_memory_claim_new (dest->driver, &dest->config, error));
 }
 
 void
@@ -270,7 +270,8 @@ choose_address (XfMigrateDest *dest, XfMigrateUri *uri_out, GError **error)
 
   if (dest->params.migrate_uri)
     return xf_migrate_uri_parse (dest->params.migrate_uri, uri_out, error);
-  *uri_out = (XfMigrateUri){ .host = g_strdup (config->migration_host ? config->migration_host : dest->driver->hostname) };
+  *uri_out = (XfMigrateUri){ .host = g_strdup (config->migration_host ? config->migration_host
+                                                                      : dest->driver->hostname) };
   return TRUE;
 }
 
@@ -292,8 +293,8 @@ xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams
     return dest;
   }
   if (chosen && open_ctx (dest, error))
-    dest->listener = xf_migrate_listener_new (&driver->config, dest->params.listen_address, uri.port, xf_migrate_dest_accepted, dest,
-                                              error);
+    dest->listener = xf_migrate_listener_new (&driver->config, dest->params.listen_address, uri.port,
+                                              xf_migrate_dest_accepted, dest, error);
   if (!dest->listener) {
     g_prefix_error (error, "cannot receive domain '%s' on host '%s': ", dest->name, driver->hostname);
     unprepare (dest);

@@ -85,10 +85,10 @@ rolled_back (XfMigrateDest *dest)
   xf_job_end (guest, NULL);
   xf_migrate_dest_release_tunnel (dest);
   if (dest->done && dest->finish_cancelled) {
-    g_autoptr (GError) told
-      = g_error_new (XF_ERROR, XF_ERROR_FINISH_OK,
-                     "migration of domain '%s' was cancelled: everything of it is removed from host '%s'%s%s", dest->name,
-                     dest->driver->hostname, dest->error ? "; the reason: " : "", dest->error ? dest->error->message : "");
+    g_autoptr (GError) told = g_error_new (
+      XF_ERROR, XF_ERROR_FINISH_OK,
+      "migration of domain '%s' was cancelled: everything of it is removed from host '%s'%s%s", dest->name,
+      dest->driver->hostname, dest->error ? "; the reason: " : "", dest->error ? dest->error->message : "");
 
     xf_migrate_dest_end (dest, CANCELLED, NULL, told);
     return;

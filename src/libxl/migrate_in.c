@@ -27,7 +27,8 @@ prepared (const GError *error, gpointer data)
   g_autoptr (GBytes) answer = error ? NULL : xf_migrate_dest_cookie (preparing->dest);
   XfMigrateResult result = { .cookie = answer, .uri = preparing->uri };
 
-  xf_migrate_answer_later (preparing->done, preparing->data, error ? NULL : &result, error ? g_error_copy (error) : NULL);
+  xf_migrate_answer_later (preparing->done, preparing->data, error ? NULL : &result,
+                           error ? g_error_copy (error) : NULL);
   g_free (preparing->uri);
 }
 
@@ -75,8 +76,8 @@ xf_driver_migrate_prepare_tunnel (XfDriver *driver, gconstpointer client, const 
   g_autoptr (GError) error = NULL;
 
   if (xf_migrate_params_parse (&params, typed, flags, &error))
-    preparing.dest
-      = xf_migrate_dest_prepare_tunnel (driver, client, &params, cookie, ops, tunnel, &preparing.sink, &error);
+    preparing.dest = xf_migrate_dest_prepare_tunnel (driver, client, &params, cookie, ops, tunnel, &preparing.sink,
+                                                     &error);
   if (preparing.dest)
     xf_migrate_dest_when_ready (preparing.dest, tunnel_prepared, g_memdup2 (&preparing, sizeof (preparing)));
   else

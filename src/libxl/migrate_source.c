@@ -107,10 +107,10 @@ static gboolean
 job_abort (XfJob *job, GError **error)
 {
   XfMigrateSource *source = job->owner;
-  g_autoptr (GError) reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_ABORTED, "it was aborted");
+  g_autoptr (GError)
+    reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_ABORTED, "it was aborted");
 
-  if (source->abort_func ? source->abort_func (source->abort_data, NULL)
-                         : xf_migrate_source_abort (source, reason))
+  if (source->abort_func ? source->abort_func (source->abort_data, NULL) : xf_migrate_source_abort (source, reason))
     return TRUE;
   g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
                "too late to abort the migration of domain '%s': everything is at '%s', which decides now",
@@ -148,8 +148,8 @@ static gboolean
 deadline_passed (gpointer data)
 {
   XfMigrateSource *source = data;
-  g_autoptr (GError) reason
-    = xf_migrate_source_error (source, "begin", XF_ERROR_TIMEOUT, "no perform followed within the configured time");
+  g_autoptr (GError) reason = xf_migrate_source_error (source, "begin", XF_ERROR_TIMEOUT,
+                                                       "no perform followed within the configured time");
 
   source->deadline_id = 0;
   g_warning ("%s", reason->message);
@@ -203,8 +203,8 @@ check_live (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *param
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
                  "domain '%s' is a %s guest, and to move it live Xen needs %s, which host '%s' does not have: move it "
                  "without --live, which suspends it meanwhile",
-                 guest->name, pv ? "PV" : "PVH or HVM", pv ? "shadow paging" : "shadow paging or hardware-assisted paging",
-                 driver->hostname);
+                 guest->name, pv ? "PV" : "PVH or HVM",
+                 pv ? "shadow paging" : "shadow paging or hardware-assisted paging", driver->hostname);
   return can;
 }
 
@@ -312,9 +312,10 @@ abandon (XfMigrateSource *source, const char *why)
     (void)xf_migrate_source_abort (source, reason);
     return;
   }
-  message = g_strdup_printf ("%s; the guest is suspended here: if it runs on '%s' end it here with virsh destroy, if it "
-                             "does not, virsh resume",
-                             reason->message, source->host);
+  message = g_strdup_printf (
+    "%s; the guest is suspended here: if it runs on '%s' end it here with virsh destroy, if it "
+    "does not, virsh resume",
+    reason->message, source->host);
   xf_migrate_source_unresolved (source, message);
 }
 

@@ -33,11 +33,11 @@ rolled_back (XfMigrateSource *source)
 static void
 stuck_suspended (XfMigrateSource *source, const GError *why)
 {
-  g_autoptr (GError) told
-    = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
-                   "%s%sdomain '%s' is suspended on this host and could not be resumed: %s; try virsh resume '%s'",
-                   source->error ? source->error->message : "", source->error ? "; moreover, " : "",
-                   source->guest->name, why->message, source->guest->name);
+  g_autoptr (GError)
+    told = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
+                        "%s%sdomain '%s' is suspended on this host and could not be resumed: %s; try virsh resume '%s'",
+                        source->error ? source->error->message : "", source->error ? "; moreover, " : "",
+                        source->guest->name, why->message, source->guest->name);
 
   g_warning ("%s: %s", source->sm.id, told->message);
   xf_guest_set_message (source->guest, told->message);
@@ -68,9 +68,8 @@ is_suspended (XfMigrateSource *source)
   gboolean yes;
 
   libxl_dominfo_init (&info);
-  yes = source->guest->domid > 0
-        && libxl_domain_info (xf_ctx_libxl (source->ctx), &info, source->guest->domid) == 0 && info.shutdown
-        && info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+  yes = source->guest->domid > 0 && libxl_domain_info (xf_ctx_libxl (source->ctx), &info, source->guest->domid) == 0
+        && info.shutdown && info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
   libxl_dominfo_dispose (&info);
   return yes;
 }
@@ -83,8 +82,8 @@ resume (XfMigrateSource *source)
   /* A guest that did not acknowledge its suspend is still running, or will stop at a time nobody knows: resuming it
    * then damages its registers (reference: a fix in Xen's own history). */
   if (!source->ctx || source->suspend_rc == ERROR_GUEST_TIMEDOUT || !is_suspended (source)) {
-    /* One that has acknowledged but not yet stopped does so after we are gone: death.c resumes it then. After a time-out
-     * libxl has taken the request back. */
+    /* One that has acknowledged but not yet stopped does so after we are gone: death.c resumes it then. After a
+     * time-out libxl has taken the request back. */
     source->guest->may_suspend = source->asked && source->suspend_rc != ERROR_GUEST_TIMEDOUT;
     rolled_back (source);
     return;
@@ -117,8 +116,8 @@ xf_migrate_source_roll_back (XfMigrateSource *source)
     return;
   }
   source->suspend = xf_ao_new (source->ctx, paused_again, source);
-  xf_ao_started (source->suspend, libxl_domain_pause (xf_ctx_libxl (source->ctx), source->guest->domid,
-                                                      xf_ao_how (source->suspend)));
+  xf_ao_started (source->suspend,
+                 libxl_domain_pause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->suspend)));
 }
 
 /* ---- confirm ---------------------------------------------------------------------------------------------- */

@@ -140,8 +140,8 @@ wake (gpointer data)
   source->wake_id = 0;
   source->woken = TRUE;
   source->wake = xf_ao_new (source->ctx, woken, source);
-  xf_ao_started (source->wake, libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid,
-                                                     xf_ao_how (source->wake)));
+  xf_ao_started (source->wake,
+                 libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->wake)));
   return G_SOURCE_REMOVE;
 }
 
@@ -175,7 +175,7 @@ check_stall (gpointer data)
     return G_SOURCE_CONTINUE;
   source->stall_id = 0;
   stalled = xf_migrate_source_error (source, "perform", XF_ERROR_TIMEOUT,
-                         "the destination took no data for the configured time; look at its log");
+                                     "the destination took no data for the configured time; look at its log");
   xf_migrate_source_fail (source, stalled);
   return G_SOURCE_REMOVE;
 }
@@ -200,8 +200,7 @@ opened (int fd, const GError *error, gpointer data)
     source->transport->ops->set_rate (source->transport, rate);
   source->stall_id = g_timeout_add_seconds (STALL_CHECK_S, check_stall, source);
   source->suspend = xf_ao_new (source->ctx, suspended, source);
-  rc = libxl_domain_suspend (xf_ctx_libxl (source->ctx), source->guest->domid, fd, flags,
-                             xf_ao_how (source->suspend));
+  rc = libxl_domain_suspend (xf_ctx_libxl (source->ctx), source->guest->domid, fd, flags, xf_ao_how (source->suspend));
   xf_ao_started (source->suspend, rc);
 }
 

@@ -77,8 +77,7 @@ static void
 print_line (Guest *guest, const char *text)
 {
   g_autofree char *on_console = g_strdup_printf ("%s\r\n", text);
-  g_autofree char *in_log
-    = g_strdup_printf ("%s %" G_GINT64_FORMAT "\n", text, (gint64)g_get_monotonic_time () * 1000);
+  g_autofree char *in_log = g_strdup_printf ("%s %" G_GINT64_FORMAT "\n", text, (gint64)g_get_monotonic_time () * 1000);
 
   /* Nobody need read the console: what does not fit is lost, as on a real one. */
   if (write (guest->console, on_console, strlen (on_console)) < 0 && errno != EAGAIN)

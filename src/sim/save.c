@@ -25,7 +25,7 @@
 
 typedef struct {
   Helper *helper;
-  guint passes; /* begun */
+  guint passes;        /* begun */
   guint64 done, total; /* pages of this pass */
   guint64 entries[STREAM_BATCH];
   guint n;
@@ -130,8 +130,8 @@ report_progress (Save *save)
 {
   g_autofree char *number = save->helper->live ? g_strdup_printf (" iteration %u", save->passes - 1) : g_strdup ("");
 
-  helper_report (save->helper, "progress %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " Frames%s\n", save->done, save->total,
-                 number);
+  helper_report (save->helper, "progress %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " Frames%s\n", save->done,
+                 save->total, number);
 }
 
 static void
@@ -236,8 +236,8 @@ suspend (Helper *helper)
 {
   SimBlock *block = helper->block;
   int rc;
-  gint64 until
-    = g_get_monotonic_time () + host_control_number (helper->dir, helper->name, "suspend-timeout-ms", 60000) * 1000;
+  gint64 until = g_get_monotonic_time ()
+                 + host_control_number (helper->dir, helper->name, "suspend-timeout-ms", 60000) * 1000;
 
   helper_report (helper, "asking\n");
   block->ask = SIM_ASK_SUSPEND;

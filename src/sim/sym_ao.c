@@ -158,8 +158,9 @@ conclude (Operation *operation)
   else
     rc = ERROR_FAIL;
   if (rc == ERROR_FAIL)
-    sim_error (operation->ctx, operation->got_result ? "domain %u: the helper could not finish the stream"
-                                                     : "domain %u: the helper has died",
+    sim_error (operation->ctx,
+               operation->got_result ? "domain %u: the helper could not finish the stream"
+                                     : "domain %u: the helper has died",
                operation->domid);
   else if (rc == ERROR_GUEST_TIMEDOUT)
     sim_error (operation->ctx, "Domain %u:guest didn't acknowledge suspend, cancelling request", operation->domid);
