@@ -16,7 +16,8 @@
  * itself; except after a suspend that the guest never acknowledged, where resuming would damage it. From `sent` on
  * the source does not decide alone: it resumes on the destination's word that the guest does not run there, and
  * destroys on its word that it does. With nobody left to bring that word the guest stays suspended, unresolved, and
- * says so; a person resumes or destroys it.
+ * says so; a person resumes or destroys it. In managed mode the client brings the word, and says confirm(cancelled) also
+ * when the destination's answer was lost: ARCHITECTURE.md says what that means.
  */
 #pragma once
 
