@@ -114,6 +114,16 @@ typedef struct {
 
 static void look_after_job (XfGuest *guest);
 
+static Later *
+later_new (XfGuest *guest)
+{
+  Later *later = g_new (Later, 1);
+
+  *later = (Later){ .driver = guest->driver, .domid = guest->domid };
+  memcpy (later->uuid, guest->uuid, XF_UUID_LENGTH);
+  return later;
+}
+
 static gboolean
 look (gpointer data)
 {
@@ -141,11 +151,7 @@ look (gpointer data)
 static void
 look_after_job (XfGuest *guest)
 {
-  Later *later = g_new (Later, 1);
-
-  *later = (Later){ .driver = guest->driver, .domid = guest->domid };
-  memcpy (later->uuid, guest->uuid, XF_UUID_LENGTH);
-  xf_job_when_ended (guest, look, later);
+  xf_job_when_ended (guest, look, later_new (guest));
 }
 
 static void
@@ -169,12 +175,9 @@ static gboolean
 look_again (gpointer data)
 {
   XfGuest *guest = data;
-  Later *later = g_new (Later, 1);
 
   guest->keeper_id = 0;
-  *later = (Later){ .driver = guest->driver, .domid = guest->domid };
-  memcpy (later->uuid, guest->uuid, XF_UUID_LENGTH);
-  return look (later);
+  return look (later_new (guest));
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "conf/uuid.h"
 #include "libxl/driver_private.h"
 
 #define KIB_A_MIB 1024
@@ -37,7 +38,7 @@ outstanding_kib (const XfMemoryClaim *claim, const libxl_dominfo *domains, int n
   guint64 taken = 0;
 
   for (int i = 0; i < n; i++) {
-    if (memcmp (libxl_uuid_bytearray_const (&domains[i].uuid), claim->uuid, XF_UUID_LENGTH) == 0)
+    if (xf_uuid_equal (libxl_uuid_bytearray_const (&domains[i].uuid), claim->uuid))
       taken = domains[i].current_memkb + domains[i].outstanding_memkb;
   }
   return claim->need_kib - MIN (taken, claim->need_kib);

@@ -58,13 +58,13 @@ xf_migrations_end (XfDriver *driver)
   }
 }
 
-GBytes *
+XfCookie *
 xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, const guint8 *id)
 {
-  g_autoptr (XfCookie) cookie = xf_cookie_new (name, uuid, driver->hostname);
+  XfCookie *cookie = xf_cookie_new (name, uuid, driver->hostname);
 
   xf_cookie_set_peer (cookie, id);
-  return xf_cookie_format (cookie);
+  return cookie;
 }
 
 void

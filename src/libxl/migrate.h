@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "conf/cookie.h"
 #include "libxl/guest.h"
 
 typedef struct XfMigrateSource XfMigrateSource;
@@ -21,8 +22,8 @@ void xf_migrations_remove_dest (XfDriver *driver, XfMigrateDest *dest);
 /* The daemon ends: every migration here is told to stop, and rolls back. */
 void xf_migrations_end (XfDriver *driver);
 
-/* Our cookie for a migration @id of that guest. */
-GBytes *xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, const guint8 *id);
+/* Our cookie for a migration @id of that guest; the caller's, who may add to it before it is formatted. */
+XfCookie *xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, const guint8 *id);
 
 /* Calls @done from the loop: the results of a phase that was instant. @result's strings are copied; takes @error. */
 void xf_migrate_answer_later (XfMigrateDone done, gpointer data, const XfMigrateResult *result, GError *error);

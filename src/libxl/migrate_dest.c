@@ -117,9 +117,12 @@ xf_migrate_dest_arm (XfMigrateDest *dest, guint seconds)
 GBytes *
 xf_migrate_dest_cookie (const XfMigrateDest *dest)
 {
+  g_autoptr (XfCookie) cookie = NULL;
+
   if (!dest->from_xenferry)
     return NULL;
-  return xf_migrate_cookie_new (dest->driver, dest->name, dest->def->uuid, dest->id);
+  cookie = xf_migrate_cookie_new (dest->driver, dest->name, dest->def->uuid, dest->id);
+  return xf_cookie_format (cookie);
 }
 
 XfMigrateDest *

@@ -117,7 +117,7 @@ use_exact (XfMigrateDest *dest, GError **error)
     return FALSE;
   }
   /* The checked configuration from the XML goes only when the exact one takes its place. */
-  if (memcmp (libxl_uuid_bytearray_const (&exact.c_info.uuid), dest->def->uuid, XF_UUID_LENGTH) != 0
+  if (!xf_uuid_equal (libxl_uuid_bytearray_const (&exact.c_info.uuid), dest->def->uuid)
       || exact.c_info.type != dest->config.c_info.type || exact.b_info.max_vcpus != dest->config.b_info.max_vcpus) {
     libxl_domain_config_dispose (&exact);
     return disagree (dest, "uuid, type or number of vcpus", error);

@@ -125,7 +125,7 @@ something_remains (XfMigrateDest *dest)
     return FALSE;
   libxl_dominfo_init (&info);
   yes = libxl_domain_info (xf_ctx_libxl (dest->ctx), &info, dest->domid) == 0
-        && memcmp (libxl_uuid_bytearray_const (&info.uuid), dest->def->uuid, XF_UUID_LENGTH) == 0;
+        && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), dest->def->uuid);
   libxl_dominfo_dispose (&info);
   return yes;
 }

@@ -38,7 +38,7 @@ source_free (XfMigrateSource *source)
   g_clear_handle_id (&source->stall_id, g_source_remove);
   g_clear_pointer (&source->transport, xf_migrate_transport_free);
   g_clear_pointer (&source->ctx, xf_ctx_free);
-  g_clear_pointer (&source->cookie, g_bytes_unref);
+  g_clear_pointer (&source->cookie, xf_cookie_free);
   g_clear_error (&source->error);
   xf_migrate_params_clear (&source->params);
   xf_migrate_progress_clear (&source->progress);
@@ -371,11 +371,9 @@ GBytes *
 xf_migrate_source_sent_cookie (const XfMigrateSource *source)
 {
   const XfMigrateProgress *progress = &source->progress;
-  g_autoptr (XfCookie) cookie = xf_cookie_new (source->guest->name, source->guest->uuid, source->driver->hostname);
-  guint8 id[XF_UUID_LENGTH];
+  g_autoptr (XfCookie) cookie
+    = xf_migrate_cookie_new (source->driver, source->guest->name, source->guest->uuid, source->cookie->id);
 
-  if (xf_uuid_parse (source->id, id))
-    xf_cookie_set_peer (cookie, id);
   cookie->progress = (XfCookieProgress){
     .bytes = progress->bytes,
     .pages = xf_migrate_progress_pages (progress),
@@ -389,7 +387,7 @@ xf_migrate_source_sent_cookie (const XfMigrateSource *source)
 GBytes *
 xf_migrate_source_cookie (const XfMigrateSource *source)
 {
-  return g_bytes_ref (source->cookie);
+  return xf_cookie_format (source->cookie);
 }
 
 const char *

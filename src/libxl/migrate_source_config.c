@@ -7,7 +7,6 @@
 #include "libxl/migrate_source_private.h"
 
 #include "base/error.h"
-#include "conf/cookie.h"
 #include "libxl/config.h"
 #include "libxl/config_merge.h"
 
@@ -69,17 +68,6 @@ with_changes (XfMigrateSource *source, const char *exact, GError **error)
 }
 
 static void
-add_to_cookie (XfMigrateSource *source, const char *json)
-{
-  g_autoptr (XfCookie) cookie = xf_cookie_parse (source->cookie, NULL);
-
-  g_assert (cookie);
-  cookie->config = g_strdup (json);
-  g_bytes_unref (source->cookie);
-  source->cookie = xf_cookie_format (cookie);
-}
-
-static void
 fetched (int rc, gpointer data)
 {
   Fetch *fetch = data;
@@ -99,8 +87,7 @@ fetched (int rc, gpointer data)
                source->sm.id, rc);
   if (exact)
     json = with_changes (source, exact, &error);
-  if (json)
-    add_to_cookie (source, json);
+  source->cookie->config = g_steal_pointer (&json);
   if (error) {
     g_autoptr (GError) told = xf_migrate_source_error (source, "begin", error->code, error->message);
 

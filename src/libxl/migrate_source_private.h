@@ -34,7 +34,7 @@ struct XfMigrateSource {
   XfMigrateParams params;
   char *host;
   char *id; /* of the migration */
-  GBytes *cookie;
+  XfCookie *cookie;
   char *xml;
   struct XfMigrateFetch *fetch; /* the guest's exact configuration is being read */
   int state_before, reason_before; /* of the guest */

@@ -26,7 +26,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import lab_image
@@ -158,12 +157,6 @@ class XenHost:
                 self.process.wait()
         self.process, self.pid = None, 0
 
-    def reboot(self):
-        self.stop()
-        os.rename(f"{self.dir}/serial.log", f"{self.dir}/serial-{time.time():.0f}.log")
-        self.boot()
-        self.wait_ready()
-
     # ---- commands --------------------------------------------------------------------------------------------
 
     def run(self, script, timeout=120):
@@ -186,29 +179,6 @@ class XenHost:
         if not match:
             raise HostError(f"on {self.name}: the connection was lost: {script}\n{said.decode(errors='replace')}")
         return Result(self.name, script, int(match.group(1)), said[:match.start()].decode(errors="replace"))
-
-    def start(self, script, timeout=600):
-        """Runs a script beside the test. Returns a function that waits for its Result."""
-        box = []
-
-        def work():
-            try:
-                box.append(self.run(script, timeout))
-            except (HostError, OSError) as error:
-                box.append(error)
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-
-        def finish(patience=timeout):
-            thread.join(patience)
-            assert box, f"on {self.name}: not within {patience} s: {script}"
-            if isinstance(box[0], Exception):
-                raise box[0]
-            return box[0]
-
-        finish.done = lambda: bool(box)
-        return finish
 
     # ---- xenferryd -------------------------------------------------------------------------------------------
 
@@ -235,12 +205,9 @@ class XenHost:
                  "done\n"
                  "tail -20 /out/xenferryd.log; exit 1").ok()
 
-    def daemon_pid(self):
-        return int(self.run("cat /run/xenferryd.pid").ok().out)
-
     def kill_daemon(self, name="KILL"):
         self.run(f"kill -{name} $(cat /run/xenferryd.pid); "
-                 f"[ {name} = STOP ] || while kill -0 $(cat /run/xenferryd.pid) 2>/dev/null; do usleep 20000; done").ok()
+                 "while kill -0 $(cat /run/xenferryd.pid) 2>/dev/null; do usleep 20000; done").ok()
 
     def daemon_log(self):
         with contextlib.suppress(FileNotFoundError), open(f"{self.out}/xenferryd.log", encoding="utf-8", errors="replace") as log:
