@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/sm.h"
 
+#include "base/watch.h"
+
 void
 xf_sm_init (XfSm *sm, const XfSmState *table, guint n_states, const char *id)
 {
@@ -30,6 +32,8 @@ xf_sm_move (XfSm *sm, guint state)
              state < sm->n_states ? sm->table[state].name : "(no such state)");
   sm->state = state;
   g_debug ("%s: %s -> %s", sm->id, from, xf_sm_name (sm));
+  if (xf_sm_watcher)
+    xf_sm_watcher (sm->id, from, xf_sm_name (sm));
 }
 
 const char *

@@ -27,7 +27,7 @@ typedef struct {
 void xf_sm_init (XfSm *sm, const XfSmState *table, guint n_states, const char *id);
 void xf_sm_clear (XfSm *sm);
 
-/* Moves to @state; the table must allow it. */
+/* Moves to @state; the table must allow it. Tests may look on (base/watch.h). */
 void xf_sm_move (XfSm *sm, guint state);
 
 gboolean xf_sm_may_move (const XfSm *sm, guint state);

@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 const char *
 host_dir (void)
 {
-  static const char *const parts[] = { "domains", "events", "console" };
+  static const char *const parts[] = { "domains", "events", "console", "struck" };
   const char *dir = getenv ("XF_SIM_HOST");
 
   for (gsize i = 0; dir && i < G_N_ELEMENTS (parts); i++) {
@@ -106,6 +107,54 @@ host_pause_at (const char *dir, const char *name, const char *point)
     told = TRUE;
     g_usleep (5000);
   }
+}
+
+static gboolean
+matches (const char *dir, const char *name, const char *what, const char *point)
+{
+  g_autofree char *text = host_control (dir, name, what);
+  g_auto (GStrv) patterns = text ? g_strsplit (text, ",", -1) : NULL;
+
+  for (gsize i = 0; patterns && patterns[i]; i++) {
+    if (g_pattern_match_simple (g_strstrip (patterns[i]), point))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* Another one each time the control file is written. */
+static char *
+control_version (const char *dir)
+{
+  g_autofree char *path = g_build_filename (dir, "control", NULL);
+  struct stat status = { 0 };
+
+  (void)stat (path, &status);
+  return g_strdup_printf ("%ju %jd.%09ld", (uintmax_t)status.st_ino, (intmax_t)status.st_mtim.tv_sec,
+                          status.st_mtim.tv_nsec);
+}
+
+gboolean
+host_control_strikes (const char *dir, const char *name, const char *what, const char *point)
+{
+  g_autofree char *before = NULL, *version = control_version (dir), *all = NULL, *digest = NULL, *path = NULL;
+  xf_autofd fd = -1;
+  gboolean found;
+
+  /* What was read must be what is remembered. */
+  do {
+    g_free (before);
+    before = g_steal_pointer (&version);
+    found = matches (dir, name, what, point);
+    version = control_version (dir);
+  } while (strcmp (before, version) != 0);
+  if (!found)
+    return FALSE;
+  all = g_strjoin (" ", version, what, point, name, NULL);
+  digest = g_compute_checksum_for_string (G_CHECKSUM_SHA256, all, -1);
+  path = host_path (dir, "struck/%s", digest);
+  fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  return fd >= 0;
 }
 
 void

@@ -5,6 +5,7 @@
  *
  *   DIR/control                 pace and faults, read when needed (host_control_*)
  *   DIR/trace                   one line for everything that happened
+ *   DIR/struck/                 one file for every stop and death that has been (fault.c)
  *   DIR/events/                 a file is touched here whenever a domain's state changes
  *   DIR/console/NAME.log        what the guest printed, with the time of each line
  *   DIR/domains/ID/config.json  libxl's own JSON of the domain
@@ -70,6 +71,10 @@ gboolean host_control_point (const char *dir, const char *name, const char *what
 
 /* Waits as long as the control file's "pause" names @point. */
 void host_pause_at (const char *dir, const char *name, const char *point);
+
+/* TRUE when the control file's @what ("stop", "die") has a pattern for @point, for this guest (may be NULL), and this is
+ * the first time since the file was last written. */
+gboolean host_control_strikes (const char *dir, const char *name, const char *what, const char *point);
 
 /* Appends "TIME WORDS" to the trace. */
 void host_trace (const char *dir, const char *format, ...) G_GNUC_PRINTF (2, 3);

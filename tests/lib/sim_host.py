@@ -395,6 +395,52 @@ class SimHost:
         """From now on the helper that reaches that point dies there."""
         self.control(die=point)
 
+    # ---- stops and deaths of the daemon, by name ---------------------------------------------------------------
+
+    @staticmethod
+    def fault_point(where, transition=None):
+        """@where alone: a point of xf_watch_point(). With @transition, "sending -> rolling back": the machine of that
+        side, "source", "destination" or "peer-to-peer", or "*"."""
+        if transition is None:
+            return where
+        return ":".join([where, "->".join(state.strip().replace(" ", "-") for state in transition.split("->"))])
+
+    def stop_at(self, where, transition=None, **control):
+        """The daemon stops (SIGSTOP) there, once; wait_stopped() sees it, go_on() continues it. @control: more of the
+        control file, which this replaces."""
+        self.control(stop=self.fault_point(where, transition), **control)
+
+    def kill_at(self, where, transition=None, **control):
+        """The daemon is killed (SIGKILL) there; wait_killed() sees it."""
+        self.control(die=self.fault_point(where, transition), **control)
+
+    def is_stopped(self):
+        """Every thread of the daemon is."""
+        assert self.process.poll() is None, \
+            f"xenferryd of {self.name} ended with status {self.process.returncode}:\n{self.log()[-4000:]}"
+        threads = f"/proc/{self.process.pid}/task"
+        for thread in os.listdir(threads):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
+                    open(f"{threads}/{thread}/stat", encoding="ascii", errors="replace") as status:
+                if status.read().rpartition(")")[2].split()[0] != "T":
+                    return False
+        return True
+
+    def wait_stopped(self, timeout=20):
+        """Returns where it stopped, "destination:receiving->restored"."""
+        wait_until(self.is_stopped, lambda: f"{self.name} stops; its trace: {self.trace()[-8:]}", timeout)
+        return self.traced(" stopped at ")[-1].split()[-1]
+
+    def go_on(self):
+        self.signal(signal.SIGCONT)
+
+    def wait_killed(self, timeout=20):
+        status = self.process.wait(timeout=timeout)
+        assert status == -signal.SIGKILL, f"xenferryd of {self.name} ended with status {status}:\n{self.log()[-4000:]}"
+        self.process = None
+
+    # ---- what happened -----------------------------------------------------------------------------------------
+
     def trace(self):
         """The hypervisor's own record of what happened on this host, a list of lines."""
         with contextlib.suppress(FileNotFoundError), \
