@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Faults of the daemon itself, by name: it is stopped or killed where the control file says. The test sees a stopped
+ * Faults of the daemon itself. By name: it is stopped or killed where the control file says; the test sees a stopped
  * process, does its deed and continues it; nobody sleeps for anything. Where that can be is what base/watch.h
- * announces: every move of a state machine, and the points that have a name.
+ * announces: every move of a state machine, and the points that have a name. By number: of all calls of libxl that can
+ * fail, starts of a helper and named points, one fails (calls.c counts them).
  */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <xentoollog.h>
 
 #include "base/watch.h"
 #include "sim/sim.h"
+
+#define FAILURE_FORMAT "simulated failure of call %u, %s"
 
 /* Whose machine it is, and which: "migration UUID of 'NAME', SIDE". Of another form: nobody's, and the whole. */
 static void
@@ -24,6 +29,19 @@ read_machine (const char *id, char **name_out, char **side_out)
     *side_out = g_strdup (id);
   }
   g_strdelimit (*side_out, " ,", '-');
+}
+
+/* The call's number when it is the one to fail, else 0. */
+static guint32
+count_call (const char *call)
+{
+  gboolean fails;
+  guint32 number = host_calls_add (sim_dir (), &fails);
+
+  if (!fails)
+    return 0;
+  host_trace (sim_dir (), "failed call %u %s", number, call);
+  return number;
 }
 
 /* Both are of the whole process, whatever the thread; when raise() returns, it has been continued. */
@@ -56,6 +74,43 @@ xf_sm_watcher (const char *id, const char *from, const char *to)
 int
 xf_watcher_point (const char *point)
 {
+  guint32 number;
+
   strike (sim_dir (), NULL, point);
-  return 0;
+  number = count_call (point);
+  if (number == 0)
+    return 0;
+  g_message (FAILURE_FORMAT, number, point);
+  return EIO;
+}
+
+/* ---- by number --------------------------------------------------------------------------------------------- */
+
+guint32
+sim_fails (libxl_ctx *ctx, const char *call)
+{
+  guint32 number = count_call (call);
+
+  if (number)
+    sim_error (ctx, FAILURE_FORMAT, number, call);
+  return number;
+}
+
+gboolean
+sim_fails_at_start (xentoollog_logger *log, const char *call)
+{
+  guint32 number = count_call (call);
+
+  if (number)
+    xtl_log (log, XTL_ERROR, -1, "libxl", FAILURE_FORMAT, number, call);
+  return number != 0;
+}
+
+int
+sim_failed (libxl_ctx *ctx, const libxl_asyncop_how *how, guint32 number, int rc)
+{
+  if (!how || number % 2)
+    return rc;
+  host_trace (sim_dir (), "late failure of call %u", number);
+  return sim_done_later (ctx, how, rc);
 }

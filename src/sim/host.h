@@ -5,6 +5,7 @@
  *
  *   DIR/control                 pace and faults, read when needed (host_control_*)
  *   DIR/trace                   one line for everything that happened
+ *   DIR/calls                   how many calls libxl has had (calls.c)
  *   DIR/struck/                 one file for every stop and death that has been (fault.c)
  *   DIR/events/                 a file is touched here whenever a domain's state changes
  *   DIR/console/NAME.log        what the guest printed, with the time of each line
@@ -81,6 +82,15 @@ void host_trace (const char *dir, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 /* Touches events/. */
 void host_notify (const char *dir, guint32 domid);
+
+/* ---- calls of libxl ---------------------------------------------------------------------------------------- */
+
+/* Counts one more, and returns its number, from 1. @fails_out: it is the one that the control file's "fail-nth", or
+ * without that $XF_SIM_FAIL_NTH, wants to fail. Counting begins anew when the control file's number changes. Of any
+ * thread and process. */
+guint32 host_calls_add (const char *dir, gboolean *fails_out);
+guint32 host_calls_count (const char *dir);
+void host_calls_reset (const char *dir);
 
 /* ---- domains ---------------------------------------------------------------------------------------------- */
 

@@ -43,15 +43,36 @@ void sim_source_remove (SimCtx *sim, SimSource *source);
 /* Gives @event to the application. */
 void sim_event (SimCtx *sim, libxl_event *event);
 
+/* ---- fault.c ---------------------------------------------------------------------------------------------- */
+
+/* Counts a call of the application's; not 0 (the call's number) when it is to fail, which is in the log and the trace
+ * then. Every function of libxl that can fail begins with it, and calls no other that does. */
+guint32 sim_fails (libxl_ctx *ctx, const char *call);
+
+/* The same where no context is yet. */
+gboolean sim_fails_at_start (xentoollog_logger *log, const char *call);
+
+/* What the libxl function returns whose call of that number is to fail with @rc: an odd one fails at once, an even one
+ * (with @how) through its callback. */
+int sim_failed (libxl_ctx *ctx, const libxl_asyncop_how *how, guint32 number, int rc);
+
 /* ---- sym_ao.c --------------------------------------------------------------------------------------------- */
 
 /* Ends an operation that was instant: returns what the libxl function returns. */
 int sim_done (libxl_ctx *ctx, const libxl_asyncop_how *how, int rc);
 
+/* The same, from the application's loop, after the libxl function has returned 0. */
+int sim_done_later (libxl_ctx *ctx, const libxl_asyncop_how *how, int rc);
+
 /* Runs the helper on @fd. @finish is called with its code when it has ended, and returns the operation's. Returns what
  * the libxl function returns: with @how at once, without it at the end. */
 int sim_run_helper (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *mode, guint32 domid, int fd,
                     gboolean live, int (*finish) (libxl_ctx *ctx, guint32 domid, int rc, gpointer data), gpointer data);
+
+/* ---- without counting: for what others of these functions need --------------------------------------------- */
+
+int sim_domain_info (libxl_dominfo *info, guint32 domid);
+int sim_configuration (libxl_ctx *ctx, guint32 domid, libxl_domain_config *config);
 
 /* ---- sym_event.c ------------------------------------------------------------------------------------------ */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Operations: instant ones, which call back before they return (libxl may, and callers must bear it), and those of
- * the helper, which report on a pipe.
+ * Operations: instant ones, which call back before they return (libxl may, and callers must bear it), those of the
+ * helper, which report on a pipe, and those that fail later, on a pipe that nobody writes to.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +31,7 @@ typedef struct {
   GString *line;
   gboolean save, responded; /* responded: the guest has suspended */
   gboolean got_result, aborted;
+  gboolean failed; /* there is no helper: rc is its code */
   int rc;
   int (*finish) (libxl_ctx *ctx, guint32 domid, int rc, gpointer data);
   gpointer data;
@@ -147,6 +148,11 @@ conclude (Operation *operation)
 {
   int rc, status;
 
+  if (operation->failed) {
+    xf_clear_fd (&operation->report);
+    return operation->aborted ? ERROR_ABORTED : operation->rc;
+  }
+
   /* Never of "any child": the application has its own. */
   if (operation->pid > 0)
     waitpid (operation->pid, &status, 0);
@@ -192,6 +198,40 @@ report_ready (SimCtx *sim, gpointer data)
   tell (ctx, &how, rc);
 }
 
+/* Has it wait for the helper's end. */
+static void
+enlist (Operation *operation, const libxl_asyncop_how *how)
+{
+  operation->has_how = TRUE;
+  operation->how = *how;
+  (void)fcntl (operation->report, F_SETFL, O_NONBLOCK);
+  sim_lock ();
+  if (!operations)
+    operations = g_ptr_array_new ();
+  g_ptr_array_add (operations, operation);
+  sim_unlock ();
+  operation->source = sim_source_add (sim_ctx (operation->ctx), operation->report, report_ready, operation);
+}
+
+int
+sim_done_later (libxl_ctx *ctx, const libxl_asyncop_how *how, int rc)
+{
+  Operation *operation;
+  int pipe_fds[2];
+
+  /* Somebody without a loop, or no pipe: then at once. */
+  if (!sim_ctx (ctx)->os || pipe2 (pipe_fds, O_CLOEXEC) < 0)
+    return sim_done (ctx, how, rc);
+  close (pipe_fds[1]);
+  operation = g_new0 (Operation, 1);
+  operation->ctx = ctx;
+  operation->failed = TRUE;
+  operation->rc = rc;
+  operation->report = pipe_fds[0];
+  enlist (operation, how);
+  return 0;
+}
+
 static int
 run_here (Operation *operation)
 {
@@ -208,9 +248,14 @@ int
 sim_run_helper (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *mode, guint32 domid, int fd, gboolean live,
                 int (*finish) (libxl_ctx *ctx, guint32 domid, int rc, gpointer data), gpointer data)
 {
-  Operation *operation = g_new0 (Operation, 1);
+  g_autofree char *start = g_strdup_printf ("start of the %s helper", mode);
+  guint32 number = sim_fails (ctx, start);
+  Operation *operation;
   int pipe_fds[2];
 
+  if (number)
+    return sim_failed (ctx, how, number, finish (ctx, domid, ERROR_FAIL, data));
+  operation = g_new0 (Operation, 1);
   if (pipe2 (pipe_fds, O_CLOEXEC) < 0) {
     g_free (operation);
     return finish (ctx, domid, ERROR_FAIL, data);
@@ -230,15 +275,7 @@ sim_run_helper (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *mode, 
   close (pipe_fds[1]);
   if (!how)
     return run_here (operation);
-  operation->has_how = TRUE;
-  operation->how = *how;
-  (void)fcntl (operation->report, F_SETFL, O_NONBLOCK);
-  sim_lock ();
-  if (!operations)
-    operations = g_ptr_array_new ();
-  g_ptr_array_add (operations, operation);
-  sim_unlock ();
-  operation->source = sim_source_add (sim_ctx (ctx), operation->report, report_ready, operation);
+  enlist (operation, how);
   return 0;
 }
 
@@ -247,6 +284,8 @@ libxl_ao_abort (libxl_ctx *ctx, const libxl_asyncop_how *how)
 {
   int rc = ERROR_NOTFOUND;
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   sim_lock ();
   for (guint i = 0; operations && i < operations->len; i++) {
     Operation *operation = operations->pdata[i];

@@ -123,6 +123,8 @@ libxl_ctx_alloc (libxl_ctx **out, int version, unsigned flags, xentoollog_logger
   int rc;
 
   (void)sim_dir ();
+  if (sim_fails_at_start (log, __func__))
+    return ERROR_FAIL;
   rc = real (out, version, flags, log);
   if (rc != 0)
     return rc;

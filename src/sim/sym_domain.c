@@ -67,9 +67,12 @@ int
 libxl_domain_create_new (libxl_ctx *ctx, libxl_domain_config *config, uint32_t *domid, const libxl_asyncop_how *how,
                          const libxl_asyncprogress_how *console_how)
 {
-  guint32 id = 0;
-  int rc = point (ctx, config->c_info.name, "create");
+  guint32 id = 0, number = sim_fails (ctx, __func__);
+  int rc;
 
+  if (number)
+    return sim_failed (ctx, how, number, ERROR_FAIL);
+  rc = point (ctx, config->c_info.name, "create");
   if (rc == 0)
     rc = build (ctx, config, &id);
   if (rc == 0 && !host_guest_start (sim_dir (), id)) {
@@ -102,9 +105,12 @@ libxl_domain_create_restore (libxl_ctx *ctx, libxl_domain_config *config, uint32
                              int send_back_fd, const libxl_domain_restore_params *params,
                              const libxl_asyncop_how *how, const libxl_asyncprogress_how *console_how)
 {
-  guint32 id = 0;
-  int rc = point (ctx, config->c_info.name, "restore-create");
+  guint32 id = 0, number = sim_fails (ctx, __func__);
+  int rc;
 
+  if (number)
+    return sim_failed (ctx, how, number, ERROR_FAIL);
+  rc = point (ctx, config->c_info.name, "restore-create");
   if (rc == 0)
     rc = build (ctx, config, &id);
   if (rc != 0)
@@ -132,9 +138,14 @@ saved (libxl_ctx *ctx, guint32 domid, int rc, gpointer data)
 int
 libxl_domain_suspend (libxl_ctx *ctx, uint32_t domid, int fd, int flags, const libxl_asyncop_how *how)
 {
-  SimBlock *block = host_block_map (sim_dir (), domid);
-  gboolean running = block && block->state == SIM_RUNNING;
+  guint32 number = sim_fails (ctx, __func__);
+  SimBlock *block;
+  gboolean running;
 
+  if (number)
+    return sim_failed (ctx, how, number, ERROR_FAIL);
+  block = host_block_map (sim_dir (), domid);
+  running = block && block->state == SIM_RUNNING;
   host_block_unmap (block);
   if (!running) {
     sim_error (ctx, "domain %u does not run and cannot be suspended", domid);
@@ -143,14 +154,18 @@ libxl_domain_suspend (libxl_ctx *ctx, uint32_t domid, int fd, int flags, const l
   return sim_run_helper (ctx, how, "save", domid, fd, flags & LIBXL_SUSPEND_LIVE, saved, NULL);
 }
 
-/* What a plain change of a domain is: @change returns libxl's code. */
+/* What a plain change of a domain is: @change_block returns libxl's code. @call: the application's. */
 static int
-change (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how, const char *where,
+change (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how, const char *call, const char *where,
         int (*change_block) (libxl_ctx *ctx, SimBlock *block))
 {
-  SimBlock *block = host_block_map (sim_dir (), domid);
+  guint32 number = sim_fails (ctx, call);
+  SimBlock *block;
   int rc = ERROR_DOMAIN_NOTFOUND;
 
+  if (number)
+    return sim_failed (ctx, how, number, ERROR_FAIL);
+  block = host_block_map (sim_dir (), domid);
   if (block) {
     rc = where ? point (ctx, block->name, where) : 0;
     if (rc == 0)
@@ -178,7 +193,7 @@ resume_block (libxl_ctx *ctx, SimBlock *block)
 int
 libxl_domain_resume (libxl_ctx *ctx, uint32_t domid, int suspend_cancel, const libxl_asyncop_how *how)
 {
-  return change (ctx, domid, how, "resume", resume_block);
+  return change (ctx, domid, how, __func__, "resume", resume_block);
 }
 
 /* ---- pausing and asking ----------------------------------------------------------------------------------- */
@@ -200,13 +215,13 @@ unpause_block (libxl_ctx *ctx, SimBlock *block)
 int
 libxl_domain_pause (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
 {
-  return change (ctx, domid, how, "pause", pause_block);
+  return change (ctx, domid, how, __func__, "pause", pause_block);
 }
 
 int
 libxl_domain_unpause (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
 {
-  return change (ctx, domid, how, "unpause", unpause_block);
+  return change (ctx, domid, how, __func__, "unpause", unpause_block);
 }
 
 static int
@@ -228,13 +243,13 @@ ask_reboot (libxl_ctx *ctx, SimBlock *block)
 int
 libxl_domain_shutdown (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
 {
-  return change (ctx, domid, how, NULL, ask_shutdown);
+  return change (ctx, domid, how, __func__, NULL, ask_shutdown);
 }
 
 int
 libxl_domain_reboot (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
 {
-  return change (ctx, domid, how, NULL, ask_reboot);
+  return change (ctx, domid, how, __func__, NULL, ask_reboot);
 }
 
 int
@@ -243,9 +258,9 @@ libxl_send_trigger (libxl_ctx *ctx, uint32_t domid, libxl_trigger trigger, uint3
 {
   switch (trigger) {
   case LIBXL_TRIGGER_POWER:
-    return change (ctx, domid, how, NULL, ask_shutdown);
+    return change (ctx, domid, how, __func__, NULL, ask_shutdown);
   case LIBXL_TRIGGER_RESET:
-    return change (ctx, domid, how, NULL, ask_reboot);
+    return change (ctx, domid, how, __func__, NULL, ask_reboot);
   default:
     return sim_done (ctx, how, ERROR_NI);
   }
@@ -254,9 +269,14 @@ libxl_send_trigger (libxl_ctx *ctx, uint32_t domid, libxl_trigger trigger, uint3
 int
 libxl_domain_destroy (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
 {
-  SimBlock *block = host_block_map (sim_dir (), domid);
-  int rc = block ? point (ctx, block->name, "destroy") : ERROR_DOMAIN_NOTFOUND;
+  guint32 number = sim_fails (ctx, __func__);
+  SimBlock *block;
+  int rc;
 
+  if (number)
+    return sim_failed (ctx, how, number, ERROR_FAIL);
+  block = host_block_map (sim_dir (), domid);
+  rc = block ? point (ctx, block->name, "destroy") : ERROR_DOMAIN_NOTFOUND;
   host_block_unmap (block);
   if (rc == 0 && !host_domain_destroy (sim_dir (), domid))
     rc = ERROR_DOMAIN_NOTFOUND;
@@ -266,15 +286,24 @@ libxl_domain_destroy (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *h
 /* ---- configuration and userdata --------------------------------------------------------------------------- */
 
 int
+sim_configuration (libxl_ctx *ctx, guint32 domid, libxl_domain_config *config)
+{
+  g_autofree char *path = host_path (sim_dir (), "domains/%u/config.json", domid), *json = NULL;
+
+  if (!g_file_get_contents (path, &json, NULL, NULL))
+    return ERROR_DOMAIN_NOTFOUND;
+  return libxl_domain_config_from_json (ctx, config, json);
+}
+
+int
 libxl_retrieve_domain_configuration (libxl_ctx *ctx, uint32_t domid, libxl_domain_config *config,
                                      const libxl_asyncop_how *how)
 {
-  g_autofree char *path = host_path (sim_dir (), "domains/%u/config.json", domid), *json = NULL;
-  int rc = ERROR_DOMAIN_NOTFOUND;
+  guint32 number = sim_fails (ctx, __func__);
 
-  if (g_file_get_contents (path, &json, NULL, NULL))
-    rc = libxl_domain_config_from_json (ctx, config, json);
-  return sim_done (ctx, how, rc);
+  if (number)
+    return sim_failed (ctx, how, number, ERROR_FAIL);
+  return sim_done (ctx, how, sim_configuration (ctx, domid, config));
 }
 
 int
@@ -282,6 +311,8 @@ libxl_userdata_store (libxl_ctx *ctx, uint32_t domid, const char *id, const uint
 {
   g_autofree char *path = host_path (sim_dir (), "domains/%u/userdata-%s", domid, id);
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   return g_file_set_contents (path, (const char *)data, length, NULL) ? 0 : ERROR_FAIL;
 }
 
@@ -291,6 +322,8 @@ libxl_userdata_retrieve (libxl_ctx *ctx, uint32_t domid, const char *id, uint8_t
   g_autofree char *path = host_path (sim_dir (), "domains/%u/userdata-%s", domid, id), *text = NULL;
   gsize size = 0;
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   if (!g_file_get_contents (path, &text, &size, NULL))
     size = 0;
   if (data) {

@@ -83,9 +83,12 @@ int
 libxl_evenable_domain_death (libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, libxl_evgen_domain_death **out)
 {
   SimCtx *sim = sim_ctx (ctx);
-  SimBlock *block = host_block_map (sim_dir (), domid);
+  SimBlock *block;
   SimWatch *watch;
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
+  block = host_block_map (sim_dir (), domid);
   if (!block)
     return ERROR_DOMAIN_NOTFOUND;
   watch = g_new0 (SimWatch, 1);

@@ -40,7 +40,7 @@ block_info (const SimBlock *block, libxl_dominfo *info)
 }
 
 int
-libxl_domain_info (libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
+sim_domain_info (libxl_dominfo *info, guint32 domid)
 {
   SimBlock *block = domid ? host_block_map (sim_dir (), domid) : NULL;
 
@@ -57,25 +57,34 @@ libxl_domain_info (libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
   return 0;
 }
 
+int
+libxl_domain_info (libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
+{
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : sim_domain_info (info, domid);
+}
+
 libxl_dominfo *
 libxl_list_domain (libxl_ctx *ctx, int *n_out)
 {
   g_autoptr (GArray) ids = host_domains (sim_dir ());
-  libxl_dominfo *list = calloc (ids->len + 1, sizeof (*list));
+  libxl_dominfo *list;
   int n = 0;
 
+  if (sim_fails (ctx, __func__))
+    return NULL;
+  list = calloc (ids->len + 1, sizeof (*list));
   libxl_dominfo_init (&list[n]);
   dom0_info (&list[n++]);
   for (guint i = 0; i < ids->len; i++) {
-    if (libxl_domain_info (ctx, &list[n], g_array_index (ids, guint32, i)) == 0)
+    if (sim_domain_info (&list[n], g_array_index (ids, guint32, i)) == 0)
       n++;
   }
   *n_out = n;
   return list;
 }
 
-int
-libxl_name_to_domid (libxl_ctx *ctx, const char *name, uint32_t *domid_out)
+static int
+find_name (const char *name, uint32_t *domid_out)
 {
   g_autoptr (GArray) ids = host_domains (sim_dir ());
   int rc = ERROR_INVAL;
@@ -93,35 +102,52 @@ libxl_name_to_domid (libxl_ctx *ctx, const char *name, uint32_t *domid_out)
   return rc;
 }
 
-/* A number is a domid, everything else a name. */
+int
+libxl_name_to_domid (libxl_ctx *ctx, const char *name, uint32_t *domid_out)
+{
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : find_name (name, domid_out);
+}
+
 char *
 libxl_domid_to_name (libxl_ctx *ctx, uint32_t domid)
 {
-  SimBlock *block = domid ? host_block_map (sim_dir (), domid) : NULL;
-  char *name = domid ? block ? strdup (block->name) : NULL : strdup ("Domain-0");
+  SimBlock *block;
+  char *name;
 
+  if (sim_fails (ctx, __func__))
+    return NULL;
+  block = domid ? host_block_map (sim_dir (), domid) : NULL;
+  name = domid ? block ? strdup (block->name) : NULL : strdup ("Domain-0");
   host_block_unmap (block);
   return name;
 }
 
+/* A number is a domid, everything else a name. */
 int
 libxl_domain_qualifier_to_domid (libxl_ctx *ctx, const char *name, uint32_t *domid_out)
 {
   guint64 number;
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   if (!g_ascii_string_to_unsigned (name, 10, 0, G_MAXUINT16, &number, NULL))
-    return libxl_name_to_domid (ctx, name, domid_out);
+    return find_name (name, domid_out);
   *domid_out = number;
-  return libxl_domain_info (ctx, NULL, number);
+  return sim_domain_info (NULL, number);
 }
 
 libxl_vcpuinfo *
 libxl_list_vcpu (libxl_ctx *ctx, uint32_t domid, int *n_out, int *host_cpus_out)
 {
-  SimBlock *block = domid ? host_block_map (sim_dir (), domid) : NULL;
-  int n = block ? block->vcpus : 1;
-  libxl_vcpuinfo *list = calloc (n, sizeof (*list));
+  SimBlock *block;
+  libxl_vcpuinfo *list;
+  int n;
 
+  if (sim_fails (ctx, __func__))
+    return NULL;
+  block = domid ? host_block_map (sim_dir (), domid) : NULL;
+  n = block ? block->vcpus : 1;
+  list = calloc (n, sizeof (*list));
   *host_cpus_out = sysconf (_SC_NPROCESSORS_ONLN);
   for (int i = 0; i < n; i++) {
     libxl_vcpuinfo_init (&list[i]);
@@ -137,27 +163,26 @@ libxl_list_vcpu (libxl_ctx *ctx, uint32_t domid, int *n_out, int *host_cpus_out)
   return list;
 }
 
-static char *
-tty_of (guint32 domid)
+static int
+tty_of (guint32 domid, char **path)
 {
   SimBlock *block = host_block_map (sim_dir (), domid);
-  char *tty = block && block->tty[0] ? strdup (block->tty) : NULL;
 
+  *path = block && block->tty[0] ? strdup (block->tty) : NULL;
   host_block_unmap (block);
-  return tty;
+  return *path ? 0 : ERROR_FAIL;
 }
 
 int
 libxl_primary_console_get_tty (libxl_ctx *ctx, uint32_t domid, char **path)
 {
-  *path = tty_of (domid);
-  return *path ? 0 : ERROR_FAIL;
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : tty_of (domid, path);
 }
 
 int
 libxl_console_get_tty (libxl_ctx *ctx, uint32_t domid, int number, libxl_console_type type, char **path)
 {
-  return libxl_primary_console_get_tty (ctx, domid, path);
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : tty_of (domid, path);
 }
 
 /* ---- the host --------------------------------------------------------------------------------------------- */
@@ -182,7 +207,7 @@ libxl_get_version_info (libxl_ctx *ctx)
     .build_id = none,
   };
 
-  return &version;
+  return sim_fails (ctx, __func__) ? NULL : &version;
 }
 
 int
@@ -190,6 +215,8 @@ libxl_get_physinfo (libxl_ctx *ctx, libxl_physinfo *info)
 {
   int cpus = sysconf (_SC_NPROCESSORS_ONLN);
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   libxl_physinfo_init (info);
   info->threads_per_core = 1;
   info->cores_per_socket = cpus;
@@ -207,6 +234,8 @@ libxl_get_physinfo (libxl_ctx *ctx, libxl_physinfo *info)
 int
 libxl_get_free_memory (libxl_ctx *ctx, uint64_t *kib)
 {
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   *kib = host_free_kib (sim_dir ());
   return 0;
 }
@@ -214,6 +243,8 @@ libxl_get_free_memory (libxl_ctx *ctx, uint64_t *kib)
 int
 libxl_get_free_memory_0x040700 (libxl_ctx *ctx, uint32_t *kib)
 {
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   *kib = host_free_kib (sim_dir ());
   return 0;
 }
@@ -221,6 +252,8 @@ libxl_get_free_memory_0x040700 (libxl_ctx *ctx, uint32_t *kib)
 int
 libxl_domain_need_memory (libxl_ctx *ctx, libxl_domain_config *config, uint32_t domid, uint64_t *need)
 {
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   *need = config->b_info.max_memkb;
   return 0;
 }
@@ -228,32 +261,35 @@ libxl_domain_need_memory (libxl_ctx *ctx, libxl_domain_config *config, uint32_t 
 int
 libxl_wait_for_memory_target (libxl_ctx *ctx, uint32_t domid, int seconds)
 {
-  return 0;
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : 0;
 }
 
 int
 libxl_get_max_cpus (libxl_ctx *ctx)
 {
-  return sysconf (_SC_NPROCESSORS_ONLN);
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : sysconf (_SC_NPROCESSORS_ONLN);
 }
 
 int
 libxl_get_online_cpus (libxl_ctx *ctx)
 {
-  return sysconf (_SC_NPROCESSORS_ONLN);
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : sysconf (_SC_NPROCESSORS_ONLN);
 }
 
 int
 libxl_get_max_nodes (libxl_ctx *ctx)
 {
-  return 1;
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : 1;
 }
 
 libxl_numainfo *
 libxl_get_numainfo (libxl_ctx *ctx, int *n)
 {
-  libxl_numainfo *cell = calloc (1, sizeof (*cell));
+  libxl_numainfo *cell;
 
+  if (sim_fails (ctx, __func__))
+    return NULL;
+  cell = calloc (1, sizeof (*cell));
   libxl_numainfo_init (cell);
   cell->size = host_total_kib (sim_dir ()) * 1024;
   cell->free = host_free_kib (sim_dir ()) * 1024;
@@ -269,6 +305,8 @@ libxl_get_cpu_topology (libxl_ctx *ctx, int *n)
 {
   libxl_cputopology *list;
 
+  if (sim_fails (ctx, __func__))
+    return NULL;
   *n = sysconf (_SC_NPROCESSORS_ONLN);
   list = calloc (*n, sizeof (*list));
   for (int i = 0; i < *n; i++)
@@ -285,8 +323,10 @@ libxl_device_disk_list (libxl_ctx *ctx, uint32_t domid, int *n)
   libxl_device_disk *disks = NULL;
 
   *n = 0;
+  if (sim_fails (ctx, __func__))
+    return NULL;
   libxl_domain_config_init (&config);
-  if (libxl_retrieve_domain_configuration (ctx, domid, &config, NULL) == 0) {
+  if (sim_configuration (ctx, domid, &config) == 0) {
     disks = config.disks;
     *n = config.num_disks;
     config.disks = NULL;

@@ -18,10 +18,14 @@
 int
 libxl_set_memory_target (libxl_ctx *ctx, uint32_t domid, int64_t target, int relative, int enforce)
 {
-  SimBlock *block = domid ? host_block_map (sim_dir (), domid) : NULL;
-  gint64 limit = block ? (gint64)(block->n_pages * KIB_A_PAGE) : 0;
+  SimBlock *block;
+  gint64 limit;
   int rc = ERROR_DOMAIN_NOTFOUND;
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
+  block = domid ? host_block_map (sim_dir (), domid) : NULL;
+  limit = block ? (gint64)(block->n_pages * KIB_A_PAGE) : 0;
   if (domid == 0) {
     gint64 wanted = relative ? (gint64)host_dom0_kib (sim_dir ()) + target : target;
 
@@ -44,8 +48,11 @@ libxl_set_memory_target (libxl_ctx *ctx, uint32_t domid, int64_t target, int rel
 int
 libxl_get_memory_target (libxl_ctx *ctx, uint32_t domid, uint64_t *target)
 {
-  SimBlock *block = domid ? host_block_map (sim_dir (), domid) : NULL;
+  SimBlock *block;
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
+  block = domid ? host_block_map (sim_dir (), domid) : NULL;
   if (domid == 0)
     *target = host_dom0_kib (sim_dir ());
   if (!block)
@@ -59,9 +66,13 @@ libxl_get_memory_target (libxl_ctx *ctx, uint32_t domid, uint64_t *target)
 int
 libxl_domain_setmaxmem (libxl_ctx *ctx, uint32_t domid, uint64_t max_memkb)
 {
-  SimBlock *block = host_block_map (sim_dir (), domid);
-  int rc = !block ? ERROR_DOMAIN_NOTFOUND : max_memkb < host_block_kib (block) ? ERROR_FAIL : 0;
+  SimBlock *block;
+  int rc;
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
+  block = host_block_map (sim_dir (), domid);
+  rc = !block ? ERROR_DOMAIN_NOTFOUND : max_memkb < host_block_kib (block) ? ERROR_FAIL : 0;
   host_block_unmap (block);
   return rc;
 }
@@ -81,7 +92,7 @@ change_config (libxl_ctx *ctx, uint32_t domid, ChangeConfig change, const void *
 
   libxl_domain_config_init (&config);
   sim_lock ();
-  rc = libxl_retrieve_domain_configuration (ctx, domid, &config, NULL);
+  rc = sim_configuration (ctx, domid, &config);
   if (rc == 0)
     rc = change (ctx, &config, data);
   if (rc == 0)
@@ -152,28 +163,39 @@ remove_nic (libxl_ctx *ctx, libxl_domain_config *config, const void *data)
   return ERROR_NOTFOUND;
 }
 
+static int
+change_device (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how, const char *call, ChangeConfig change,
+               const void *data)
+{
+  guint32 number = sim_fails (ctx, call);
+
+  if (number)
+    return sim_failed (ctx, how, number, ERROR_FAIL);
+  return sim_done (ctx, how, change_config (ctx, domid, change, data));
+}
+
 int
 libxl_device_disk_add (libxl_ctx *ctx, uint32_t domid, libxl_device_disk *disk, const libxl_asyncop_how *how)
 {
-  return sim_done (ctx, how, change_config (ctx, domid, add_disk, disk));
+  return change_device (ctx, domid, how, __func__, add_disk, disk);
 }
 
 int
 libxl_device_disk_remove (libxl_ctx *ctx, uint32_t domid, libxl_device_disk *disk, const libxl_asyncop_how *how)
 {
-  return sim_done (ctx, how, change_config (ctx, domid, remove_disk, disk));
+  return change_device (ctx, domid, how, __func__, remove_disk, disk);
 }
 
 int
 libxl_device_nic_add (libxl_ctx *ctx, uint32_t domid, libxl_device_nic *nic, const libxl_asyncop_how *how)
 {
-  return sim_done (ctx, how, change_config (ctx, domid, add_nic, nic));
+  return change_device (ctx, domid, how, __func__, add_nic, nic);
 }
 
 int
 libxl_device_nic_remove (libxl_ctx *ctx, uint32_t domid, libxl_device_nic *nic, const libxl_asyncop_how *how)
 {
-  return sim_done (ctx, how, change_config (ctx, domid, remove_nic, nic));
+  return change_device (ctx, domid, how, __func__, remove_nic, nic);
 }
 
 int
@@ -182,8 +204,10 @@ libxl_mac_to_device_nic (libxl_ctx *ctx, uint32_t domid, const char *mac, libxl_
   libxl_domain_config config;
   int rc;
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   libxl_domain_config_init (&config);
-  rc = libxl_retrieve_domain_configuration (ctx, domid, &config, NULL);
+  rc = sim_configuration (ctx, domid, &config);
   for (int i = 0; rc == 0 && i < config.num_nics; i++) {
     g_autofree char *own = g_strdup_printf (LIBXL_MAC_FMT, LIBXL_MAC_BYTES (config.nics[i].mac));
 
@@ -203,23 +227,27 @@ libxl_mac_to_device_nic (libxl_ctx *ctx, uint32_t domid, const char *mac, libxl_
 static int
 exists (uint32_t domid)
 {
-  return libxl_domain_info (NULL, NULL, domid);
+  return sim_domain_info (NULL, domid);
 }
 
 int
 libxl_set_vcpuaffinity (libxl_ctx *ctx, uint32_t domid, uint32_t vcpu, const libxl_bitmap *hard,
                         const libxl_bitmap *soft)
 {
-  return exists (domid);
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : exists (domid);
 }
 
 int
 libxl_set_vcpuonline (libxl_ctx *ctx, uint32_t domid, libxl_bitmap *cpus, const libxl_asyncop_how *how)
 {
-  SimBlock *block = host_block_map (sim_dir (), domid);
-  int n = libxl_bitmap_count_set (cpus);
-  int rc = !block ? ERROR_DOMAIN_NOTFOUND : n < 1 || (guint)n > block->vcpus ? ERROR_INVAL : 0;
+  guint32 number = sim_fails (ctx, __func__);
+  int n = libxl_bitmap_count_set (cpus), rc;
+  SimBlock *block;
 
+  if (number)
+    return sim_failed (ctx, how, number, ERROR_FAIL);
+  block = host_block_map (sim_dir (), domid);
+  rc = !block ? ERROR_DOMAIN_NOTFOUND : n < 1 || (guint)n > block->vcpus ? ERROR_INVAL : 0;
   host_block_unmap (block);
   return sim_done (ctx, how, rc);
 }
@@ -227,7 +255,7 @@ libxl_set_vcpuonline (libxl_ctx *ctx, uint32_t domid, libxl_bitmap *cpus, const 
 int
 libxl_get_scheduler (libxl_ctx *ctx)
 {
-  return LIBXL_SCHEDULER_CREDIT2;
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : LIBXL_SCHEDULER_CREDIT2;
 }
 
 static int
@@ -245,7 +273,7 @@ set_sched (libxl_ctx *ctx, libxl_domain_config *config, const void *data)
 int
 libxl_domain_sched_params_set (libxl_ctx *ctx, uint32_t domid, const libxl_domain_sched_params *params)
 {
-  return change_config (ctx, domid, set_sched, params);
+  return sim_fails (ctx, __func__) ? ERROR_FAIL : change_config (ctx, domid, set_sched, params);
 }
 
 int
@@ -254,8 +282,10 @@ libxl_domain_sched_params_get (libxl_ctx *ctx, uint32_t domid, libxl_domain_sche
   libxl_domain_config config;
   int rc;
 
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   libxl_domain_config_init (&config);
-  rc = libxl_retrieve_domain_configuration (ctx, domid, &config, NULL);
+  rc = sim_configuration (ctx, domid, &config);
   libxl_domain_sched_params_init (params);
   params->sched = LIBXL_SCHEDULER_CREDIT2;
   params->weight = config.b_info.sched_params.weight > 0 ? config.b_info.sched_params.weight : 256;
@@ -267,6 +297,8 @@ libxl_domain_sched_params_get (libxl_ctx *ctx, uint32_t domid, libxl_domain_sche
 int
 libxl_domain_get_nodeaffinity (libxl_ctx *ctx, uint32_t domid, libxl_bitmap *nodes)
 {
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
   libxl_bitmap_set_any (nodes);
   return exists (domid);
 }

@@ -95,19 +95,36 @@ destroy_all (const char *dir, SimBlock *block)
   return 0;
 }
 
+static int
+calls (const char *dir, SimBlock *block)
+{
+  printf ("%u\n", host_calls_count (dir));
+  return 0;
+}
+
+static int
+reset_calls (const char *dir, SimBlock *block)
+{
+  host_calls_reset (dir);
+  return 0;
+}
+
 static const struct {
   const char *name;
+  const char *word; /* after it; NULL: none, or a guest's name */
   gboolean of_guest;
   int (*run) (const char *dir, SimBlock *block);
   const char *help;
 } commands[] = {
-  { "list", FALSE, list, "one line a domain" },
-  { "hash", TRUE, hash, "SHA-256 of its memory" },
-  { "shutdown", TRUE, shut_down, "the guest powers itself off" },
-  { "reboot", TRUE, reboot, "the guest reboots itself" },
-  { "crash", TRUE, crash, "the guest crashes" },
-  { "destroy", TRUE, destroy, "as xl destroy" },
-  { "destroy-all", FALSE, destroy_all, "every domain; for the end of a test" },
+  { "list", NULL, FALSE, list, "one line a domain" },
+  { "hash", NULL, TRUE, hash, "SHA-256 of its memory" },
+  { "shutdown", NULL, TRUE, shut_down, "the guest powers itself off" },
+  { "reboot", NULL, TRUE, reboot, "the guest reboots itself" },
+  { "crash", NULL, TRUE, crash, "the guest crashes" },
+  { "destroy", NULL, TRUE, destroy, "as xl destroy" },
+  { "destroy-all", NULL, FALSE, destroy_all, "every domain; for the end of a test" },
+  { "calls", NULL, FALSE, calls, "how many calls libxl has had" },
+  { "calls", "reset", FALSE, reset_calls, "from now on" },
 };
 
 static SimBlock *
@@ -129,8 +146,11 @@ static int
 usage (void)
 {
   fprintf (stderr, "usage: xenferry-sim DIR COMMAND [NAME]\n");
-  for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
-    fprintf (stderr, "  %-12s %-5s %s\n", commands[i].name, commands[i].of_guest ? "NAME" : "", commands[i].help);
+  for (gsize i = 0; i < G_N_ELEMENTS (commands); i++) {
+    const char *after = commands[i].of_guest ? "NAME" : commands[i].word;
+
+    fprintf (stderr, "  %-12s %-5s %s\n", commands[i].name, after ? after : "", commands[i].help);
+  }
   return 2;
 }
 
@@ -140,7 +160,8 @@ main (int argc, char **argv)
   for (gsize i = 0; argc >= 3 && i < G_N_ELEMENTS (commands); i++) {
     SimBlock *block = NULL;
 
-    if (strcmp (argv[2], commands[i].name) != 0 || argc != 3 + commands[i].of_guest)
+    if (strcmp (argv[2], commands[i].name) != 0 || argc != 3 + (commands[i].of_guest || commands[i].word)
+        || (commands[i].word && strcmp (argv[3], commands[i].word) != 0))
       continue;
     if (commands[i].of_guest) {
       block = find (argv[1], argv[3]);

@@ -2,9 +2,37 @@
 """The tests' own tools: a daemon that is stopped or killed at a transition, and the call of libxl that fails by its
 number."""
 
+import errno
+import os
+import signal
+import subprocess
+
 import pytest
 
-from sim_host import MODES, assert_heartbeat
+from sim_host import MODES, PLAIN_BUILD, SimHost, assert_heartbeat, domain_xml, wait_until
+
+
+CALL_POINTS = """
+import ctypes, sys, threading
+sim = ctypes.CDLL(sys.argv[1])
+answers = []
+thread = threading.Thread(target=lambda: answers.extend(sim.xf_watcher_point(point.encode()) for point in sys.argv[2:]))
+thread.start()
+thread.join()
+print(answers)
+"""
+
+
+def call_points(host, *points):
+    """A process that passes these points of xf_watch_point() in a thread and prints their answers."""
+    library = os.path.join(PLAIN_BUILD, "src", "sim", "libxenferry-sim.so")
+    return subprocess.Popen(["/usr/bin/python3", "-c", CALL_POINTS, library, *points], env=host.env,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def process_state(process):
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as status:
+        return status.read().rpartition(")")[2].split()[0]
 
 
 def communicate(process, timeout=60):
@@ -88,3 +116,120 @@ def test_stops_once_until_the_control_file_is_written_again(a, b):
     a.start()
     a.migrate("g", b, "--live").ok()
     assert len(a.traced(" stopped at ")) == 2
+
+
+def sweep(host, prepare, deed, check, limit=60):
+    """Does @deed again and again, each time with the next of the calls it takes on @host failing, until there is none;
+    returns for each what failed and what @deed returned. @prepare and @check, which gets that result and puts
+    everything back, work without failures."""
+    found = []
+    for n in range(1, limit):
+        prepare()
+        host.fail_nth(n)
+        result = deed()
+        reached = host.calls() >= n
+        host.fail_nth(0)
+        assert bool(host.traced(f" failed call {n} ")) == reached
+        check(result)
+        if not reached:
+            return found
+        found.append((host.failed_call(), result))
+    raise AssertionError(f"still failing: {found}")
+
+
+def test_every_call_of_a_creation_fails_in_turn(a):
+    path = a.write_xml(domain_xml("g"))
+    a.virsh("create", path).ok()  # the host's events are listened to from the first guest on
+    a.virsh("destroy", "g").ok()
+    before = a.snapshot()
+
+    def check(result):
+        """After a failure the next creation is whole."""
+        if not result:
+            assert a.domains() == [] and a.state("g") is None, repr(result)
+            a.virsh("create", path).ok()
+        assert a.state("g") == "running"
+        a.virsh("destroy", "g").ok()
+
+    found = sweep(a, lambda: None, lambda: a.virsh("create", path), check)
+    for call, result in found:
+        if call in ("libxl_domain_create_new", "libxl_domain_unpause"):
+            result.failed("simulated failure of call", call)
+    assert {"libxl_domain_create_new", "libxl_domain_unpause", "libxl_domain_need_memory"} <= {call for call, _ in found}
+    a.assert_no_leak(before)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at-once", "callback"])
+def test_an_even_number_fails_through_the_callback(a, late):
+    path = a.write_xml(domain_xml("g"))
+
+    def check(result):
+        if result:
+            a.virsh("destroy", "g").ok()
+
+    found = sweep(a, lambda: None, lambda: a.virsh("create", path), check)
+    number = [call for call, _ in found].index("libxl_domain_create_new") + 1
+    more = (number % 2 == 0) != late  # another call before it changes its number
+    a.fail_nth(number + more)
+    if more:
+        assert communicate(call_points(a, "one"))[0] == 0
+    before = len(a.traced(" late failure "))
+    a.virsh("create", path).failed(f"simulated failure of call {number + more}, libxl_domain_create_new")
+    assert len(a.traced(" late failure ")) - before == late
+    assert a.domains() == []
+    a.virsh("create", path).ok()
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_every_call_of_a_migration_fails_in_turn(a, b, side):
+    """Wherever it fails, the guest runs on exactly one of the hosts."""
+    def check(result):
+        there, here = (b, a) if result else (a, b)
+        wait_until(lambda: (there.state("g"), here.state("g")) == ("running", None), lambda: repr(result))
+        for domain in here.domains():
+            # Done, but what was moved could not be removed; the log says what to do.
+            assert domain["state"] == "suspended" and here.failed_call() == "libxl_domain_destroy"
+            assert "remove it with xl destroy" in here.log()
+            here.sim("destroy", "g")
+        there.virsh("destroy", "g").ok()
+
+    found = sweep(a if side == "source" else b, lambda: a.create("g"), lambda: a.migrate("g", b, "--live"), check)
+    failed = {call for call, result in found if not result}
+    if side == "source":
+        assert {"libxl_domain_suspend", "start of the save helper"} <= failed
+    else:
+        assert {"libxl_domain_create_restore", "start of the restore helper"} <= failed
+
+
+def test_fails_by_environment():
+    with SimHost("a", start=False) as host:
+        host.env["XF_SIM_FAIL_NTH"] = "1"
+        host.launch()
+        assert host.process.wait(timeout=20) != 0
+        assert "simulated failure of call 1, libxl_ctx_alloc" in host.log()
+        host.process = None
+        host.start()  # that call has been
+        assert host.calls() > 1
+
+
+def test_named_points_stop_fail_and_kill(a):
+    """xf_watch_point(), in another process and another thread than a daemon's loop."""
+    points = ("journal:sent:written", "journal:sent:written", "journal:sent:renamed")
+    a.reset_calls()
+    status, said = communicate(call_points(a, *points))
+    assert (status, said.strip()) == (0, "[0, 0, 0]")
+    assert a.calls() == 3
+
+    a.fail_nth(2, stop="journal:*:written")
+    process = call_points(a, *points)
+    wait_until(lambda: process_state(process) == "T", "it stops")
+    assert a.traced("stopped at journal:sent:written")
+    process.send_signal(signal.SIGCONT)
+    status, said = communicate(process)
+    assert status == 0 and f"[0, {errno.EIO}, 0]" in said
+    assert "simulated failure of call 2, journal:sent:written" in said
+    assert len(a.traced("stopped at")) == 1
+
+    a.kill_at("journal:sent:renamed")
+    assert communicate(call_points(a, *points))[0] == -signal.SIGKILL
+    assert communicate(call_points(a, *points))[0] == 0, "it dies there once"

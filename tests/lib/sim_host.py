@@ -439,6 +439,26 @@ class SimHost:
         assert status == -signal.SIGKILL, f"xenferryd of {self.name} ended with status {status}:\n{self.log()[-4000:]}"
         self.process = None
 
+    # ---- calls of libxl that fail, by number -------------------------------------------------------------------
+
+    def fail_nth(self, n, **control):
+        """The @n-th call from now on fails, that one only (docs/simulator.md); 0: none. @control: more of the control
+        file, which this replaces. failed_call() tells which that was."""
+        self.control(fail_nth=n, **control)
+        self.reset_calls()
+
+    def calls(self):
+        """How many there were, since fail_nth() or reset_calls()."""
+        return int(self.sim("calls"))
+
+    def reset_calls(self):
+        self.sim("calls", "reset")
+
+    def failed_call(self):
+        """What the last call was that was made to fail, "libxl_domain_suspend"; None: there was none."""
+        lines = self.traced(" failed call ")
+        return lines[-1].split(maxsplit=4)[-1] if lines else None
+
     # ---- what happened -----------------------------------------------------------------------------------------
 
     def trace(self):
