@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "sim/host.h"
+#include "sim/strike.h"
 
 /* What stands behind one libxl_ctx. */
 typedef struct {
@@ -33,7 +33,6 @@ typedef struct SimSource {
 void sim_lock (void);
 void sim_unlock (void);
 SimCtx *sim_ctx (libxl_ctx *ctx);
-const char *sim_dir (void);
 
 void sim_error (libxl_ctx *ctx, const char *format, ...) G_GNUC_PRINTF (2, 3);
 

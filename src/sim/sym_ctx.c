@@ -42,18 +42,6 @@ sim_ctx (libxl_ctx *ctx)
   return sim;
 }
 
-const char *
-sim_dir (void)
-{
-  const char *dir = host_dir ();
-
-  if (!dir) {
-    fprintf (stderr, "the simulated Xen host needs XF_SIM_HOST, the name of its directory\n");
-    abort ();
-  }
-  return dir;
-}
-
 void
 sim_error (libxl_ctx *ctx, const char *format, ...)
 {

@@ -38,6 +38,21 @@ check_files (libxl_ctx *ctx, const libxl_domain_config *config)
   return 0;
 }
 
+static gboolean
+name_is_taken (const char *name)
+{
+  g_autoptr (GArray) ids = host_domains (sim_dir ());
+  gboolean taken = FALSE;
+
+  for (guint i = 0; i < ids->len && !taken; i++) {
+    SimBlock *block = host_block_map (sim_dir (), g_array_index (ids, guint32, i));
+
+    taken = block && strcmp (block->name, name) == 0;
+    host_block_unmap (block);
+  }
+  return taken;
+}
+
 static int
 build (libxl_ctx *ctx, libxl_domain_config *config, uint32_t *domid_out)
 {
@@ -46,6 +61,10 @@ build (libxl_ctx *ctx, libxl_domain_config *config, uint32_t *domid_out)
 
   if (!config->c_info.name || kib == LIBXL_MEMKB_DEFAULT || kib < 1024) {
     sim_error (ctx, "the domain has no name or no memory");
+    return ERROR_INVAL;
+  }
+  if (name_is_taken (config->c_info.name)) {
+    sim_error (ctx, "domain with name \"%s\" already exists.", config->c_info.name);
     return ERROR_INVAL;
   }
   if (check_files (ctx, config) != 0)
@@ -102,8 +121,8 @@ restored (libxl_ctx *ctx, guint32 domid, int rc, gpointer data)
 
 int
 libxl_domain_create_restore (libxl_ctx *ctx, libxl_domain_config *config, uint32_t *domid, int restore_fd,
-                             int send_back_fd, const libxl_domain_restore_params *params,
-                             const libxl_asyncop_how *how, const libxl_asyncprogress_how *console_how)
+                             int send_back_fd, const libxl_domain_restore_params *params, const libxl_asyncop_how *how,
+                             const libxl_asyncprogress_how *console_how)
 {
   guint32 id = 0, number = sim_fails (ctx, __func__);
   int rc;
