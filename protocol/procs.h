@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The one list of procedures: number, name, layout of arguments and result, policy. Enum, names for the log, dispatch
- * and the answer "unknown procedure" all come from it. Numbers: libvirt-procedures.md.
+ * The lists of procedures, libvirt's and xenferry's own: number, name, layout of arguments and result, policy. Enum,
+ * names for the log, dispatch and the answer "unknown procedure" all come from them. Numbers: libvirt-procedures.md.
  *
  * Policy: RO may be called on a read-only connection; FREE before authentication and before CONNECT_OPEN; OPEN
  * likewise only before CONNECT_OPEN is required; STREAM opens a stream.
@@ -9,6 +9,7 @@
 #pragma once
 
 #include "remote.h"
+#include "xenferry.h"
 
 /* A call without arguments or result. */
 typedef struct {
@@ -111,13 +112,21 @@ enum {
   P (426, DOMAIN_GET_MESSAGES, xf_dom_flags_args, xf_messages_ret, RO)                                                \
   P (442, DOMAIN_ABORT_JOB_FLAGS, xf_dom_flags_args, xf_void, RW)
 
+/* SETTLE is protected by the migration's secret, and by nothing else: in managed mode two daemons have no more in common. */
+#define XF_XENFERRY_PROCEDURES(P)                                                                                     \
+  P (1, SETTLE, xf_settle_args, xf_int_ret, FREE)                                                                     \
+  P (2, LIST_MIGRATIONS, xf_void, xf_migrations_ret, OPEN)                                                            \
+  P (3, RESOLVE_MIGRATION, xf_resolve_args, xf_void, CLOSED)
+
 #define XF_REMOTE_PROGRAM 0x20008086
+#define XF_XENFERRY_PROGRAM 0x78656e66
 #define XF_KEEPALIVE_PROGRAM 0x6b656570
 #define XF_PROGRAM_VERSION 1
 
 enum {
 #define P(number, name, args, ret, policy) XF_PROC_##name = number,
   XF_REMOTE_PROCEDURES (P)
+  XF_XENFERRY_PROCEDURES (P)
 #undef P
 };
 

@@ -26,18 +26,22 @@ typedef struct XfDriver XfDriver;
 
 /* All strings are owned by whoever owns the struct; the driver copies what it keeps. */
 typedef struct {
-  char *config_dir;             /* persistent definitions, NAME.xml, and autostart/: libvirt's libxl driver's place */
-  char *state_dir;              /* volatile: what is known of running guests, gone after a host reboot */
-  char *lib_dir;                /* persistent own state */
-  char *log_dir;                /* one log a guest */
-  char *migration_host;         /* host name or address announced to sources; NULL: the host's own name */
-  char *migration_listen;       /* address to listen on for migration data; NULL: all */
-  guint migration_port_min;     /* first and last port of the range, inclusive */
+  char *config_dir;         /* persistent definitions, NAME.xml, and autostart/: libvirt's libxl driver's place */
+  char *state_dir;          /* volatile: what is known of running guests, gone after a host reboot */
+  char *lib_dir;            /* persistent own state */
+  char *log_dir;            /* one log a guest */
+  char *migration_host;     /* host name or address announced to sources; NULL: the host's own name */
+  char *migration_listen;   /* address to listen on for migration data; NULL: all */
+  guint migration_port_min; /* first and last port of the range, inclusive */
   guint migration_port_max;
-  guint accept_timeout_s;       /* from prepare to the first byte of migration data, and begin to perform */
-  guint connect_timeout_s;      /* the source's connect to the data port, and to a peer */
-  guint dom0_min_memory_mib;    /* dom0 gives memory back for guests down to that; 0: none */
-  guint stall_timeout_s;        /* without a byte moving, a migration is broken; longer than a guest may take to suspend */
+  guint accept_timeout_s;    /* from prepare to the first byte of migration data, and begin to perform */
+  guint connect_timeout_s;   /* the source's connect to the data port, and to a peer */
+  guint dom0_min_memory_mib; /* dom0 gives memory back for guests down to that; 0: none */
+  guint stall_timeout_s;     /* without a byte moving, a migration is broken; longer than a guest may take to suspend */
+  guint finish_timeout_s;    /* a guest that is restored waits so long for finish, one that is sent for confirm */
+  guint peer_port;           /* where other xenferries ask what became of a guest they sent; 0: nowhere */
+  char *peer_uri;            /* where a libvirtd is asked that in managed mode; %s: its host */
+  char *boot_id;             /* of the host's present boot; NULL: what the kernel says */
 } XfDriverConfig;
 
 /* ---- guests ----------------------------------------------------------------------------------------------- */
@@ -65,8 +69,8 @@ typedef struct {
   guint number;
   int state; /* virVcpuState */
   guint64 cpu_time_ns;
-  int cpu;         /* physical, -1 when offline */
-  GBytes *cpumap;  /* bit n of byte n/8: may run on that CPU; owned */
+  int cpu;        /* physical, -1 when offline */
+  GBytes *cpumap; /* bit n of byte n/8: may run on that CPU; owned */
 } XfVcpuInfo;
 
 typedef struct {
@@ -189,9 +193,9 @@ gboolean xf_driver_get_max_speed (XfDriver *driver, const guint8 *uuid, guint64 
 typedef struct {
   int id; /* virDomainEventID: LIFECYCLE 0, MIGRATION_ITERATION 20, JOB_COMPLETED 21, METADATA_CHANGE 23 ... */
   const XfDomainRef *ref;
-  int event, detail;            /* LIFECYCLE */
-  int iteration;                /* MIGRATION_ITERATION */
-  const XfTypedParams *params;  /* JOB_COMPLETED */
+  int event, detail;           /* LIFECYCLE */
+  int iteration;               /* MIGRATION_ITERATION */
+  const XfTypedParams *params; /* JOB_COMPLETED */
 } XfEvent;
 
 typedef void (*XfEventFunc) (const XfEvent *event, gpointer data);
@@ -223,14 +227,14 @@ void xf_driver_migrate_prepare (XfDriver *driver, gconstpointer client, const Xf
 
 /* The driver's hold on a tunnel's other half. Every function may be called after the stream ended: no effect then. */
 typedef struct {
-  void (*discard) (gpointer tunnel);                    /* swallow whatever the peer still sends */
-  void (*fail) (gpointer tunnel, const GError *error);  /* tell the peer that the stream is broken */
-  void (*release) (gpointer tunnel);                    /* the driver will not call again */
+  void (*discard) (gpointer tunnel);                   /* swallow whatever the peer still sends */
+  void (*fail) (gpointer tunnel, const GError *error); /* tell the peer that the stream is broken */
+  void (*release) (gpointer tunnel);                   /* the driver will not call again */
 } XfTunnelOps;
 
 /* Where a tunnel's bytes go. */
 typedef struct {
-  int fd;                                            /* write end of a pipe, for the caller to own */
+  int fd;                                             /* write end of a pipe, for the caller to own */
   void (*ended) (gpointer sink, const GError *error); /* call once: NULL: the peer finished; else aborted or lost.
                                                          After the fd is closed. */
   gpointer sink;
@@ -260,10 +264,44 @@ void xf_driver_migrate_finish (XfDriver *driver, const XfTypedParams *params, GB
 void xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, const XfTypedParams *params, GBytes *cookie,
                                 guint flags, gboolean cancelled, XfMigrateDone done, gpointer data);
 
+/* ---- what became of a migration --------------------------------------------------------------------------- */
+
+typedef enum {
+  XF_VERDICT_RUNS,         /* the guest was started there, or has been since */
+  XF_VERDICT_WILL_NOT_RUN, /* it was not, and never will be */
+} XfVerdict;
+
+/* @verdict means nothing when @error is set. */
+typedef void (*XfVerdictDone) (XfVerdict verdict, const GError *error, gpointer data);
+
+/* A source that does not know what became of the migration @id asks its destination, this host. One that has not
+ * started the guest never will from now on. XF_ERROR_NO_DOMAIN: no such migration, or not its @secret. */
+void xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfVerdictDone done, gpointer data);
+
+/* A migration of the journal, for a person. */
+typedef struct {
+  guint8 id[XF_UUID_LENGTH];
+  gboolean is_source, is_final;
+  char *guest, *state, *peer;
+  char *reason; /* what it waits for, or how it ended; NULL: nothing to say */
+  gint64 changed_s;
+} XfMigrationInfo;
+
+void xf_migration_info_free (XfMigrationInfo *info);
+
+/* Array of XfMigrationInfo, oldest first. Files of the journal that cannot be read are in it too, with only a reason.
+ */
+GPtrArray *xf_driver_migrations (XfDriver *driver);
+
+/* A person decides for a source that still asks: the guest goes on @here, or it runs there and ends here. */
+void xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, XfDone done, gpointer data);
+
 /* ---- peers: what the driver asks of the RPC side as a peer-to-peer source ------------------------------------ */
 
 typedef struct XfPeer XfPeer;
 typedef void (*XfPeerOpened) (XfPeer *peer, const GError *error, gpointer data);
+/* @state: virDomainState; -1: there is no such guest. */
+typedef void (*XfPeerState) (int state, const GError *error, gpointer data);
 typedef void (*XfPeerFeature) (gboolean supported, const GError *error, gpointer data);
 
 /* A connection to another daemon. After close() no callback of that peer is called any more. An error that the other
@@ -283,10 +321,16 @@ struct XfPeerOps {
   /* Moves everything from @fd (taken, read end of a pipe) into the stream; done at end of file, with all of it
    * written to the connection, or with the peer's stream error. */
   void (*send) (XfPeer *peer, int fd, XfDone done, gpointer data);
-  void (*set_rate) (XfPeer *peer, guint64 bytes_per_s); /* 0: no limit; any time */
-  guint64 (*sent) (XfPeer *peer);                       /* bytes given to the connection so far */
+  void (*set_rate) (XfPeer *peer, guint64 bytes_per_s);           /* 0: no limit; any time */
+  guint64 (*sent) (XfPeer *peer);                                 /* bytes given to the connection so far */
   void (*send_finish) (XfPeer *peer, XfDone done, gpointer data); /* STREAM OK, done at its acknowledgement */
-  void (*send_abort) (XfPeer *peer);                    /* STREAM ERROR; also ends a send() under way, without done */
+  void (*send_abort) (XfPeer *peer); /* STREAM ERROR; also ends a send() under way, without done */
   void (*finish) (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, gboolean cancelled,
                   XfMigrateDone done, gpointer data);
+  /* Each is a connection of its own for one question, whose answer or failure comes once; then it is to be closed.
+   * settle: of a xenferry, xf_driver_settle(); look_up: a guest's state, of any daemon. */
+  XfPeer *(*settle) (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *id, const char *secret,
+                     XfVerdictDone done, gpointer data);
+  XfPeer *(*look_up) (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *uuid, XfPeerState done,
+                      gpointer data);
 };

@@ -16,6 +16,14 @@ xf_sm_clear (XfSm *sm)
   g_clear_pointer (&sm->id, g_free);
 }
 
+void
+xf_sm_restore (XfSm *sm, guint state)
+{
+  g_assert (state < sm->n_states);
+  sm->state = state;
+  g_debug ("%s: found %s", sm->id, xf_sm_name (sm));
+}
+
 gboolean
 xf_sm_may_move (const XfSm *sm, guint state)
 {

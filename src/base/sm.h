@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A checked state machine: a table of states, each with its name and the set of states it may move to. Every move
- * is checked and logged ("migration 6f1c source: begun -> sending"), so a migration reads as one trace. A move the table does not allow
- * is our own broken invariant, never a peer's doing, and ends the process with the two names.
+ * is checked and logged ("migration 6f1c source: begun -> sending"), so a migration reads as one trace. A move the
+ * table does not allow is our own broken invariant, never a peer's doing, and ends the process with the two names.
  */
 #pragma once
 
@@ -26,6 +26,9 @@ typedef struct {
 /* Sets @sm to state 0. @table is kept; @id is copied. */
 void xf_sm_init (XfSm *sm, const XfSmState *table, guint n_states, const char *id);
 void xf_sm_clear (XfSm *sm);
+
+/* Puts @sm, just initialised, into the state that a journal says it had. */
+void xf_sm_restore (XfSm *sm, guint state);
 
 /* Moves to @state; the table must allow it. Tests may look on (base/watch.h). */
 void xf_sm_move (XfSm *sm, guint state);

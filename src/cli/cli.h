@@ -6,3 +6,4 @@
 #pragma once
 
 int xf_cli_config (int argc, char **argv);
+int xf_cli_migrations (int argc, char **argv);

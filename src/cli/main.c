@@ -16,6 +16,8 @@ static const struct {
   int (*run) (int argc, char **argv);
 } commands[] = {
   { "config", "FILE.xml | --domain NAME", "what libxl is told of a guest, as libxl's JSON", xf_cli_config },
+  { "migrations", "[--all] | --resolve ID here|there", "what is under way, and what waits for whom",
+    xf_cli_migrations },
 };
 
 static int

@@ -39,6 +39,7 @@ xf_cookie_free (XfCookie *cookie)
   g_array_unref (cookie->features);
   g_free (cookie->hostname);
   g_free (cookie->config);
+  g_free (cookie->secret);
   g_free (cookie->name);
   g_free (cookie);
 }
@@ -95,6 +96,12 @@ format_peer (const XfCookie *cookie, GString *xml)
     g_string_append (xml, line);
   }
   format_progress (cookie, xml);
+  if (cookie->secret) {
+    g_autofree char *settle = g_markup_printf_escaped ("    <xenferry:settle secret='%s' port='%u'/>\n", cookie->secret,
+                                                       cookie->settle_port);
+
+    g_string_append (xml, settle);
+  }
   if (cookie->config) {
     g_autofree char *config = g_markup_escape_text (cookie->config, -1);
 
@@ -193,6 +200,19 @@ parse_progress (XfCookie *cookie, const xmlNode *node)
 }
 
 static gboolean
+parse_settle (XfCookie *cookie, const xmlNode *node, GError **error)
+{
+  g_autofree char *secret = xf_xml_attr (node, "secret"), *port = xf_xml_attr (node, "port");
+  guint64 number;
+
+  if (cookie->secret || !secret || !*secret || !port || !g_ascii_string_to_unsigned (port, 10, 0, 65535, &number, NULL))
+    return bad (error, "its settle element has no secret or port, or there are two");
+  cookie->secret = g_steal_pointer (&secret);
+  cookie->settle_port = number;
+  return TRUE;
+}
+
+static gboolean
 parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
 {
   for (const xmlNode *node = root->children; node; node = node->next) {
@@ -206,6 +226,8 @@ parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
     cookie->is_xenferry = TRUE;
     for (const xmlNode *child = node->children; child; child = child->next) {
       if (is_peer_element (child, "feature") && !parse_feature (cookie, child, error))
+        return FALSE;
+      if (is_peer_element (child, "settle") && !parse_settle (cookie, child, error))
         return FALSE;
       if (is_peer_element (child, "progress"))
         parse_progress (cookie, child);
@@ -248,10 +270,11 @@ xf_cookie_check_features (const XfCookie *cookie, const char *const *known, GErr
 
     if (feature->need != XF_FEATURE_REQUIRED || g_strv_contains (known, feature->name))
       continue;
-    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
-                 "host '%s' requires the migration feature '%s', which this host does not know; update xenferry here or "
-                 "drop the requirement there",
-                 cookie->hostname ? cookie->hostname : "?", feature->name);
+    g_set_error (
+      error, XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
+      "host '%s' requires the migration feature '%s', which this host does not know; update xenferry here or "
+      "drop the requirement there",
+      cookie->hostname ? cookie->hostname : "?", feature->name);
     return FALSE;
   }
   return TRUE;

@@ -33,11 +33,13 @@ typedef struct {
   guint8 uuid[XF_UUID_SIZE];
   char *hostname;
   guint stream_version;
-  gboolean is_xenferry;        /* the peer's element was there */
-  guint8 id[XF_UUID_SIZE];     /* of the migration; only then */
-  GArray *features;            /* of XfFeature; only then */
-  XfCookieProgress progress;   /* likewise; zero when the peer has said none */
-  char *config;                /* likewise: the guest's libxl configuration, in libxl's JSON, or NULL */
+  gboolean is_xenferry;      /* the peer's element was there */
+  guint8 id[XF_UUID_SIZE];   /* of the migration; only then */
+  GArray *features;          /* of XfFeature; only then */
+  XfCookieProgress progress; /* likewise; zero when the peer has said none */
+  char *config;              /* likewise: the guest's libxl configuration, in libxl's JSON, or NULL */
+  char *secret;              /* likewise, a destination's: who knows it may ask what became of the migration; or NULL */
+  guint settle_port;         /* and where; 0: only where the destination was reached by the source itself */
 } XfCookie;
 
 XfCookie *xf_cookie_new (const char *name, const guint8 *uuid, const char *hostname);

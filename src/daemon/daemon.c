@@ -41,6 +41,14 @@ accepted_read_only (int fd, gpointer data)
   xf_remote_accept (daemon->remote, fd, TRUE);
 }
 
+static void
+accepted_peer (int fd, gpointer data)
+{
+  XfDaemon *daemon = data;
+
+  xf_remote_accept_peer (daemon->remote, fd);
+}
+
 /* ---- sockets ---------------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -107,6 +115,20 @@ take_socket (XfDaemon *daemon, int fd, GError **error)
   return keep (daemon, xf_listener_new_from_fd (fd, read_only ? accepted_read_only : accepted, daemon));
 }
 
+/* Where other hosts ask what became of a guest that they have sent. */
+static gboolean
+listen_for_peers (XfDaemon *daemon, GError **error)
+{
+  const XfDriverConfig *driver = &daemon->settings->driver;
+
+  if (driver->peer_port == 0)
+    return TRUE;
+  if (keep (daemon, xf_listener_new_tcp (driver->migration_listen, driver->peer_port, accepted_peer, daemon, error)))
+    return TRUE;
+  g_prefix_error (error, "peer_port: ");
+  return FALSE;
+}
+
 static gboolean
 open_sockets (XfDaemon *daemon, GError **error)
 {
@@ -116,7 +138,7 @@ open_sockets (XfDaemon *daemon, GError **error)
     if (!take_socket (daemon, g_array_index (given, int, i), error))
       return FALSE;
   }
-  return given->len > 0 || listen_all (daemon, error);
+  return (given->len > 0 || listen_all (daemon, error)) && listen_for_peers (daemon, error);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------- */

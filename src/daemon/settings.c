@@ -59,6 +59,9 @@ static const Key keys[] = {
   { "accept_timeout", KEY_NUMBER, AT (driver.accept_timeout_s), .min = 1, .max = 3600, .number = 30 },
   { "connect_timeout", KEY_NUMBER, AT (driver.connect_timeout_s), .min = 1, .max = 3600, .number = 10 },
   { "dom0_min_memory", KEY_NUMBER, AT (driver.dom0_min_memory_mib), .min = 0, .max = 1 << 20, .number = 0 },
+  { "finish_timeout", KEY_NUMBER, AT (driver.finish_timeout_s), .min = 1, .max = 3600, .number = 60 },
+  { "peer_port", KEY_NUMBER, AT (driver.peer_port), .min = 0, .max = 65535, .number = 49151 },
+  { "peer_uri", KEY_STRING, AT (driver.peer_uri), "xen+tcp://%s/system" },
   { "stall_timeout", KEY_NUMBER, AT (driver.stall_timeout_s), .min = 1, .max = 3600, .number = 150 },
 };
 

@@ -15,6 +15,7 @@
 #include "libxl/find.h"
 #include "libxl/guest.h"
 #include "libxl/migrate.h"
+#include "libxl/recover.h"
 #include "libxl/store.h"
 
 /* How long the end of the daemon waits for what is under way. */
@@ -52,6 +53,16 @@ xf_domain_stats_free (XfDomainStats *stats)
   g_free (stats);
 }
 
+static char *
+read_boot_id (void)
+{
+  char *id = NULL;
+
+  if (!g_file_get_contents ("/proc/sys/kernel/random/boot_id", &id, NULL, NULL))
+    return g_strdup ("unknown");
+  return g_strchomp (id);
+}
+
 static void
 copy_config (XfDriverConfig *copy, const XfDriverConfig *config)
 {
@@ -62,6 +73,8 @@ copy_config (XfDriverConfig *copy, const XfDriverConfig *config)
   copy->log_dir = g_strdup (config->log_dir);
   copy->migration_host = g_strdup (config->migration_host);
   copy->migration_listen = g_strdup (config->migration_listen);
+  copy->peer_uri = g_strdup (config->peer_uri);
+  copy->boot_id = config->boot_id ? g_strdup (config->boot_id) : read_boot_id ();
 }
 
 static void
@@ -73,6 +86,17 @@ clear_config (XfDriverConfig *config)
   g_free (config->log_dir);
   g_free (config->migration_host);
   g_free (config->migration_listen);
+  g_free (config->peer_uri);
+  g_free (config->boot_id);
+}
+
+static gboolean
+open_journal (XfDriver *driver, GError **error)
+{
+  g_autofree char *dir = g_build_filename (driver->config.lib_dir, "migrations", NULL);
+
+  driver->journal = xf_journal_open (dir, driver->config.boot_id, error);
+  return driver->journal != NULL;
 }
 
 XfDriver *
@@ -89,13 +113,14 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
   driver->sources = g_ptr_array_new ();
   driver->destinations = g_ptr_array_new ();
   driver->ctx = xf_ctx_new ("libxl", error);
-  if (!driver->ctx || !xf_store_open (driver, error)) {
+  if (!driver->ctx || !xf_store_open (driver, error) || !open_journal (driver, error)) {
     xf_driver_free (driver);
     return NULL;
   }
   xf_death_start (driver);
   xf_store_load_definitions (driver);
   xf_find_running (driver);
+  xf_recover (driver);
   driver->discover = xf_discover_new (driver);
   return driver;
 }
@@ -141,6 +166,7 @@ xf_driver_free (XfDriver *driver)
     settle_down (driver);
     xf_death_stop (driver);
   }
+  g_clear_pointer (&driver->journal, xf_journal_free);
   g_ptr_array_unref (driver->guests);
   g_ptr_array_unref (driver->claims);
   g_ptr_array_unref (driver->sources);
@@ -189,30 +215,41 @@ autostarted (const XfDomainRef *ref, const GError *error, gpointer data)
     g_warning ("autostart: %s", error->message);
 }
 
-static char *
-read_boot_id (void)
+void
+xf_autostart_guest (XfGuest *guest)
 {
-  char *id = NULL;
+  guest->autostart_waits = FALSE;
+  xf_driver_domain_start (guest->driver, guest->uuid, 0, autostarted, NULL);
+}
 
-  if (!g_file_get_contents ("/proc/sys/kernel/random/boot_id", &id, NULL, NULL))
-    return g_strdup ("unknown");
-  return g_strchomp (id);
+/* It may run on another host: there it went, or there it was being sent when this host went down. */
+static gboolean
+is_elsewhere (XfGuest *guest)
+{
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (guest->driver->journal, XF_SIDE_SOURCE, guest->uuid);
+
+  if (entries->len == 0)
+    return FALSE;
+  guest->autostart_waits = guest->job != NULL;
+  g_message ("autostart: domain '%s' is not started, it %s; start it by hand where it is to run", guest->name,
+             guest->job ? "may have moved to another host, which is being asked" : "has moved to another host");
+  return TRUE;
 }
 
 void
 xf_driver_autostart (XfDriver *driver)
 {
   g_autofree char *marker = g_build_filename (driver->config.state_dir, "autostarted", NULL);
-  g_autofree char *boot_id = read_boot_id (), *done_for = NULL;
+  g_autofree char *done_for = NULL;
 
   /* A restart of the daemon is no boot of the host. */
-  if (g_file_get_contents (marker, &done_for, NULL, NULL) && g_str_equal (done_for, boot_id))
+  if (g_file_get_contents (marker, &done_for, NULL, NULL) && g_str_equal (done_for, driver->config.boot_id))
     return;
-  (void)g_file_set_contents (marker, boot_id, -1, NULL);
+  (void)g_file_set_contents (marker, driver->config.boot_id, -1, NULL);
   for (guint i = 0; i < driver->guests->len; i++) {
     XfGuest *guest = driver->guests->pdata[i];
 
-    if (guest->autostart && guest->domid < 0)
-      xf_driver_domain_start (driver, guest->uuid, 0, autostarted, NULL);
+    if (guest->autostart && guest->domid < 0 && !is_elsewhere (guest))
+      xf_autostart_guest (guest);
   }
 }

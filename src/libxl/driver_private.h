@@ -6,6 +6,8 @@
 
 #include "driver.h"
 #include "libxl/ctx.h"
+#include "libxl/guest.h"
+#include "libxl/journal.h"
 
 struct XfDriver {
   XfDriverConfig config; /* own copies */
@@ -14,12 +16,13 @@ struct XfDriver {
   XfCtx *ctx;
   GPtrArray *guests; /* of XfGuest, owned */
   char *hostname;
-  char *boot_id; /* of this host's present boot */
+  char *boot_id;       /* of this host's present boot */
   GQueue libxl_events; /* of libxl_event, death.c's */
   guint libxl_events_id;
   XfEventFunc listener;
   gpointer listener_data;
   struct XfDiscover *discover;
+  XfJournal *journal;
   GPtrArray *claims;       /* of XfMemoryClaim */
   GPtrArray *sources;      /* of XfMigrateSource */
   GPtrArray *destinations; /* of XfMigrateDest */

@@ -8,6 +8,7 @@
 #include "libxl/config.h"
 #include "libxl/driver_private.h"
 #include "libxl/guest.h"
+#include "libxl/recover.h"
 #include "libxl/store.h"
 
 /* Domain-0 has no definition; this is what libvirt's driver shows of it. */
@@ -55,22 +56,6 @@ judge_state (const libxl_dominfo *info, int *state, int *reason)
   }
 }
 
-/* A guest that was being received when the daemon died. One that is not paused had been started by finish: it runs
- * here. A paused one never ran here, and its source has it: what lies here is only half of it. */
-static gboolean
-remove_half (XfDriver *driver, const libxl_dominfo *info, const guint8 *uuid)
-{
-  gboolean half = info->domid != 0 && info->paused && xf_store_is_marked_incoming (driver, uuid);
-
-  xf_store_mark_incoming (driver, uuid, FALSE);
-  if (!half)
-    return FALSE;
-  g_message ("domain %u was being received when the daemon ended, and never ran here: removing it", info->domid);
-  if (libxl_domain_destroy (xf_ctx_libxl (driver->ctx), info->domid, NULL) != 0)
-    g_warning ("cannot remove domain %u: do so with xl destroy", info->domid);
-  return TRUE;
-}
-
 /* Takes @def. */
 static XfGuest *
 adopt_as (XfDriver *driver, const libxl_dominfo *info, XfDomainDef *def, int state, int reason, gboolean foreign)
@@ -87,8 +72,8 @@ adopt_as (XfDriver *driver, const libxl_dominfo *info, XfDomainDef *def, int sta
   guest->foreign = foreign;
   xf_guest_now_running (guest, info->domid, def, state, reason);
   if (reason == VIR_DOMAIN_PAUSED_MIGRATION)
-    xf_guest_set_message (guest, "it was suspended by a migration when the daemon ended: if it runs on the other host "
-                                 "end it here with virsh destroy, if it does not, virsh resume");
+    xf_guest_set_message (guest, "it was suspended by a migration: if it runs on the other host end it here with virsh "
+                                 "destroy, if it does not, virsh resume");
   return guest;
 }
 
@@ -127,12 +112,14 @@ adopt (XfDriver *driver, const libxl_dominfo *info)
   gboolean foreign = FALSE;
   XfDomainDef *def = NULL;
 
+  if (xf_recover_is_half (driver, info))
+    return;
   if (info->domid == 0)
     def = dom0_def (info);
   else
     def = xf_store_read_status (driver, uuid, info->domid, &state, &reason, &foreign);
-  if (!def && remove_half (driver, info, uuid))
-    return;
+  if (!def)
+    def = xf_recover_def (driver, uuid);
   /* libvirtd's guests have their XML with them; those of others are made out from what libxl knows. */
   if (!def)
     def = xf_store_read_userdata (driver, uuid, info->domid);

@@ -182,8 +182,6 @@ xf_guest_reserve_incoming (XfDriver *driver, const char *name, const guint8 *uui
 void
 xf_guest_set_incoming (XfGuest *guest, gboolean incoming)
 {
-  if (guest->incoming != incoming)
-    xf_store_mark_incoming (guest->driver, guest->uuid, incoming);
   guest->incoming = incoming;
 }
 
@@ -226,8 +224,8 @@ xf_guest_now_running (XfGuest *guest, int domid, XfDomainDef *def, int state, in
   xf_death_watch (guest);
   xf_store_write_userdata (guest);
   xf_guest_set_state (guest, state, reason);
-  /* After its status: a daemon that dies between the two finds it as a guest, not as half of one. */
   xf_guest_set_incoming (guest, FALSE);
+  xf_journal_guest_is_here (guest->driver->journal, guest->uuid);
 }
 
 void
@@ -276,6 +274,7 @@ void
 xf_guest_remove_persistent (XfGuest *guest)
 {
   xf_store_remove_definition (guest);
+  xf_journal_guest_is_here (guest->driver->journal, guest->uuid);
   g_clear_pointer (&guest->persistent, xf_domain_def_free);
   guest->autostart = FALSE;
   xf_guest_release_if_unneeded (guest);

@@ -20,15 +20,16 @@ struct XfGuest {
   XfDomainDef *def;        /* as it runs; NULL when it does not */
   XfDomainDef *persistent; /* as it is defined; NULL when it is not */
   gboolean autostart;
-  int state, reason; /* virDomainState and its reason */
-  gboolean incoming; /* being received */
-  gboolean foreign;  /* another toolstack started it, and may look after it */
-  guint keeper_id;   /* it has ended: that toolstack's turn */
-  gboolean may_suspend; /* a migration that is over had asked it to, and it may still obey */
-  char *tty;         /* of its console */
-  char *message;     /* what a person should know, or NULL */
+  gboolean autostart_waits; /* for another host to say that the guest does not run there */
+  int state, reason;        /* virDomainState and its reason */
+  gboolean incoming;        /* being received */
+  gboolean foreign;         /* another toolstack started it, and may look after it */
+  guint keeper_id;          /* it has ended: that toolstack's turn */
+  gboolean may_suspend;     /* a migration that is over had asked it to, and it may still obey */
+  char *tty;                /* of its console */
+  char *message;            /* what a person should know, or NULL */
   XfJob *job;
-  GSList *job_waiters; /* job.c's */
+  GSList *job_waiters;      /* job.c's */
   XfTypedParams *completed; /* its last job, or NULL */
   guint64 max_speed_mib;
   gpointer death_watch; /* libxl_evgen_domain_death */
@@ -81,6 +82,9 @@ void xf_guest_set_message (XfGuest *guest, const char *message);
 /* Stores @def (taken on success) as its definition. */
 gboolean xf_guest_make_persistent (XfGuest *guest, XfDomainDef *def, GError **error);
 void xf_guest_remove_persistent (XfGuest *guest);
+
+/* driver.c: starts it, as at the host's boot. */
+void xf_autostart_guest (XfGuest *guest);
 
 void xf_guest_emit_lifecycle (XfGuest *guest, int event, int detail);
 void xf_guest_emit_iteration (XfGuest *guest, int iteration);

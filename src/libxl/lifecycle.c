@@ -11,6 +11,7 @@
 #include "libxl/config.h"
 #include "libxl/death.h"
 #include "libxl/driver_private.h"
+#include "libxl/migrate_source.h"
 #include "libxl/operation.h"
 
 /* ---- start ------------------------------------------------------------------------------------------------ */
@@ -275,6 +276,8 @@ xf_driver_domain_destroy (XfDriver *driver, const guint8 *uuid, guint flags, XfD
   if (guest && flags & ~(guint)VIR_DOMAIN_DESTROY_GRACEFUL)
     g_set_error (&error, XF_ERROR, XF_ERROR_INVALID_ARG, "unsupported flags (0x%x) for destroying a domain", flags);
   else if (guest && xf_operation_check_active (guest, &error)) {
+    if (xf_migrate_source_decide (guest, FALSE, "virsh destroy", done, data))
+      return;
     if (abort_then_destroy (guest, done, data))
       return;
     operation = xf_operation_begin (guest, XF_JOB_DESTROY, "destroy", done, NULL, data, &error);

@@ -91,6 +91,7 @@ typedef struct {
   gpointer data;
   GBytes *cookie;
   char *xml, *uri;
+  XfDomainRef *ref;
   GError *error;
 } Answer;
 
@@ -98,13 +99,14 @@ static gboolean
 deliver (gpointer data)
 {
   Answer *answer = data;
-  XfMigrateResult result = { .cookie = answer->cookie, .xml = answer->xml, .uri = answer->uri };
+  XfMigrateResult result = { .cookie = answer->cookie, .xml = answer->xml, .uri = answer->uri, .ref = answer->ref };
 
   answer->done (answer->error ? NULL : &result, answer->error, answer->data);
   g_clear_pointer (&answer->cookie, g_bytes_unref);
   g_clear_error (&answer->error);
   g_free (answer->xml);
   g_free (answer->uri);
+  g_clear_pointer (&answer->ref, xf_domain_ref_free);
   g_free (answer);
   return G_SOURCE_REMOVE;
 }
@@ -121,6 +123,7 @@ xf_migrate_answer_later (XfMigrateDone done, gpointer data, const XfMigrateResul
     answer->cookie = result->cookie ? g_bytes_ref (result->cookie) : NULL;
     answer->xml = g_strdup (result->xml);
     answer->uri = g_strdup (result->uri);
+    answer->ref = result->ref ? xf_domain_ref_copy (result->ref) : NULL;
   }
   g_idle_add_full (G_PRIORITY_DEFAULT, deliver, answer, NULL);
 }
@@ -216,14 +219,6 @@ find_source (XfDriver *driver, const guint8 *uuid, const char *phase, GError **e
   return source;
 }
 
-static gboolean
-came_from_xenferry (GBytes *bytes)
-{
-  g_autoptr (XfCookie) cookie = xf_cookie_parse (bytes, NULL);
-
-  return cookie && cookie->is_xenferry;
-}
-
 /* Unless it failed, the source is still there. */
 static void
 performed (const GError *error, gpointer data)
@@ -285,7 +280,8 @@ managed_transport (XfDriver *driver, const XfMigrateParams *params, GError **err
   g_auto (XfMigrateUri) uri = { 0 };
 
   if (params->flags & VIR_MIGRATE_TUNNELLED) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "a tunnelled migration is a peer-to-peer one: use --p2p --tunnelled");
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG,
+                 "a tunnelled migration is a peer-to-peer one: use --p2p --tunnelled");
     return NULL;
   }
   if (!params->migrate_uri) {
@@ -309,6 +305,7 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
   GError *error = NULL;
   XfMigrateSource *source = NULL;
   XfMigrateTransport *transport = NULL;
+  g_autoptr (XfCookie) peer = NULL;
   Waiting *waiting;
 
   if (!xf_migrate_params_parse (&params, typed, flags, &error)) {
@@ -319,6 +316,7 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
     perform_p2p (driver, uuid, client, dconnuri, &params, done, data);
     return;
   }
+  peer = xf_cookie_parse (cookie, NULL);
   source = find_source (driver, uuid, "perform", &error);
   if (source && !xf_migrate_source_is_begun (source)) {
     g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "perform was called already for this migration");
@@ -328,9 +326,10 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
     transport = managed_transport (driver, &params, &error);
   if (transport) {
     xf_migrate_source_set_host (source, params.migrate_uri);
+    xf_migrate_source_set_peer (source, peer, NULL);
     waiting = waiting_new (done, data);
     /* A libvirtd gets the empty cookie that it knows. */
-    waiting->source = came_from_xenferry (cookie) ? source : NULL;
+    waiting->source = peer && peer->is_xenferry ? source : NULL;
     xf_migrate_source_perform (source, transport, performed, waiting);
     return;
   }
@@ -354,9 +353,11 @@ xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, const XfTypedPa
     xf_migrate_answer_later (done, data, &nothing, NULL);
     return;
   }
-  if (source && xf_migrate_source_may_confirm (source, cancelled, &error)) {
+  if (!source || !xf_migrate_source_may_confirm (source, cancelled, &error))
+    xf_migrate_answer_later (done, data, NULL, error);
+  else if (cancelled && xf_migrate_source_is_sent (source))
+    /* A client says this when the destination has refused, and when its answer was lost: only the destination knows. */
+    xf_migrate_source_settle (source, NULL, phase_ended, waiting_new (done, data));
+  else
     xf_migrate_source_confirm (source, cancelled, phase_ended, waiting_new (done, data));
-    return;
-  }
-  xf_migrate_answer_later (done, data, NULL, error);
 }

@@ -8,15 +8,39 @@
 #include "conf/cookie.h"
 
 const XfSmState xf_migrate_dest_states[N_STATES] = {
-  [PREPARED] = { "prepared", XF_SM_TO (RECEIVING) | XF_SM_TO (ROLLING_BACK) | XF_SM_TO (RUNNING) },
+  [PREPARED] = { "prepared", XF_SM_TO (RECEIVING) | XF_SM_TO (ROLLING_BACK) | XF_SM_TO (UNPAUSING) },
   [RECEIVING] = { "receiving", XF_SM_TO (RESTORED) | XF_SM_TO (ROLLING_BACK) },
-  [RESTORED] = { "restored", XF_SM_TO (UNPAUSING) | XF_SM_TO (ROLLING_BACK) | XF_SM_TO (RUNNING) },
+  [RESTORED] = { "restored", XF_SM_TO (UNPAUSING) | XF_SM_TO (ROLLING_BACK) },
   [UNPAUSING] = { "unpausing", XF_SM_TO (RUNNING) | XF_SM_TO (ROLLING_BACK) },
   [ROLLING_BACK] = { "rolling back", XF_SM_TO (FAILED) | XF_SM_TO (CANCELLED) },
   [FAILED] = { "failed", XF_SM_TO (CANCELLED) },
   [RUNNING] = { "running", .final = TRUE },
   [CANCELLED] = { "cancelled", .final = TRUE },
 };
+
+/* ---- as the guest's job ----------------------------------------------------------------------------------- */
+
+static void
+job_info (XfJob *job, XfJobInfo *info_out)
+{
+  xf_migrate_progress_info (&((XfMigrateDest *)job->owner)->progress, info_out);
+}
+
+static void
+job_stats (XfJob *job, XfTypedParams *params)
+{
+  xf_migrate_progress_stats (&((XfMigrateDest *)job->owner)->progress, VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN, params);
+}
+
+static char *
+job_describe (XfJob *job)
+{
+  XfMigrateDest *dest = job->owner;
+
+  return g_strdup_printf ("being received from '%s' (%s)", dest->from, xf_sm_name (&dest->sm));
+}
+
+const XfJobOps xf_migrate_dest_job_ops = { .info = job_info, .stats = job_stats, .describe = job_describe };
 
 /* ---- helpers ---------------------------------------------------------------------------------------------- */
 
@@ -35,9 +59,24 @@ xf_migrate_dest_release_tunnel (XfMigrateDest *dest)
   dest->tunnel_ops = NULL;
 }
 
+XfMigrateDest *
+xf_migrate_dest_new (XfDriver *driver, gconstpointer client)
+{
+  XfMigrateDest *dest = g_new0 (XfMigrateDest, 1);
+
+  dest->driver = driver;
+  dest->client = client;
+  dest->fd = -1;
+  dest->finishers = g_array_new (FALSE, FALSE, sizeof (XfMigrateFinisher));
+  dest->settlers = g_array_new (FALSE, FALSE, sizeof (XfMigrateSettler));
+  libxl_domain_config_init (&dest->config);
+  return dest;
+}
+
 void
 xf_migrate_dest_free (XfMigrateDest *dest)
 {
+  xf_journal_forget (dest->driver->journal, dest);
   g_clear_handle_id (&dest->deadline_id, g_source_remove);
   g_clear_pointer (&dest->listener, xf_migrate_listener_free);
   xf_migrate_dest_release_tunnel (dest);
@@ -52,10 +91,35 @@ xf_migrate_dest_free (XfMigrateDest *dest)
   xf_migrate_progress_clear (&dest->progress);
   g_clear_error (&dest->error);
   xf_sm_clear (&dest->sm);
+  g_array_unref (dest->finishers);
+  g_array_unref (dest->settlers);
+  g_free (dest->secret);
   g_free (dest->exact);
   g_free (dest->name);
   g_free (dest->from);
   g_free (dest);
+}
+
+void
+xf_migrate_dest_write (XfMigrateDest *dest, int state, XfDone done)
+{
+  dest->entry->domid = dest->domid == 0 || dest->domid == ~0u ? -1 : (gint64)dest->domid;
+  dest->entry->flags = dest->params.flags;
+  xf_journal_write (dest->driver->journal, dest->entry, xf_migrate_dest_states[state].name, done, dest);
+}
+
+/* How it ended is kept for a source that can ask; nobody asks for one that was never announced. */
+static void
+close_entry (XfMigrateDest *dest)
+{
+  XfJournalEntry *entry = g_steal_pointer (&dest->entry);
+
+  if (!entry)
+    return;
+  if (!dest->secret || !dest->announced)
+    xf_journal_drop (dest->driver->journal, entry);
+  else if (!entry->final)
+    xf_journal_write_final (dest->driver->journal, entry, xf_sm_name (&dest->sm), NULL, NULL);
 }
 
 /* Out of the list, told, gone. */
@@ -65,8 +129,13 @@ xf_migrate_dest_end (XfMigrateDest *dest, int final_state, const XfMigrateResult
   xf_sm_move (&dest->sm, final_state);
   xf_migrations_remove_dest (dest->driver, dest);
   xf_migrate_dest_drop_ready (dest);
-  if (dest->done)
-    dest->done (result, told, dest->done_data);
+  close_entry (dest);
+  xf_migrate_dest_tell_settlers (dest, final_state == RUNNING ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN);
+  for (guint i = 0; i < dest->finishers->len; i++) {
+    XfMigrateFinisher *finisher = &g_array_index (dest->finishers, XfMigrateFinisher, i);
+
+    finisher->done (result, told, finisher->data);
+  }
   xf_migrate_dest_free (dest);
 }
 
@@ -97,8 +166,10 @@ deadline_passed (gpointer data)
   }
   if (!dest->error)
     dest->error = xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_TIMEOUT,
-                               "no migration data came within the configured time; does the source reach this host's "
-                               "migration port?");
+                                         dest->sm.state == RESTORED
+                                           ? "no finish followed within the configured time"
+                                           : "no migration data came within the configured time; does the source reach "
+                                             "this host's migration port?");
   g_warning ("%s", dest->error->message);
   xf_migrate_dest_roll_back (dest);
   return G_SOURCE_REMOVE;
@@ -122,6 +193,8 @@ xf_migrate_dest_cookie (const XfMigrateDest *dest)
   if (!dest->from_xenferry)
     return NULL;
   cookie = xf_migrate_cookie_new (dest->driver, dest->name, dest->def->uuid, dest->id);
+  cookie->secret = g_strdup (dest->secret);
+  cookie->settle_port = dest->driver->config.peer_port;
   return xf_cookie_format (cookie);
 }
 
@@ -137,6 +210,30 @@ xf_migrate_dest_find (XfDriver *driver, const char *name)
   return NULL;
 }
 
+XfMigrateDest *
+xf_migrate_dest_find_id (XfDriver *driver, const guint8 *id)
+{
+  for (guint i = 0; i < driver->destinations->len; i++) {
+    XfMigrateDest *dest = driver->destinations->pdata[i];
+
+    if (xf_uuid_equal (dest->id, id))
+      return dest;
+  }
+  return NULL;
+}
+
+const guint8 *
+xf_migrate_dest_id (const XfMigrateDest *dest)
+{
+  return dest->id;
+}
+
+const char *
+xf_migrate_dest_state (const XfMigrateDest *dest)
+{
+  return xf_sm_name (&dest->sm);
+}
+
 void
 xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client)
 {
@@ -146,7 +243,8 @@ xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client)
   if (dest->finish_asked)
     return; /* it will be answered into the void, but the guest lives by what was decided */
   if (!dest->error)
-    dest->error = xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_NO_CONNECT, "the connection that drove it is gone");
+    dest->error = xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_NO_CONNECT,
+                                         "the connection that drove it is gone");
   if (dest->sm.state == FAILED)
     xf_migrate_dest_end (dest, CANCELLED, NULL, NULL);
   else if (dest->sm.state != ROLLING_BACK)

@@ -6,8 +6,9 @@
  *   prepared ──data──► receiving ──restored by libxl──► restored ──finish──► unpausing ──► running
  *      │                   │                                │                    │
  *      │ finish(cancelled),│ restore failed,                │ finish(cancelled), │ fails
- *      │ deadline,         │ finish(cancelled),             │ client gone        │
- *      │ client gone       │ client gone                    ▼                    │
+ *      │ deadline,         │ finish(cancelled),             │ deadline,          │
+ *      │ client gone       │ client gone                    │ client gone        │
+ *      │                   │                                ▼                    │
  *      ├───────────────────┴──────────────────────► rolling back ◄──────────────┘
  *      ▼                                                    │
  *   cancelled ◄───────── nobody will ask ───────────────────┤
@@ -16,17 +17,23 @@
  * Nothing of the guest is visible here before `running`: its name and uuid are reserved, a definition that exists is
  * untouched. Finish may come while data still arrives (a libvirtd source sends it early): it is answered when libxl
  * has found the end of the image, never before. Finish(cancelled) waits for nothing: it cuts the data.
+ *
+ * `unpausing` is durable before the guest runs, and `cancelled`, the tombstone, before what was restored is destroyed
+ * and before anybody hears of it: from the moment that the source has sent everything, this journal is the truth that
+ * it asks for (xf_driver_settle()). An answer is a promise.
  */
 #pragma once
 
+#include "conf/cookie.h"
 #include "libxl/guest.h"
+#include "libxl/journal.h"
 #include "libxl/migrate_params.h"
 
 typedef struct XfMigrateDest XfMigrateDest;
 
 /* Prepares for data on a port: checks, reserves, listens. Takes @params on success. @uri_out: the caller's. */
-XfMigrateDest *xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params,
-                                        GBytes *cookie, char **uri_out, GError **error);
+XfMigrateDest *xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie,
+                                        char **uri_out, GError **error);
 
 /* Prepares for data through a tunnel; @sink_out: where its bytes go. */
 XfMigrateDest *xf_migrate_dest_prepare_tunnel (XfDriver *driver, gconstpointer client, XfMigrateParams *params,
@@ -40,18 +47,25 @@ void xf_migrate_dest_when_ready (XfMigrateDest *dest, XfDone done, gpointer data
 /* The cookie for the source, or NULL when the source would stumble over one. */
 GBytes *xf_migrate_dest_cookie (const XfMigrateDest *dest);
 
-/* The migration under way here for the guest of that name, or NULL. */
+/* The migration under way here for the guest of that name, or with that id, or NULL. */
 XfMigrateDest *xf_migrate_dest_find (XfDriver *driver, const char *name);
+XfMigrateDest *xf_migrate_dest_find_id (XfDriver *driver, const guint8 *id);
+const guint8 *xf_migrate_dest_id (const XfMigrateDest *dest);
+const char *xf_migrate_dest_state (const XfMigrateDest *dest);
 
-/* Takes over what the source has measured, from finish's cookie; one that cannot be read is not an error here. */
-void xf_migrate_dest_take_progress (XfMigrateDest *dest, GBytes *cookie);
+/* Takes over what the source has measured; @cookie: finish's, or NULL. */
+void xf_migrate_dest_take_progress (XfMigrateDest *dest, const XfCookie *cookie);
 
-/* Takes @params. @dest is gone when done was called. */
-void xf_migrate_dest_finish (XfMigrateDest *dest, XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
+/* @dest is gone when done was called. Called again meanwhile, by one who has lost the answer, it gets the same one. */
+void xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
                              gpointer data);
 
-/* Finish has been called and not yet answered. */
-gboolean xf_migrate_dest_is_finishing (const XfMigrateDest *dest);
+/* The source asks what became of it: one that has not been decided ends now. Not called before this has returned. */
+void xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfVerdictDone done, gpointer data);
+
+/* What the daemon before us left behind, restored and paused as @domid: it waits for its finish, or, when that has been
+ * decided, begins to live. FALSE: it cannot be taken up, because of @error. */
+gboolean xf_migrate_dest_recover (XfDriver *driver, XfJournalEntry *entry, guint32 domid, GError **error);
 
 void xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client);
 

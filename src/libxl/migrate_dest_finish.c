@@ -99,12 +99,11 @@ unpaused (int rc, gpointer data)
   xf_migrate_dest_roll_back (dest);
 }
 
-static void
-bring_to_life (XfMigrateDest *dest)
+void
+xf_migrate_dest_revive (XfMigrateDest *dest)
 {
   g_autoptr (GError) error = NULL;
 
-  xf_migrate_dest_arm (dest, 0);
   if (!persist (dest, &error)) {
     dest->error = xf_migrate_dest_error (dest, "finish", XF_ERROR_PERSIST_FAILED, error->message);
     xf_migrate_dest_roll_back (dest);
@@ -114,9 +113,35 @@ bring_to_life (XfMigrateDest *dest)
     arrived (dest);
     return;
   }
-  xf_sm_move (&dest->sm, UNPAUSING);
   dest->ao = xf_ao_new (dest->ctx, unpaused, dest);
   xf_ao_started (dest->ao, libxl_domain_unpause (xf_ctx_libxl (dest->ctx), dest->domid, xf_ao_how (dest->ao)));
+}
+
+static void
+unpausing_written (const GError *error, gpointer data)
+{
+  XfMigrateDest *dest = data;
+
+  if (!error) {
+    xf_migrate_dest_revive (dest);
+    return;
+  }
+  dest->error = xf_migrate_dest_error (dest, "finish", error->code, error->message);
+  xf_migrate_dest_roll_back (dest);
+}
+
+/* That it runs is durable before it does: who dies between the two finds it paused, and goes on. */
+static void
+bring_to_life (XfMigrateDest *dest)
+{
+  xf_migrate_dest_arm (dest, 0);
+  xf_sm_move (&dest->sm, UNPAUSING);
+  if (!dest->entry) {
+    xf_migrate_dest_revive (dest); /* offline */
+    return;
+  }
+  dest->decided = TRUE;
+  xf_migrate_dest_write (dest, UNPAUSING, unpausing_written);
 }
 
 /* What finish wants, in each state in which it can be waiting. */
@@ -165,9 +190,8 @@ xf_migrate_dest_go_on (XfMigrateDest *dest)
 }
 
 void
-xf_migrate_dest_take_progress (XfMigrateDest *dest, GBytes *bytes)
+xf_migrate_dest_take_progress (XfMigrateDest *dest, const XfCookie *cookie)
 {
-  g_autoptr (XfCookie) cookie = xf_cookie_parse (bytes, NULL);
   const XfCookieProgress *told = cookie && cookie->is_xenferry ? &cookie->progress : NULL;
 
   if (!told || !told->iteration)
@@ -182,12 +206,20 @@ xf_migrate_dest_take_progress (XfMigrateDest *dest, GBytes *bytes)
 }
 
 void
-xf_migrate_dest_finish (XfMigrateDest *dest, XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
+xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
                         gpointer data)
 {
-  g_assert (!dest->finish_asked);
-  dest->done = done;
-  dest->done_data = data;
+  const XfMigrateFinisher finisher = { done, data };
+
+  if (dest->finish_asked && dest->finish_cancelled != cancelled) {
+    xf_migrate_answer_later (done, data, NULL,
+                             xf_migrate_dest_error (dest, "finish", XF_ERROR_OPERATION_INVALID,
+                                                    "finish has been called already, and wants the opposite"));
+    return;
+  }
+  g_array_append_val (dest->finishers, finisher);
+  if (dest->finish_asked)
+    return;
   dest->finish_asked = TRUE;
   dest->finish_cancelled = cancelled;
   /* What finish says counts: managed clients learn between prepare and finish that the guest is paused. */
@@ -199,10 +231,4 @@ xf_migrate_dest_finish (XfMigrateDest *dest, XfMigrateParams *params, gboolean c
     return;
   }
   xf_migrate_dest_go_on (dest);
-}
-
-gboolean
-xf_migrate_dest_is_finishing (const XfMigrateDest *dest)
-{
-  return dest->finish_asked;
 }

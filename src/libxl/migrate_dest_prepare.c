@@ -4,9 +4,11 @@
  */
 #include "libxl/migrate_dest_private.h"
 
+#include <errno.h>
 #include <libvirt/libvirt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -14,27 +16,20 @@
 #include "conf/migrate_uri.h"
 #include "libxl/config.h"
 
-static void
-job_info (XfJob *job, XfJobInfo *info_out)
+/* What was answered of a migration once must stay true. */
+static gboolean
+check_id (const XfMigrateDest *dest, GError **error)
 {
-  xf_migrate_progress_info (&((XfMigrateDest *)job->owner)->progress, info_out);
+  g_autofree char *id = NULL;
+
+  if (!xf_migrate_dest_find_id (dest->driver, dest->id)
+      && !xf_journal_find (dest->driver->journal, XF_SIDE_DESTINATION, dest->id))
+    return TRUE;
+  id = xf_uuid_to_string (dest->id);
+  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+               "migration %s of domain '%s' has been prepared here before: begin a new one", id, dest->name);
+  return FALSE;
 }
-
-static void
-job_stats (XfJob *job, XfTypedParams *params)
-{
-  xf_migrate_progress_stats (&((XfMigrateDest *)job->owner)->progress, VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN, params);
-}
-
-static char *
-job_describe (XfJob *job)
-{
-  XfMigrateDest *dest = job->owner;
-
-  return g_strdup_printf ("being received from '%s' (%s)", dest->from, xf_sm_name (&dest->sm));
-}
-
-static const XfJobOps job_ops = { .info = job_info, .stats = job_stats, .describe = job_describe };
 
 static gboolean
 read_cookie (XfMigrateDest *dest, GBytes *bytes, GError **error)
@@ -58,7 +53,7 @@ read_cookie (XfMigrateDest *dest, GBytes *bytes, GError **error)
   dest->from_xenferry = cookie->is_xenferry;
   dest->exact = g_steal_pointer (&cookie->config);
   memcpy (dest->id, cookie->id, XF_UUID_LENGTH);
-  return xf_cookie_check_features (cookie, known, error);
+  return xf_cookie_check_features (cookie, known, error) && check_id (dest, error);
 }
 
 /* A failure that is only remembered for a finish which never came makes place for the next attempt. */
@@ -67,7 +62,7 @@ forget_failed (XfDriver *driver, const char *name)
 {
   XfMigrateDest *old = xf_migrate_dest_find (driver, name);
 
-  if (old && old->sm.state == FAILED && !old->done)
+  if (old && old->sm.state == FAILED)
     xf_migrate_dest_end (old, CANCELLED, NULL, NULL);
 }
 
@@ -169,21 +164,57 @@ xf_migrate_dest_drop_ready (XfMigrateDest *dest)
   ready (told, dest->ready_data);
 }
 
+/* Visited when the memory is there, and when the journal knows. */
+static void
+check_ready (XfMigrateDest *dest, const GError *error)
+{
+  XfDone ready;
+
+  if (error && !dest->error)
+    dest->error = xf_migrate_dest_error (dest, "prepare", error->code, error->message);
+  if (error && dest->sm.state != ROLLING_BACK)
+    xf_migrate_dest_roll_back (dest);
+  if (error || !dest->ready || !dest->has_memory || !dest->written)
+    return;
+  ready = g_steal_pointer (&dest->ready);
+  dest->announced = TRUE;
+  if (dest->tunnel_ops)
+    xf_migrate_dest_receive (dest);
+  ready (NULL, dest->ready_data);
+}
+
 static void
 memory_is_there (const GError *error, gpointer data)
 {
   XfMigrateDest *dest = data;
-  XfDone ready;
 
-  if (error) {
-    dest->error = g_error_copy (error);
-    xf_migrate_dest_roll_back (dest);
-    return;
-  }
-  ready = g_steal_pointer (&dest->ready);
-  if (dest->tunnel_ops)
-    xf_migrate_dest_receive (dest);
-  ready (NULL, dest->ready_data);
+  dest->has_memory = TRUE;
+  check_ready (dest, error);
+}
+
+static void
+prepared_written (const GError *error, gpointer data)
+{
+  XfMigrateDest *dest = data;
+
+  dest->written = TRUE;
+  check_ready (dest, error);
+}
+
+/* All that is needed to go on after a restart. */
+static void
+write_prepared (XfMigrateDest *dest)
+{
+  XfJournalEntry *entry = xf_journal_add (dest->driver->journal, XF_SIDE_DESTINATION, dest->id, dest->name,
+                                          dest->def->uuid);
+
+  dest->entry = entry;
+  entry->peer = g_strdup (dest->from);
+  entry->secret = g_strdup (dest->secret);
+  entry->xml = xf_domain_def_format (dest->def, XF_DOMAIN_FORMAT_SECURE, NULL);
+  if (dest->persistent)
+    entry->persistent_xml = xf_domain_def_format (dest->persistent, XF_DOMAIN_FORMAT_SECURE, NULL);
+  xf_migrate_dest_write (dest, PREPARED, prepared_written);
 }
 
 void
@@ -191,10 +222,28 @@ xf_migrate_dest_when_ready (XfMigrateDest *dest, XfDone done, gpointer data)
 {
   dest->ready = done;
   dest->ready_data = data;
-  if (dest->claim)
-    xf_memory_claim_wait (dest->claim, memory_is_there, dest);
-  else
-    memory_is_there (NULL, dest); /* offline */
+  if (dest->params.flags & VIR_MIGRATE_OFFLINE) {
+    /* Nothing is sent: there is nothing to lose. */
+    dest->has_memory = dest->written = TRUE;
+    check_ready (dest, NULL);
+    return;
+  }
+  write_prepared (dest);
+  xf_memory_claim_wait (dest->claim, memory_is_there, dest);
+}
+
+/* As many random bits as cannot be guessed. */
+static char *
+make_secret (void)
+{
+  guint8 bytes[32];
+  GString *text = g_string_new (NULL);
+
+  if (getentropy (bytes, sizeof (bytes)) < 0)
+    g_error ("the kernel gives no random bytes: %s", g_strerror (errno));
+  for (gsize i = 0; i < sizeof (bytes); i++)
+    g_string_append_printf (text, "%02x", bytes[i]);
+  return g_string_free (text, FALSE);
 }
 
 static gboolean
@@ -204,7 +253,7 @@ reserve (XfMigrateDest *dest, GError **error)
   dest->guest = xf_guest_reserve_incoming (dest->driver, dest->name, dest->def->uuid, error);
   if (!dest->guest)
     return FALSE;
-  xf_job_init (&dest->job, XF_JOB_MIGRATION_IN, &job_ops, dest);
+  xf_job_init (&dest->job, XF_JOB_MIGRATION_IN, &xf_migrate_dest_job_ops, dest);
   if (xf_job_begin (dest->guest, &dest->job, error))
     return TRUE;
   xf_guest_release_incoming (dest->guest);
@@ -215,13 +264,9 @@ reserve (XfMigrateDest *dest, GError **error)
 static XfMigrateDest *
 prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie, GError **error)
 {
-  XfMigrateDest *dest = g_new0 (XfMigrateDest, 1);
+  XfMigrateDest *dest = xf_migrate_dest_new (driver, client);
   g_autofree char *sm_id = NULL, *id = NULL;
 
-  dest->driver = driver;
-  dest->client = client;
-  dest->fd = -1;
-  libxl_domain_config_init (&dest->config);
   xf_uuid_generate (dest->id); /* until the cookie names the source's */
   if (!read_request (dest, params, cookie, error) || !check_host (dest, params->flags & VIR_MIGRATE_OFFLINE, error)
       || !reserve (dest, error)) {
@@ -231,6 +276,8 @@ prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes
   }
   dest->params = *params;
   *params = (XfMigrateParams){ 0 };
+  if (dest->from_xenferry)
+    dest->secret = make_secret ();
   id = xf_uuid_to_string (dest->id);
   sm_id = g_strdup_printf ("migration %s of '%s', destination", id, dest->name);
   xf_sm_init (&dest->sm, xf_migrate_dest_states, N_STATES, sm_id);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The inside of a migration's destination, for migrate_dest.c (its life), migrate_dest_prepare.c,
- * migrate_dest_receive.c (data, and the way back) and migrate_dest_finish.c.
+ * migrate_dest_receive.c (data), migrate_dest_back.c (the way back), migrate_dest_finish.c, migrate_dest_settle.c (who
+ * asks what became of it) and migrate_dest_recover.c.
  */
 #pragma once
 
@@ -62,11 +63,33 @@ struct XfMigrateDest {
   guint deadline_id;
   gboolean client_is_gone;
 
-  /* finish, when it has been called */
-  XfMigrateDone done;
-  gpointer done_data;
+  /* what must not be forgotten */
+  XfJournalEntry *entry;        /* NULL: nothing is written */
+  char *secret;                 /* who knows it may ask what became of us; NULL: the source has no journal */
+  gboolean has_memory, written; /* what prepare waits for */
+  gboolean announced;           /* prepare was answered: the source may send */
+  gboolean decided;             /* it is written, or may be, that the guest runs here */
+  gboolean tombstone;           /* it is written, or cannot be, that it never will */
+  gboolean tombstone_begun;
+  guint tombstone_tries;
+
+  /* finish, when it has been called, and those who ask the same meanwhile or again */
+  GArray *finishers; /* of XfMigrateFinisher */
+  GArray *settlers;  /* of XfMigrateSettler */
   gboolean finish_asked, finish_cancelled;
 };
+
+typedef struct {
+  XfMigrateDone done;
+  gpointer data;
+} XfMigrateFinisher;
+
+typedef struct {
+  XfVerdictDone done;
+  gpointer data;
+} XfMigrateSettler;
+
+extern const XfJobOps xf_migrate_dest_job_ops;
 
 extern const XfSmState xf_migrate_dest_states[N_STATES];
 
@@ -76,9 +99,20 @@ GError *xf_migrate_dest_error (XfMigrateDest *dest, const char *phase, int code,
 /* The driver's hold on the tunnel, if there is one, ends. */
 void xf_migrate_dest_release_tunnel (XfMigrateDest *dest);
 
+/* Writes that it is in @state; @done (may be NULL) as xf_journal_write(). */
+void xf_migrate_dest_write (XfMigrateDest *dest, int state, XfDone done);
+
+/* The answer to whoever asks what became of the guest. */
+void xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict);
+
+/* What is behind `unpausing` once that is written: the definition is stored, the guest runs. */
+void xf_migrate_dest_revive (XfMigrateDest *dest);
+
 /* Whoever waits for prepare learns that it has failed. */
 void xf_migrate_dest_drop_ready (XfMigrateDest *dest);
 
+/* As yet of nobody: id, names and state machine are the caller's to fill. */
+XfMigrateDest *xf_migrate_dest_new (XfDriver *driver, gconstpointer client);
 void xf_migrate_dest_free (XfMigrateDest *dest);
 
 /* Out of the list, told, gone. */

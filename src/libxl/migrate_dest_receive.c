@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Data: libxl restores the guest, paused; and the way back, from whatever state.
+ * Data: libxl restores the guest, paused.
  */
 #include "libxl/migrate_dest_private.h"
 
-#include <libvirt/libvirt.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "conf/cookie.h"
-
-/* How long a failure waits for the finish that will ask for its reason. */
-#define FAILED_KEPT_S 60
-
-/* ---- data ------------------------------------------------------------------------------------------------- */
 
 static void
 restored (int rc, gpointer data)
@@ -32,7 +26,8 @@ restored (int rc, gpointer data)
   if (dest->tunnel_ops && !dest->error)
     /* What may still come after the end of the image is nothing. */
     dest->tunnel_ops->discard (dest->tunnel);
-  if (dest->error) {
+  /* Rolling back already: the abort came too late for libxl. */
+  if (dest->error || dest->sm.state == ROLLING_BACK) {
     xf_migrate_dest_roll_back (dest);
     return;
   }
@@ -40,6 +35,10 @@ restored (int rc, gpointer data)
   g_clear_pointer (&dest->claim, xf_memory_claim_free);
   xf_sm_move (&dest->sm, RESTORED);
   g_info ("%s: restored as domid %u", dest->sm.id, dest->domid);
+  /* Nobody waits for this: a daemon that dies before it is written cancels, which is always allowed here. */
+  xf_migrate_dest_write (dest, RESTORED, NULL);
+  if (!dest->finish_asked)
+    xf_migrate_dest_arm (dest, dest->driver->config.finish_timeout_s);
   xf_migrate_dest_go_on (dest);
 }
 
@@ -70,96 +69,4 @@ xf_migrate_dest_accepted (int fd, gpointer data)
 
   dest->fd = fd;
   xf_migrate_dest_receive (dest);
-}
-
-/* ---- the way back ----------------------------------------------------------------------------------------- */
-
-static void
-rolled_back (XfMigrateDest *dest)
-{
-  XfGuest *guest = dest->guest;
-
-  g_info ("%s: rolled back: %s", dest->sm.id, dest->error ? dest->error->message : "cancelled");
-  dest->guest = NULL;
-  xf_guest_set_incoming (guest, FALSE);
-  xf_job_end (guest, NULL);
-  xf_migrate_dest_release_tunnel (dest);
-  if (dest->done && dest->finish_cancelled) {
-    g_autoptr (GError) told = g_error_new (
-      XF_ERROR, XF_ERROR_FINISH_OK,
-      "migration of domain '%s' was cancelled: everything of it is removed from host '%s'%s%s", dest->name,
-      dest->driver->hostname, dest->error ? "; the reason: " : "", dest->error ? dest->error->message : "");
-
-    xf_migrate_dest_end (dest, CANCELLED, NULL, told);
-    return;
-  }
-  if (dest->done || dest->client_is_gone) {
-    xf_migrate_dest_end (dest, CANCELLED, NULL, dest->error);
-    return;
-  }
-  /* Finish will come and ask why. */
-  xf_sm_move (&dest->sm, FAILED);
-  xf_migrate_dest_arm (dest, FAILED_KEPT_S);
-}
-
-static void
-remains_destroyed (int rc, gpointer data)
-{
-  XfMigrateDest *dest = data;
-
-  dest->ao = NULL;
-  if (rc != 0 && rc != ERROR_DOMAIN_NOTFOUND)
-    g_warning ("%s: cannot destroy domain %u (libxl error %d), which never ran: remove it with xl destroy", dest->sm.id,
-               dest->domid, rc);
-  rolled_back (dest);
-}
-
-/* Is there a domain with our guest's uuid under the number libxl gave us? It removes a half-built one itself. */
-static gboolean
-something_remains (XfMigrateDest *dest)
-{
-  libxl_dominfo info;
-  gboolean yes;
-
-  if (!dest->ctx || dest->domid == 0 || dest->domid == ~0u)
-    return FALSE;
-  libxl_dominfo_init (&info);
-  yes = libxl_domain_info (xf_ctx_libxl (dest->ctx), &info, dest->domid) == 0
-        && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), dest->def->uuid);
-  libxl_dominfo_dispose (&info);
-  return yes;
-}
-
-static void
-tell_source (XfMigrateDest *dest)
-{
-  if (!dest->tunnel_ops)
-    return;
-  /* A libvirtd source that is told hangs for ever: its data is swallowed instead, and it learns from finish. */
-  if (dest->from_xenferry && dest->error)
-    dest->tunnel_ops->fail (dest->tunnel, dest->error);
-  else
-    dest->tunnel_ops->discard (dest->tunnel);
-}
-
-void
-xf_migrate_dest_roll_back (XfMigrateDest *dest)
-{
-  xf_migrate_dest_arm (dest, 0);
-  xf_migrate_dest_drop_ready (dest);
-  g_clear_pointer (&dest->listener, xf_migrate_listener_free);
-  if (dest->sm.state != ROLLING_BACK) {
-    xf_sm_move (&dest->sm, ROLLING_BACK);
-    tell_source (dest);
-  }
-  if (dest->ao) {
-    xf_ao_abort (dest->ao); /* restored() leads on */
-    return;
-  }
-  if (!something_remains (dest)) {
-    rolled_back (dest);
-    return;
-  }
-  dest->ao = xf_ao_new (dest->ctx, remains_destroyed, dest);
-  xf_ao_started (dest->ao, libxl_domain_destroy (xf_ctx_libxl (dest->ctx), dest->domid, xf_ao_how (dest->ao)));
 }

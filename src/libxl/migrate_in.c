@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "conf/cookie.h"
 #include "libxl/driver_private.h"
 #include "libxl/migrate_dest.h"
 
@@ -84,27 +85,65 @@ xf_driver_migrate_prepare_tunnel (XfDriver *driver, gconstpointer client, const 
     done (NULL, NULL, error, data);
 }
 
+/* ---- finish ----------------------------------------------------------------------------------------------- */
+
+/* The same answer again, for one who has lost the first: the journal still knows. */
+static void
+answer_from_journal (XfDriver *driver, const XfJournalEntry *entry, gboolean cancelled, XfMigrateDone done,
+                     gpointer data)
+{
+  XfGuest *guest = xf_guest_find_uuid (driver, entry->uuid);
+  g_autoptr (XfDomainRef) ref = guest ? xf_guest_ref (guest) : xf_domain_ref_new (entry->name, entry->uuid, -1);
+  gboolean runs = g_str_equal (entry->state, "running");
+  GError *error = NULL;
+
+  if (!runs)
+    g_set_error (&error, XF_ERROR, cancelled ? XF_ERROR_FINISH_OK : XF_ERROR_OPERATION_FAILED, "%s",
+                 entry->reason ? entry->reason : "cancelled");
+  else if (cancelled)
+    g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                 "too late to cancel the migration of domain '%s': it runs on host '%s'", entry->name,
+                 driver->hostname);
+  xf_migrate_answer_later (done, data, error ? NULL : &(XfMigrateResult){ .ref = ref }, error);
+}
+
+/* Whose finish it is, a xenferry's cookie says; others have only the name. */
+static XfMigrateDest *
+find_dest (XfDriver *driver, const XfCookie *cookie, const char *name)
+{
+  XfMigrateDest *dest = name ? xf_migrate_dest_find (driver, name) : NULL;
+
+  if (!cookie || !cookie->is_xenferry || !dest || xf_uuid_equal (xf_migrate_dest_id (dest), cookie->id))
+    return dest;
+  return NULL;
+}
+
 void
-xf_driver_migrate_finish (XfDriver *driver, const XfTypedParams *typed, GBytes *cookie, guint flags, gboolean cancelled,
+xf_driver_migrate_finish (XfDriver *driver, const XfTypedParams *typed, GBytes *bytes, guint flags, gboolean cancelled,
                           XfMigrateDone done, gpointer data)
 {
   g_auto (XfMigrateParams) params = { 0 };
+  g_autoptr (XfCookie) cookie = xf_cookie_parse (bytes, NULL);
   GError *error = NULL;
   XfMigrateDest *dest = NULL;
+  const XfJournalEntry *entry = NULL;
 
-  if (xf_migrate_params_parse (&params, typed, flags, &error)) {
-    dest = params.destination_name ? xf_migrate_dest_find (driver, params.destination_name) : NULL;
-    if (!dest || xf_migrate_dest_is_finishing (dest)) {
-      g_set_error (&error, XF_ERROR, cancelled ? XF_ERROR_FINISH_OK : XF_ERROR_OPERATION_INVALID,
-                   "no migration of domain '%s' is under way on host '%s'",
-                   params.destination_name ? params.destination_name : "(no name)", driver->hostname);
-      dest = NULL;
-    }
-  }
-  if (!dest) {
+  if (!xf_migrate_params_parse (&params, typed, flags, &error)) {
     xf_migrate_answer_later (done, data, NULL, error);
     return;
   }
-  xf_migrate_dest_take_progress (dest, cookie);
-  xf_migrate_dest_finish (dest, &params, cancelled, done, data);
+  dest = find_dest (driver, cookie, params.destination_name);
+  if (!dest && cookie && cookie->is_xenferry)
+    entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, cookie->id);
+  if (dest) {
+    xf_migrate_dest_take_progress (dest, cookie);
+    xf_migrate_dest_finish (dest, &params, cancelled, done, data);
+  } else if (entry && entry->final) {
+    answer_from_journal (driver, entry, cancelled, done, data);
+  } else {
+    g_set_error (&error, XF_ERROR, cancelled ? XF_ERROR_FINISH_OK : XF_ERROR_OPERATION_INVALID,
+                 "no migration of domain '%s' is under way on host '%s'",
+                 params.destination_name ? params.destination_name : "(no name)", driver->hostname);
+    xf_migrate_answer_later (done, data, NULL, error);
+  }
 }

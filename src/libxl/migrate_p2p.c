@@ -33,6 +33,7 @@ static const XfSmState states[N_STATES] = {
 typedef struct {
   XfDriver *driver;
   XfMigrateSource *source; /* NULL when it has ended by itself */
+  char *dconnuri;          /* as asked for, and as host is told of it */
   char *host;
   char *guest_name;
   XfDone done;
@@ -45,7 +46,7 @@ typedef struct {
   char *uri; /* where prepare told us to send to */
   gboolean aborted;
   guint cancel_id; /* finish(cancelled) waits for its answer */
-  GError *error; /* the first thing that went wrong */
+  GError *error;   /* the first thing that went wrong */
 } P2p;
 
 static void finish (P2p *p2p, gboolean cancelled);
@@ -85,6 +86,7 @@ over (P2p *p2p)
   g_clear_error (&p2p->error);
   xf_migrate_params_clear (&p2p->params);
   xf_sm_clear (&p2p->sm);
+  g_free (p2p->dconnuri);
   g_free (p2p->host);
   g_free (p2p->guest_name);
   g_free (p2p->uri);
@@ -160,17 +162,19 @@ destination_flags (P2p *p2p)
 
 /* The answer to finish was lost: the guest runs there, or it does not. Nobody guesses (the first law). */
 static void
-unresolved (P2p *p2p, const GError *error)
+settle (P2p *p2p, const GError *error)
 {
-  g_autofree char *message
-    = g_strdup_printf ("the connection to '%s' was lost while it decided about domain '%s' (%s); the guest is suspended "
-                       "here: if it runs there end it here with virsh destroy, if it does not, virsh resume",
-                       p2p->host, p2p->guest_name, error->message);
-  g_autoptr (GError) told = g_error_new_literal (XF_ERROR, XF_ERROR_OPERATION_FAILED, message);
+  const XfPeerOps *ops = peers (p2p);
+  XfPeer *peer = g_steal_pointer (&p2p->peer);
+  g_autoptr (GError) why = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
+                                        "migration of domain '%s' to '%s' failed in finish: the connection was lost "
+                                        "while it decided (%s)",
+                                        p2p->guest_name, p2p->host, error->message);
 
-  remember (p2p, told);
-  xf_migrate_source_unresolved (g_steal_pointer (&p2p->source), message);
-  over (p2p);
+  xf_sm_move (&p2p->sm, CONFIRMING);
+  /* In this order: the source still has a tunnel through it, and may end within the call. */
+  xf_migrate_source_settle (g_steal_pointer (&p2p->source), why, confirmed, p2p);
+  ops->close (peer);
 }
 
 static void
@@ -184,8 +188,8 @@ finished (const XfMigrateResult *result, const GError *error, gpointer data)
     over (p2p);
     return;
   }
-  if (error && error->code == XF_ERROR_NO_CONNECT) {
-    unresolved (p2p, error);
+  if (error && error->code == XF_ERROR_NO_CONNECT && !(p2p->params.flags & VIR_MIGRATE_OFFLINE)) {
+    settle (p2p, error);
     return;
   }
   if (error)
@@ -267,6 +271,7 @@ prepared (const XfMigrateResult *result, const GError *error, gpointer data)
 {
   P2p *p2p = data;
   g_autoptr (GError) wrong = NULL;
+  g_autoptr (XfCookie) cookie = NULL;
   XfMigrateTransport *transport;
 
   if (error) {
@@ -278,6 +283,8 @@ prepared (const XfMigrateResult *result, const GError *error, gpointer data)
     finish (p2p, FALSE);
     return;
   }
+  cookie = xf_cookie_parse (result->cookie, NULL);
+  xf_migrate_source_set_peer (p2p->source, cookie, p2p->dconnuri);
   transport = p2p->aborted ? NULL : make_transport (p2p, &wrong);
   if (transport) {
     xf_sm_move (&p2p->sm, PERFORMING);
@@ -396,6 +403,7 @@ xf_migrate_p2p_run (XfDriver *driver, XfMigrateSource *source, const char *dconn
   p2p->data = data;
   p2p->tunnelled = params->flags & VIR_MIGRATE_TUNNELLED;
   xf_migrate_params_copy (&p2p->params, params);
+  p2p->dconnuri = g_strdup (dconnuri);
   p2p->guest_name = g_strdup (xf_migrate_source_guest_name (source));
   p2p->guest_was_paused = xf_migrate_source_guest_paused (source);
   p2p->host = xf_connect_uri_parse (dconnuri, &uri, NULL) ? xf_connect_uri_describe (&uri) : g_strdup (dconnuri);

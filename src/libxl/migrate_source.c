@@ -9,16 +9,16 @@
 #include "conf/uuid.h"
 #include "libxl/job.h"
 
-static const XfSmState states[N_STATES] = {
+const XfSmState xf_migrate_source_states[N_STATES] = {
   [BEGUN] = { "begun", XF_SM_TO (CONNECTING) | XF_SM_TO (CANCELLED) | XF_SM_TO (DONE) },
   [CONNECTING] = { "connecting", XF_SM_TO (SENDING) | XF_SM_TO (ROLLING_BACK) },
   [SENDING] = { "sending", XF_SM_TO (SENT) | XF_SM_TO (ROLLING_BACK) },
-  [SENT] = { "sent", XF_SM_TO (DESTROYING) | XF_SM_TO (ROLLING_BACK) | XF_SM_TO (UNRESOLVED) },
+  [SENT] = { "sent", XF_SM_TO (SETTLING) | XF_SM_TO (DESTROYING) | XF_SM_TO (ROLLING_BACK) },
+  [SETTLING] = { "settling", XF_SM_TO (DESTROYING) | XF_SM_TO (ROLLING_BACK) },
   [ROLLING_BACK] = { "rolling back", XF_SM_TO (CANCELLED) },
   [DESTROYING] = { "destroying", XF_SM_TO (DONE) },
   [DONE] = { "done", .final = TRUE },
   [CANCELLED] = { "cancelled", .final = TRUE },
-  [UNRESOLVED] = { "unresolved", .final = TRUE },
 };
 
 /* ---- helpers ---------------------------------------------------------------------------------------------- */
@@ -34,12 +34,15 @@ xf_migrate_source_error (XfMigrateSource *source, const char *phase, int code, c
 static void
 source_free (XfMigrateSource *source)
 {
+  xf_journal_forget (source->driver->journal, source);
+  xf_migrate_source_stop_asking (source);
   g_clear_handle_id (&source->deadline_id, g_source_remove);
   g_clear_handle_id (&source->stall_id, g_source_remove);
   g_clear_pointer (&source->transport, xf_migrate_transport_free);
   g_clear_pointer (&source->ctx, xf_ctx_free);
   g_clear_pointer (&source->cookie, xf_cookie_free);
   g_clear_error (&source->error);
+  g_clear_error (&source->why);
   xf_migrate_params_clear (&source->params);
   xf_migrate_progress_clear (&source->progress);
   xf_sm_clear (&source->sm);
@@ -74,6 +77,7 @@ xf_migrate_source_finish (XfMigrateSource *source, int final_state, const GError
   gpointer data = source->done_data;
 
   xf_sm_move (&source->sm, final_state);
+  xf_migrate_source_drop_entry (source);
   xf_migrations_remove_source (source->driver, source);
   xf_migrate_source_drop_fetch (source, told);
   if (done)
@@ -81,68 +85,14 @@ xf_migrate_source_finish (XfMigrateSource *source, int final_state, const GError
   source_free (source);
 }
 
+void
+xf_migrate_source_drop_entry (XfMigrateSource *source)
+{
+  if (source->entry)
+    xf_journal_drop (source->driver->journal, g_steal_pointer (&source->entry));
+}
+
 /* ---- begin ------------------------------------------------------------------------------------------------ */
-
-static void
-job_info (XfJob *job, XfJobInfo *info_out)
-{
-  XfMigrateSource *source = job->owner;
-
-  if (source->transport)
-    source->progress.bytes = source->transport->ops->sent (source->transport);
-  xf_migrate_progress_info (&source->progress, info_out);
-}
-
-static void
-job_stats (XfJob *job, XfTypedParams *params)
-{
-  XfMigrateSource *source = job->owner;
-
-  if (source->transport)
-    source->progress.bytes = source->transport->ops->sent (source->transport);
-  xf_migrate_progress_stats (&source->progress, VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT, params);
-}
-
-static gboolean
-job_abort (XfJob *job, GError **error)
-{
-  XfMigrateSource *source = job->owner;
-  g_autoptr (GError)
-    reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_ABORTED, "it was aborted");
-
-  if (source->abort_func ? source->abort_func (source->abort_data, NULL) : xf_migrate_source_abort (source, reason))
-    return TRUE;
-  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-               "too late to abort the migration of domain '%s': everything is at '%s', which decides now",
-               source->guest->name, source->host);
-  return FALSE;
-}
-
-static void
-job_set_rate (XfJob *job, guint64 bytes_per_s)
-{
-  XfMigrateSource *source = job->owner;
-
-  source->params.bandwidth_mib = bytes_per_s / (1024 * 1024);
-  if (source->transport && source->sm.state == SENDING)
-    source->transport->ops->set_rate (source->transport, bytes_per_s);
-}
-
-static char *
-job_describe (XfJob *job)
-{
-  XfMigrateSource *source = job->owner;
-
-  return g_strdup_printf ("being migrated to '%s' (%s)", source->host, xf_sm_name (&source->sm));
-}
-
-static const XfJobOps job_ops = {
-  .info = job_info,
-  .stats = job_stats,
-  .abort = job_abort,
-  .set_rate = job_set_rate,
-  .describe = job_describe,
-};
 
 static gboolean
 deadline_passed (gpointer data)
@@ -157,73 +107,15 @@ deadline_passed (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static gboolean
-check_guest (XfGuest *guest, const XfMigrateParams *params, GError **error)
+/* A former migration of this guest that nobody looks after any more, because a person has resumed it by other means:
+ * what its entry says would be acted on after a restart, and is not true any more. */
+static void
+forget_former (XfDriver *driver, const XfGuest *guest)
 {
-  gboolean offline = params->flags & VIR_MIGRATE_OFFLINE;
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_SOURCE, guest->uuid);
 
-  if (guest->domid == 0) {
-    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "Domain-0 is this host itself and cannot be migrated");
-    return FALSE;
-  }
-  if (!offline && guest->domid < 0) {
-    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-                 "domain is not running: domain '%s' can move only offline (virsh migrate --offline --persistent)",
-                 guest->name);
-    return FALSE;
-  }
-  if (offline && guest->domid >= 0) {
-    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-                 "domain '%s' is running: an offline migration moves only the definition of an inactive one",
-                 guest->name);
-    return FALSE;
-  }
-  if (!offline && guest->state != VIR_DOMAIN_RUNNING && guest->state != VIR_DOMAIN_PAUSED
-      && guest->state != VIR_DOMAIN_BLOCKED) {
-    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-                 "domain '%s' can be migrated only while it is running or paused", guest->name);
-    return FALSE;
-  }
-  return TRUE;
-}
-
-/* To know what a running guest writes, Xen needs paging that it can watch. */
-static gboolean
-check_live (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *params, GError **error)
-{
-  gboolean pv = guest->def && guest->def->type == XF_GUEST_PV, can;
-  libxl_physinfo info;
-
-  if (!(params->flags & VIR_MIGRATE_LIVE) || params->flags & VIR_MIGRATE_OFFLINE)
-    return TRUE;
-  libxl_physinfo_init (&info);
-  can = libxl_get_physinfo (xf_ctx_libxl (driver->ctx), &info) != 0 || info.cap_shadow || (!pv && info.cap_hap);
-  libxl_physinfo_dispose (&info);
-  if (!can)
-    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
-                 "domain '%s' is a %s guest, and to move it live Xen needs %s, which host '%s' does not have: move it "
-                 "without --live, which suspends it meanwhile",
-                 guest->name, pv ? "PV" : "PVH or HVM",
-                 pv ? "shadow paging" : "shadow paging or hardware-assisted paging", driver->hostname);
-  return can;
-}
-
-/* The XML for the destination: what the client wants it to be there (--xml), checked against what it is, else what
- * it is. With passwords: the destination needs them. */
-static char *
-make_xml (XfGuest *guest, const XfMigrateParams *params, GError **error)
-{
-  const XfDomainDef *def = guest->domid >= 0 ? guest->def : guest->persistent;
-  g_autoptr (XfDomainDef) wanted = NULL;
-
-  if (!params->destination_xml)
-    return xf_domain_def_format (def, XF_DOMAIN_FORMAT_SECURE | XF_DOMAIN_FORMAT_MIGRATABLE, NULL);
-  wanted = xf_domain_def_parse (params->destination_xml, XF_DOMAIN_PARSE_INACTIVE, error);
-  if (!wanted || !xf_domain_def_check_abi (def, wanted, error)) {
-    g_prefix_error (error, "--xml of the migration of domain '%s': ", guest->name);
-    return NULL;
-  }
-  return xf_domain_def_format (wanted, XF_DOMAIN_FORMAT_SECURE | XF_DOMAIN_FORMAT_MIGRATABLE, NULL);
+  for (guint i = 0; i < entries->len; i++)
+    xf_journal_drop (driver->journal, entries->pdata[i]);
 }
 
 XfMigrateSource *
@@ -234,22 +126,24 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   XfMigrateSource *source;
   guint8 id[XF_UUID_LENGTH];
 
-  if (!check_guest (guest, params, error) || !check_live (driver, guest, params, error))
+  if (!xf_migrate_source_check (driver, guest, params, error))
     return NULL;
-  xml = make_xml (guest, params, error);
+  xml = xf_migrate_source_make_xml (guest, params, error);
   if (!xml)
     return NULL;
   source = g_new0 (XfMigrateSource, 1);
-  xf_job_init (&source->job, XF_JOB_MIGRATION_OUT, &job_ops, source);
+  xf_job_init (&source->job, XF_JOB_MIGRATION_OUT, &xf_migrate_source_job_ops, source);
   if (!xf_job_begin (guest, &source->job, error)) {
     g_free (source);
     return NULL;
   }
+  forget_former (driver, guest);
   xf_uuid_generate (id);
   source->id = xf_uuid_to_string (id);
   source->driver = driver;
   source->guest = guest;
   source->client = client;
+  source->fd = -1;
   source->host = g_strdup (host);
   source->params = *params;
   *params = (XfMigrateParams){ 0 };
@@ -259,7 +153,7 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   source->reason_before = guest->reason;
   source->cookie = xf_migrate_cookie_new (driver, guest->name, guest->uuid, id);
   sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
-  xf_sm_init (&source->sm, states, N_STATES, sm_id);
+  xf_sm_init (&source->sm, xf_migrate_source_states, N_STATES, sm_id);
   xf_migrate_progress_init (&source->progress, (guest->def ? guest->def->memory_kib : 0) * 1024);
   source->deadline_id = g_timeout_add_seconds (driver->config.accept_timeout_s, deadline_passed, source);
   xf_migrations_add_source (driver, source);
@@ -289,34 +183,16 @@ xf_migrate_source_abort (XfMigrateSource *source, const GError *reason)
   }
 }
 
-void
-xf_migrate_source_unresolved (XfMigrateSource *source, const char *message)
-{
-  g_autoptr (GError) told = g_error_new_literal (XF_ERROR, XF_ERROR_OPERATION_FAILED, message);
-
-  g_warning ("%s: %s", source->sm.id, message);
-  xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
-  xf_guest_set_message (source->guest, message);
-  xf_migrate_source_end_job (source, told);
-  xf_migrate_source_finish (source, UNRESOLVED, told);
-}
-
-/* Nobody drives it any more: what is not sent rolls back, what is sent is left for a person. */
+/* Nobody drives it any more: what is not sent rolls back, what is sent asks its destination. */
 static void
 abandon (XfMigrateSource *source, const char *why)
 {
   g_autoptr (GError) reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_NO_CONNECT, why);
-  g_autofree char *message = NULL;
 
-  if (source->sm.state != SENT) {
+  if (source->sm.state == SENT)
+    xf_migrate_source_settle (source, reason, NULL, NULL);
+  else
     (void)xf_migrate_source_abort (source, reason);
-    return;
-  }
-  message = g_strdup_printf (
-    "%s; the guest is suspended here: if it runs on '%s' end it here with virsh destroy, if it "
-    "does not, virsh resume",
-    reason->message, source->host);
-  xf_migrate_source_unresolved (source, message);
 }
 
 void
@@ -326,13 +202,33 @@ xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client)
     abandon (source, "the client that drove it has gone");
 }
 
+/* The next daemon finds it in the journal, and asks. */
+static void
+leave_to_journal (XfMigrateSource *source)
+{
+  g_autoptr (GError) told = xf_migrate_source_error (
+    source, xf_sm_name (&source->sm), XF_ERROR_NO_CONNECT,
+    "the daemon ends before it knows whether the guest runs there; it asks again when it is back");
+  XfDone done = source->done;
+  gpointer data = source->done_data;
+
+  xf_migrations_remove_source (source->driver, source);
+  xf_migrate_source_end_job (source, told);
+  if (done)
+    done (told, data);
+  source_free (source);
+}
+
 void
 xf_migrate_source_daemon_ends (XfMigrateSource *source)
 {
   /* A peer-to-peer migration that has sent everything waits for an answer, which still may come. */
   if (source->abort_func)
     (void)source->abort_func (source->abort_data, NULL);
-  else if (source->sm.state != SENT || !(source->params.flags & VIR_MIGRATE_PEER2PEER))
+  else if (source->sm.state == SETTLING
+           || (source->sm.state == SENT && !(source->params.flags & VIR_MIGRATE_PEER2PEER)))
+    leave_to_journal (source);
+  else if (source->sm.state != SENT)
     abandon (source, "the daemon ends");
 }
 
@@ -364,15 +260,15 @@ xf_migrate_source_set_abort (XfMigrateSource *source, gboolean (*func) (gpointer
 XfMigrateSource *
 xf_migrate_source_find (const XfGuest *guest)
 {
-  return guest->job && guest->job->ops == &job_ops ? guest->job->owner : NULL;
+  return guest->job && guest->job->ops == &xf_migrate_source_job_ops ? guest->job->owner : NULL;
 }
 
 GBytes *
 xf_migrate_source_sent_cookie (const XfMigrateSource *source)
 {
   const XfMigrateProgress *progress = &source->progress;
-  g_autoptr (XfCookie) cookie
-    = xf_migrate_cookie_new (source->driver, source->guest->name, source->guest->uuid, source->cookie->id);
+  g_autoptr (XfCookie)
+    cookie = xf_migrate_cookie_new (source->driver, source->guest->name, source->guest->uuid, source->cookie->id);
 
   cookie->progress = (XfCookieProgress){
     .bytes = progress->bytes,
@@ -400,6 +296,18 @@ const char *
 xf_migrate_source_id (const XfMigrateSource *source)
 {
   return source->id;
+}
+
+const char *
+xf_migrate_source_state (const XfMigrateSource *source)
+{
+  return xf_sm_name (&source->sm);
+}
+
+XfGuest *
+xf_migrate_source_guest (const XfMigrateSource *source)
+{
+  return source->guest;
 }
 
 const XfMigrateParams *
@@ -443,6 +351,12 @@ gboolean
 xf_migrate_source_is_begun (const XfMigrateSource *source)
 {
   return source->sm.state == BEGUN;
+}
+
+gboolean
+xf_migrate_source_is_sent (const XfMigrateSource *source)
+{
+  return source->sm.state == SENT;
 }
 
 gboolean

@@ -6,22 +6,25 @@
  *
  *   begun ──perform──► connecting ──► sending ──► sent ──confirm──► destroying ──► done
  *     │                    │             │          │
- *     │ confirm(cancelled),│ cannot      │ broken,  ├─confirm(cancelled)─┐
- *     │ deadline, abort,   │ connect,    │ abort    │                    ▼
- *     │ client gone        └─ abort ─────┴──────────┼──────────► rolling back ──► cancelled
- *     └────────────────────────► cancelled          │
- *                                                   └─ client or peer gone ──► unresolved
+ *     │ confirm(cancelled),│ cannot      │ broken,  │                  ▲
+ *     │ deadline, abort,   │ connect,    │ abort    │ confirm(cancelled), client or peer gone, deadline
+ *     │ client gone        │ abort       │          ▼                  │
+ *     │                    │             │       settling ──runs there─┘
+ *     ▼                    │             │          │ will not run there
+ *  cancelled               └─────────────┴──────────┴──► rolling back ──► cancelled
  *
  * Rolling back resumes a guest that was suspended: no confirm follows a failed perform, so the source does it by
  * itself; except after a suspend that the guest never acknowledged, where resuming would damage it. From `sent` on
- * the source does not decide alone: it resumes on the destination's word that the guest does not run there, and
- * destroys on its word that it does. With nobody left to bring that word the guest stays suspended, unresolved, and
- * says so; a person resumes or destroys it. In managed mode the client brings the word, and says confirm(cancelled) also
- * when the destination's answer was lost: ARCHITECTURE.md says what that means.
+ * the source does not decide: it resumes on the destination's promise that the guest does not and will not run there,
+ * and destroys on its word that it does. A client's confirm(cancelled) is no such promise: the client says the same
+ * when the answer to finish was lost. So the source asks by itself (migrate_source_settle.c), until it is answered, and
+ * after a restart again (migrate_source_recover.c); a person who knows better says virsh resume or virsh destroy.
  */
 #pragma once
 
+#include "conf/cookie.h"
 #include "libxl/guest.h"
+#include "libxl/journal.h"
 #include "libxl/migrate_params.h"
 #include "libxl/migrate_transport.h"
 
@@ -42,8 +45,11 @@ GBytes *xf_migrate_source_sent_cookie (const XfMigrateSource *source);
 const char *xf_migrate_source_xml (const XfMigrateSource *source);
 const XfMigrateParams *xf_migrate_source_params (const XfMigrateSource *source);
 const char *xf_migrate_source_id (const XfMigrateSource *source);
+const char *xf_migrate_source_state (const XfMigrateSource *source);
+XfGuest *xf_migrate_source_guest (const XfMigrateSource *source);
 const char *xf_migrate_source_guest_name (const XfMigrateSource *source);
 gboolean xf_migrate_source_is_begun (const XfMigrateSource *source);
+gboolean xf_migrate_source_is_sent (const XfMigrateSource *source);
 gboolean xf_migrate_source_guest_paused (const XfMigrateSource *source);
 
 /* What to call the destination from now on. */
@@ -63,22 +69,35 @@ gboolean xf_migrate_source_may_confirm (const XfMigrateSource *source, gboolean 
  * @source is gone. */
 void xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transport, XfDone done, gpointer data);
 
-/* The end. Done is told an error only when the guest could not be brought to the state it should be in. @source is
- * gone then. */
+/* The end, on the destination's word: peer to peer its own answer, in managed mode the client's, who has it from there;
+ * but a client's @cancelled after `sent` is no such word (xf_migrate_source_settle). Done is told an error only when
+ * the guest could not be brought to the state it should be in. @source is gone then. */
 void xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone done, gpointer data);
 
 /* Stops a migration that is not yet `sent`, and FALSE when it is too late. @reason becomes the error of the perform
  * under way; without one (state begun) @source is gone. */
 gboolean xf_migrate_source_abort (XfMigrateSource *source, const GError *reason);
 
-/* After `sent`: nobody can say any more what became of the guest at the destination. Ends the job, leaves the guest
- * suspended with @message for a person. @source is gone. */
-void xf_migrate_source_unresolved (XfMigrateSource *source, const char *message);
+/* What the destination's answer to prepare says about asking it; @uri: where the source itself has reached or will
+ * reach its daemon, or NULL. @cookie NULL: a peer without a journal. */
+void xf_migrate_source_set_peer (XfMigrateSource *source, const XfCookie *cookie, const char *uri);
+
+/* After `sent`, when nobody has brought the destination's word: asks it. @done is told NULL when the guest runs there;
+ * @why (may be NULL, and so may @done) when it stays here; and, when there is no answer at once, an error that says so,
+ * while the asking goes on. The guest stays suspended meanwhile. */
+void xf_migrate_source_settle (XfMigrateSource *source, const GError *why, XfDone done, gpointer data);
+
+/* A person decides for a guest whose migration is settling: it goes on @here, or ends here. FALSE: it is not settling.
+ */
+gboolean xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone done, gpointer data);
+
+/* What the daemon before us left behind: goes on with it. */
+void xf_migrate_source_recover (XfDriver *driver, XfJournalEntry *entry, XfGuest *guest);
 
 /* The client whose token is @client has gone. */
 void xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client);
 
-/* The daemon ends: what is not sent rolls back, what is sent is left for a person. */
+/* The daemon ends: what is not sent rolls back, what is sent is left to the journal. */
 void xf_migrate_source_daemon_ends (XfMigrateSource *source);
 
 /* libxl says that the guest has stopped for its last pass. */
@@ -88,4 +107,5 @@ void xf_migrate_source_guest_suspended (XfGuest *guest);
 void xf_migrate_source_guest_resumed (XfMigrateSource *source);
 
 /* Gives the migration's abort to somebody else: a peer-to-peer migration can be stopped when nothing is sent yet. */
-void xf_migrate_source_set_abort (XfMigrateSource *source, gboolean (*func) (gpointer data, GError **error), gpointer data);
+void xf_migrate_source_set_abort (XfMigrateSource *source, gboolean (*func) (gpointer data, GError **error),
+                                  gpointer data);

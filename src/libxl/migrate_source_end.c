@@ -10,12 +10,16 @@
 #include "base/error.h"
 #include "libxl/death.h"
 
+/* How often the shell of a guest that has left is destroyed, a second apart, when libxl cannot. */
+#define DESTROY_TRIES 5
+
 /* ---- the way back ----------------------------------------------------------------------------------------- */
 
 static void
 rolled_back (XfMigrateSource *source)
 {
   gboolean was_running = source->state_before == VIR_DOMAIN_RUNNING || source->state_before == VIR_DOMAIN_BLOCKED;
+  XfGuest *waits; /* for this, to be started */
 
   source->progress.resumed_us = g_get_monotonic_time ();
   /* libxl tells of one shutdown a watch, and the suspend was one. */
@@ -25,9 +29,12 @@ rolled_back (XfMigrateSource *source)
     xf_guest_set_state (source->guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATION_CANCELED);
     xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_MIGRATED);
   }
+  waits = source->guest->autostart_waits && source->guest->domid < 0 ? source->guest : NULL;
   xf_migrate_source_end_job (source, source->error);
   g_info ("%s: rolled back%s%s", source->sm.id, source->error ? ": " : "", source->error ? source->error->message : "");
   xf_migrate_source_finish (source, CANCELLED, source->error);
+  if (waits)
+    xf_autostart_guest (waits);
 }
 
 static void
@@ -41,6 +48,10 @@ stuck_suspended (XfMigrateSource *source, const GError *why)
 
   g_warning ("%s: %s", source->sm.id, told->message);
   xf_guest_set_message (source->guest, told->message);
+  /* The next daemon tries again. */
+  if (source->entry)
+    xf_journal_write (source->driver->journal, g_steal_pointer (&source->entry),
+                      xf_migrate_source_states[ROLLING_BACK].name, NULL, NULL);
   xf_migrate_source_end_job (source, told);
   xf_migrate_source_finish (source, CANCELLED, told);
 }
@@ -110,7 +121,10 @@ void
 xf_migrate_source_roll_back (XfMigrateSource *source)
 {
   source->deadline_id = 0;
-  xf_sm_move (&source->sm, ROLLING_BACK);
+  xf_journal_forget (source->driver->journal, source);
+  xf_migrate_source_stop_asking (source);
+  if (source->sm.state != ROLLING_BACK)
+    xf_sm_move (&source->sm, ROLLING_BACK);
   if (!source->woken || source->guest->domid < 0) {
     resume (source);
     return;
@@ -120,7 +134,23 @@ xf_migrate_source_roll_back (XfMigrateSource *source)
                  libxl_domain_pause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->suspend)));
 }
 
-/* ---- confirm ---------------------------------------------------------------------------------------------- */
+/* ---- out ---------------------------------------------------------------------------------------------- */
+
+/* A guest whose definition stays could come up twice, when this host boots and autostart finds it. */
+static void
+remember_where (XfMigrateSource *source)
+{
+  XfJournalEntry *entry = source->entry;
+
+  if (!entry || !source->guest->persistent) {
+    xf_migrate_source_drop_entry (source);
+    return;
+  }
+  g_free (entry->reason);
+  entry->reason = g_strdup_printf ("it has moved to '%s'", source->host);
+  xf_journal_write_final (source->driver->journal, g_steal_pointer (&source->entry),
+                          xf_migrate_source_states[DONE].name, NULL, NULL);
+}
 
 static void
 leave_host (XfMigrateSource *source)
@@ -136,10 +166,13 @@ leave_host (XfMigrateSource *source)
     xf_guest_remove_persistent (guest);
     xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
   }
+  remember_where (source);
   xf_migrate_source_end_job (source, NULL);
   g_info ("%s: done", source->sm.id);
   xf_migrate_source_finish (source, DONE, NULL);
 }
+
+static gboolean destroy_again (gpointer data);
 
 static void
 destroyed (int rc, gpointer data)
@@ -147,18 +180,53 @@ destroyed (int rc, gpointer data)
   XfMigrateSource *source = data;
 
   source->suspend = NULL;
-  if (rc != 0)
+  if (rc != 0 && rc != ERROR_DOMAIN_NOTFOUND && ++source->destroy_tries < DESTROY_TRIES) {
+    source->deadline_id = g_timeout_add_seconds (1, destroy_again, source);
+    return;
+  }
+  if (rc != 0 && rc != ERROR_DOMAIN_NOTFOUND)
     /* The guest runs at the destination: this is an empty, suspended shell now. */
     g_warning ("%s: cannot destroy the suspended domain %d (libxl error %d): remove it with xl destroy", source->sm.id,
                source->guest->domid, rc);
   leave_host (source);
 }
 
-void
-xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone done, gpointer data)
+static void
+destroy (XfMigrateSource *source)
 {
   int rc;
 
+  source->suspend = xf_ao_new (source->ctx, destroyed, source);
+  rc = libxl_domain_destroy (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->suspend));
+  xf_ao_started (source->suspend, rc);
+}
+
+static gboolean
+destroy_again (gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->deadline_id = 0;
+  destroy (source);
+  return G_SOURCE_REMOVE;
+}
+
+void
+xf_migrate_source_leave (XfMigrateSource *source)
+{
+  xf_migrate_source_stop_asking (source);
+  xf_migrate_source_guest_resumed (source);
+  if (source->sm.state != DESTROYING)
+    xf_sm_move (&source->sm, DESTROYING);
+  if (source->guest->domid >= 0)
+    destroy (source);
+  else
+    leave_host (source);
+}
+
+void
+xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone done, gpointer data)
+{
   source->done = done;
   source->done_data = data;
   g_clear_handle_id (&source->deadline_id, g_source_remove);
@@ -177,9 +245,5 @@ xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone d
     xf_migrate_source_roll_back (source);
     return;
   }
-  xf_migrate_source_guest_resumed (source);
-  xf_sm_move (&source->sm, DESTROYING);
-  source->suspend = xf_ao_new (source->ctx, destroyed, source);
-  rc = libxl_domain_destroy (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->suspend));
-  xf_ao_started (source->suspend, rc);
+  xf_migrate_source_leave (source);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The inside of a migration's source, for migrate_source.c (its life), migrate_source_send.c (perform) and
- * migrate_source_end.c (the ways back and out).
+ * The inside of a migration's source, for migrate_source.c (its life), migrate_source_send.c (perform),
+ * migrate_source_settle.c (who has it?) and migrate_source_end.c (the ways back and out).
  */
 #pragma once
 
@@ -18,11 +18,11 @@ enum {
   CONNECTING,
   SENDING,
   SENT,
+  SETTLING,
   ROLLING_BACK,
   DESTROYING,
   DONE,
   CANCELLED,
-  UNRESOLVED,
   N_STATES,
 };
 
@@ -30,13 +30,13 @@ struct XfMigrateSource {
   /* what was asked */
   XfDriver *driver;
   XfGuest *guest;
-  gconstpointer client;
+  gconstpointer client; /* NULL: nobody, since a restart */
   XfMigrateParams params;
   char *host;
   char *id; /* of the migration */
   XfCookie *cookie;
   char *xml;
-  struct XfMigrateFetch *fetch; /* the guest's exact configuration is being read */
+  struct XfMigrateFetch *fetch;    /* the guest's exact configuration is being read */
   int state_before, reason_before; /* of the guest */
 
   /* the phase under way: who to tell */
@@ -51,19 +51,42 @@ struct XfMigrateSource {
   XfJob job;
   XfCtx *ctx; /* its own, so that libxl's progress is this guest's */
   XfAo *suspend;
-  gboolean asked;   /* libxl has asked the guest to suspend */
-  guint wake_id;    /* a paused guest is to run until it has answered the suspend */
+  gboolean asked; /* libxl has asked the guest to suspend */
+  guint wake_id;  /* a paused guest is to run until it has answered the suspend */
   XfAo *wake;
   gboolean woken;
   XfMigrateTransport *transport;
   gboolean drained;
   int suspend_rc;
+  int fd;        /* the transport's, until libxl writes into it; -1 */
   GError *error; /* the first thing that went wrong */
   guint deadline_id;
   guint stall_id;
   guint64 stall_bytes;
   gint64 stall_since_us;
+
+  /* what must not be forgotten */
+  XfJournalEntry *entry; /* from perform on; NULL: nothing is written */
+  gboolean written;      /* that it sends: the guest may be suspended */
+  guint destroy_tries;
+
+  /* settling */
+  XfPeer *peer; /* is being asked */
+  guint ask_id; /* it will be asked again */
+  guint ask_after_s;
+  GError *why; /* told when the guest stays */
 };
+
+extern const XfJobOps xf_migrate_source_job_ops;
+
+extern const XfSmState xf_migrate_source_states[N_STATES];
+
+/* migrate_source_check.c: can this guest go, in this way? */
+gboolean xf_migrate_source_check (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *params,
+                                  GError **error);
+/* The XML for the destination: what the client wants it to be there (--xml), checked against what it is, else what
+ * it is. With passwords: the destination needs them. */
+char *xf_migrate_source_make_xml (XfGuest *guest, const XfMigrateParams *params, GError **error);
 
 /* An error of this side: names guest, host and phase. */
 GError *xf_migrate_source_error (XfMigrateSource *source, const char *phase, int code, const char *text);
@@ -82,6 +105,15 @@ void xf_migrate_source_fail (XfMigrateSource *source, const GError *error);
 
 /* The guest has stopped for its last pass. */
 void xf_migrate_source_mark_suspended (XfMigrateSource *source);
+
+/* The guest runs at the destination: destroys it here; the end is `done`. */
+void xf_migrate_source_leave (XfMigrateSource *source);
+
+/* The journal's entry, if there is one, goes. */
+void xf_migrate_source_drop_entry (XfMigrateSource *source);
+
+/* Nobody asks any more. */
+void xf_migrate_source_stop_asking (XfMigrateSource *source);
 
 /* Brings the guest back to what it was; the end is `cancelled`. */
 void xf_migrate_source_roll_back (XfMigrateSource *source);

@@ -82,12 +82,49 @@ drained (const GError *error, gpointer data)
   check_all_sent (source);
 }
 
+/* Nobody comes to say what became of it. */
+static gboolean
+sent_too_long (gpointer data)
+{
+  XfMigrateSource *source = data;
+  g_autoptr (GError) why = xf_migrate_source_error (source, "finish", XF_ERROR_TIMEOUT,
+                                                    "no confirm followed within the configured time");
+
+  source->deadline_id = 0;
+  g_warning ("%s", why->message);
+  xf_migrate_source_settle (source, why, NULL, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+/* From here on the destination may be told to start the guest: not before the disk knows. */
+static void
+sent_written (const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+  const XfDriverConfig *config = &source->driver->config;
+  XfDone done = source->done;
+
+  if (error) {
+    source->error = xf_migrate_source_error (source, "perform", error->code, error->message);
+    xf_migrate_source_roll_back (source);
+    return;
+  }
+  xf_sm_move (&source->sm, SENT);
+  source->progress.bytes = source->transport->ops->sent (source->transport);
+  g_info ("%s: all is sent, %" G_GUINT64_FORMAT " bytes in %u passes", source->sm.id, source->progress.bytes,
+          source->progress.iteration);
+  /* The destination may still restore for a while, and peer to peer the call to it has its own keepalive. */
+  if (!(source->params.flags & VIR_MIGRATE_PEER2PEER))
+    source->deadline_id = g_timeout_add_seconds (config->stall_timeout_s + config->finish_timeout_s, sent_too_long,
+                                                 source);
+  source->done = NULL;
+  done (NULL, source->done_data);
+}
+
 /* Visited when libxl has ended and when the transport has: both must have, in success as in failure. */
 static void
 check_all_sent (XfMigrateSource *source)
 {
-  XfDone done = source->done;
-
   if (source->suspend || source->wake || !source->drained)
     return;
   g_clear_handle_id (&source->wake_id, g_source_remove);
@@ -96,12 +133,7 @@ check_all_sent (XfMigrateSource *source)
     xf_migrate_source_roll_back (source);
     return;
   }
-  xf_sm_move (&source->sm, SENT);
-  source->progress.bytes = source->transport->ops->sent (source->transport);
-  g_info ("%s: all is sent, %" G_GUINT64_FORMAT " bytes in %u passes", source->sm.id, source->progress.bytes,
-          source->progress.iteration);
-  source->done = NULL;
-  done (NULL, source->done_data);
+  xf_journal_write (source->driver->journal, source->entry, xf_migrate_source_states[SENT].name, sent_written, source);
 }
 
 static void
@@ -180,28 +212,69 @@ check_stall (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* There is a way, and the journal knows that the guest may be suspended. */
 static void
-opened (int fd, const GError *error, gpointer data)
+send_when_ready (XfMigrateSource *source)
 {
-  XfMigrateSource *source = data;
   guint64 rate = source->params.bandwidth_mib * 1024 * 1024;
   int flags = source->params.flags & VIR_MIGRATE_LIVE ? LIBXL_SUSPEND_LIVE : 0;
   int rc;
 
-  if (error) {
-    g_autoptr (GError) told = xf_migrate_source_error (source, "perform", error->code, error->message);
-
-    xf_migrate_source_fail (source, told);
+  if (source->fd < 0 || !source->written)
     return;
-  }
   xf_sm_move (&source->sm, SENDING);
   source->progress.sending_us = g_get_monotonic_time ();
   if (rate)
     source->transport->ops->set_rate (source->transport, rate);
   source->stall_id = g_timeout_add_seconds (STALL_CHECK_S, check_stall, source);
   source->suspend = xf_ao_new (source->ctx, suspended, source);
-  rc = libxl_domain_suspend (xf_ctx_libxl (source->ctx), source->guest->domid, fd, flags, xf_ao_how (source->suspend));
+  rc = libxl_domain_suspend (xf_ctx_libxl (source->ctx), source->guest->domid, source->fd, flags,
+                             xf_ao_how (source->suspend));
+  source->fd = -1;
   xf_ao_started (source->suspend, rc);
+}
+
+static void
+opened (int fd, const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+  g_autoptr (GError) told = NULL;
+
+  if (!error) {
+    source->fd = fd;
+    send_when_ready (source);
+    return;
+  }
+  told = xf_migrate_source_error (source, "perform", error->code, error->message);
+  xf_migrate_source_fail (source, told);
+}
+
+static void
+sending_written (const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+  g_autoptr (GError) told = NULL;
+
+  if (!error) {
+    source->written = TRUE;
+    send_when_ready (source);
+    return;
+  }
+  told = xf_migrate_source_error (source, "perform", error->code, error->message);
+  xf_migrate_source_fail (source, told);
+}
+
+/* Who is asked, should it come to that, is known since set_peer(). */
+static void
+write_sending (XfMigrateSource *source)
+{
+  XfJournalEntry *entry = source->entry;
+
+  entry->domid = source->guest->domid;
+  entry->flags = source->params.flags;
+  entry->was_paused = xf_migrate_source_guest_paused (source);
+  entry->peer = g_strdup (source->host);
+  xf_journal_write (source->driver->journal, entry, xf_migrate_source_states[SENDING].name, sending_written, source);
 }
 
 void
@@ -209,7 +282,7 @@ xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transpor
 {
   g_autoptr (GError) error = NULL;
 
-  g_assert (source->sm.state == BEGUN);
+  g_assert (source->sm.state == BEGUN && source->entry);
   g_clear_handle_id (&source->deadline_id, g_source_remove);
   source->done = done;
   source->done_data = data;
@@ -229,5 +302,6 @@ xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transpor
   }
   xf_ctx_set_progress (source->ctx, progressed, source);
   xf_ctx_set_listener (source->ctx, libxl_said, source);
+  write_sending (source);
   transport->ops->open (transport);
 }

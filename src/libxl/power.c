@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "libxl/death.h"
 #include "libxl/driver_private.h"
+#include "libxl/migrate_source.h"
 #include "libxl/operation.h"
 
 /* ---- pause and resume ------------------------------------------------------------------------------------- */
@@ -77,6 +78,8 @@ xf_driver_domain_resume (XfDriver *driver, const guint8 *uuid, XfDone done, gpoi
   libxl_ctx *libxl;
   XfAo *ao;
 
+  if (guest && xf_migrate_source_decide (guest, TRUE, "virsh resume", done, data))
+    return;
   if (guest && xf_operation_check_active (guest, &error)) {
     if (guest->state == VIR_DOMAIN_RUNNING) {
       xf_operation_answer (done, NULL, data, NULL, NULL);

@@ -209,38 +209,8 @@ xf_store_read_userdata (XfDriver *driver, const guint8 *uuid, int domid)
   def = xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, &error);
   if (def && xf_uuid_equal (def->uuid, uuid))
     return def;
-  g_info ("domain %d: the XML that was left with libxl is not used: %s", domid, error ? error->message : "not its uuid");
+  g_info ("domain %d: the XML that was left with libxl is not used: %s", domid,
+          error ? error->message : "not its uuid");
   xf_domain_def_free (def);
   return NULL;
-}
-
-/* ---- guests that are being received ----------------------------------------------------------------------- */
-
-static char *
-incoming_path (XfDriver *driver, const guint8 *uuid)
-{
-  g_autofree char *text = xf_uuid_to_string (uuid);
-  g_autofree char *file = g_strconcat (text, ".incoming", NULL);
-
-  return g_build_filename (driver->config.state_dir, file, NULL);
-}
-
-void
-xf_store_mark_incoming (XfDriver *driver, const guint8 *uuid, gboolean incoming)
-{
-  g_autofree char *path = incoming_path (driver, uuid);
-  g_autoptr (GError) error = NULL;
-
-  if (!incoming)
-    remove_file (path);
-  else if (!g_file_set_contents (path, "", 0, &error))
-    g_warning ("a half guest may stay behind if the daemon dies now: %s", error->message);
-}
-
-gboolean
-xf_store_is_marked_incoming (XfDriver *driver, const guint8 *uuid)
-{
-  g_autofree char *path = incoming_path (driver, uuid);
-
-  return g_file_test (path, G_FILE_TEST_EXISTS);
 }

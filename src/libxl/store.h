@@ -30,7 +30,3 @@ void xf_store_write_userdata (XfGuest *guest);
 
 /* The definition that this daemon or libvirtd left with a running domain, or NULL. */
 XfDomainDef *xf_store_read_userdata (XfDriver *driver, const guint8 *uuid, int domid);
-
-/* While a guest is being received: a mark by which a daemon that died meanwhile knows the half guest it finds. */
-void xf_store_mark_incoming (XfDriver *driver, const guint8 *uuid, gboolean incoming);
-gboolean xf_store_is_marked_incoming (XfDriver *driver, const guint8 *uuid);

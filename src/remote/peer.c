@@ -31,6 +31,9 @@ free_now (XfPeer *peer)
   g_ptr_array_unref (peer->replies);
   g_object_unref (peer->cancellable);
   xf_connect_uri_clear (&peer->uri);
+  if (peer->question)
+    g_free (peer->question->secret);
+  g_free (peer->question);
   g_free (peer->where);
   g_free (peer);
 }
@@ -126,11 +129,18 @@ void
 xf_peer_call (XfPeer *peer, gint32 procedure, xdrproc_t args_xdr, gconstpointer args, xdrproc_t ret_xdr, gsize ret_size,
               XfPeerAnswer answer, GCallback done, gpointer data)
 {
+  xf_peer_call_program (peer, XF_REMOTE_PROGRAM, procedure, args_xdr, args, ret_xdr, ret_size, answer, done, data);
+}
+
+void
+xf_peer_call_program (XfPeer *peer, guint32 program, gint32 procedure, xdrproc_t args_xdr, gconstpointer args,
+                      xdrproc_t ret_xdr, gsize ret_size, XfPeerAnswer answer, GCallback done, gpointer data)
+{
   XfPeerReply *reply = g_new0 (XfPeerReply, 1);
 
   *reply = (XfPeerReply){ peer, answer, done, data };
   g_ptr_array_add (peer->replies, reply);
-  xf_client_call (peer->client, procedure, args_xdr, args, ret_xdr, ret_size, replied, reply);
+  xf_client_call (peer->client, program, procedure, args_xdr, args, ret_xdr, ret_size, replied, reply);
 }
 
 /* ---- opening, backwards in time --------------------------------------------------------------------------- */
@@ -201,6 +211,10 @@ begin_rpc (XfPeer *peer, int fd)
   xf_void nothing = { 0 };
 
   peer->client = xf_client_new (fd, client_closed, peer);
+  if (peer->ask) {
+    peer->ask (peer);
+    return;
+  }
   xf_peer_call (peer, XF_PROC_AUTH_LIST, (xdrproc_t)xdr_xf_void, &nothing, (xdrproc_t)xdr_xf_auth_ret,
                 sizeof (xf_auth_ret), auth_answer, NULL, NULL);
 }
@@ -286,8 +300,8 @@ static gboolean
 too_late (gpointer data)
 {
   XfPeer *peer = data;
-  g_autoptr (GError) error = g_error_new (XF_ERROR, XF_ERROR_TIMEOUT, "%s has not opened a connection within %u s",
-                                          peer->where, peer->timeout_s);
+  g_autoptr (GError) error = g_error_new (XF_ERROR, XF_ERROR_TIMEOUT, "%s has not %s within %u s", peer->where,
+                                          peer->question ? "answered" : "opened a connection", peer->timeout_s);
 
   peer->deadline_id = 0;
   fail (peer, error);
@@ -307,8 +321,15 @@ tell_bad_uri (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static XfPeer *
-peer_open (gpointer peers_data, const char *uri, guint timeout_s, XfPeerOpened opened, XfDone closed, gpointer data)
+void
+xf_peer_arm (XfPeer *peer)
+{
+  g_clear_handle_id (&peer->deadline_id, g_source_remove);
+  peer->deadline_id = g_timeout_add_seconds (peer->timeout_s, too_late, peer);
+}
+
+XfPeer *
+xf_peer_open (gpointer peers_data, const char *uri, guint timeout_s, XfPeerOpened opened, XfDone closed, gpointer data)
 {
   XfPeer *peer = g_new0 (XfPeer, 1);
 
@@ -326,7 +347,7 @@ peer_open (gpointer peers_data, const char *uri, guint timeout_s, XfPeerOpened o
   }
   peer->where = xf_connect_uri_describe (&peer->uri);
   peer->start_id = g_idle_add (start, peer);
-  peer->deadline_id = g_timeout_add_seconds (timeout_s, too_late, peer);
+  xf_peer_arm (peer);
   return peer;
 }
 
@@ -334,7 +355,7 @@ const XfPeerOps *
 xf_peer_ops (void)
 {
   static const XfPeerOps ops = {
-    .open = peer_open,
+    .open = xf_peer_open,
     .close = peer_close,
     .supports_feature = xf_peer_supports_feature,
     .prepare = xf_peer_prepare,
@@ -345,6 +366,8 @@ xf_peer_ops (void)
     .send_finish = xf_peer_send_finish,
     .send_abort = xf_peer_send_abort,
     .finish = xf_peer_finish,
+    .settle = xf_peer_settle,
+    .look_up = xf_peer_look_up,
   };
 
   return &ops;

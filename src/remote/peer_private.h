@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The inside of a peer, for peer.c (connection), peer_calls.c (phases) and peer_stream.c (tunnel).
+ * The inside of a peer, for peer.c (connection), peer_calls.c (phases), peer_stream.c (tunnel) and peer_ask.c (single
+ * questions).
  */
 #pragma once
 
@@ -8,6 +9,14 @@
 #include "procs.h"
 #include "remote/peer.h"
 #include "rpc/client.h"
+
+/* One question on a connection of its own. */
+typedef struct {
+  guint8 id[XF_UUID_LENGTH]; /* of the migration, or the guest */
+  char *secret;
+  GCallback done;
+  gpointer data;
+} XfPeerQuestion;
 
 struct XfPeer {
   const XfPeerConfig *config;
@@ -24,6 +33,9 @@ struct XfPeer {
   XfPeerOpened opened;
   XfDone lost;
   gpointer data;
+
+  void (*ask) (XfPeer *peer); /* instead of opening, or NULL */
+  XfPeerQuestion *question;   /* peer_ask.c's, or NULL */
 
   XfClient *client;
   GPtrArray *replies; /* of XfPeerReply, owned: calls under way */
@@ -51,6 +63,13 @@ struct XfPeerReply {
  * peer nothing is answered. */
 void xf_peer_call (XfPeer *peer, gint32 procedure, xdrproc_t args_xdr, gconstpointer args, xdrproc_t ret_xdr,
                    gsize ret_size, XfPeerAnswer answer, GCallback done, gpointer data);
+void xf_peer_call_program (XfPeer *peer, guint32 program, gint32 procedure, xdrproc_t args_xdr, gconstpointer args,
+                           xdrproc_t ret_xdr, gsize ret_size, XfPeerAnswer answer, GCallback done, gpointer data);
+XfPeer *xf_peer_open (gpointer peers_data, const char *uri, guint timeout_s, XfPeerOpened opened, XfDone closed,
+                      gpointer data);
+
+/* All that was asked must be answered within the peer's time from now on, or lost() is told. */
+void xf_peer_arm (XfPeer *peer);
 
 /* Around everything that may call the driver. */
 void xf_peer_enter (XfPeer *peer);
@@ -64,6 +83,12 @@ void xf_peer_prepare_tunnel (XfPeer *peer, const XfTypedParams *params, GBytes *
                              gpointer data);
 void xf_peer_finish (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, gboolean cancelled,
                      XfMigrateDone done, gpointer data);
+
+/* peer_ask.c */
+XfPeer *xf_peer_settle (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *id, const char *secret,
+                        XfVerdictDone done, gpointer data);
+XfPeer *xf_peer_look_up (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *uuid, XfPeerState done,
+                         gpointer data);
 
 /* peer_stream.c */
 void xf_peer_stream_open (XfPeer *peer, const XfFrameHeader *header);

@@ -11,11 +11,17 @@
 #include "base/error.h"
 #include "remote/remote_private.h"
 
+/* Whoever reaches the peer port may ask, and so does not count among the clients: how many may do so at once, and for
+ * how long. */
+#define PEERS_MAX 256
+#define PEER_TIMEOUT_S 30
+
 static void
 client_free (gpointer data)
 {
   XfRemoteClient *client = data;
 
+  g_clear_handle_id (&client->deadline_id, g_source_remove);
   if (client->conn) {
     xf_conn_abandon (client->conn);
     xf_conn_unref (client->conn);
@@ -29,7 +35,7 @@ conn_call (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer 
 {
   XfRemoteClient *client = data;
 
-  xf_call_dispatch (&client->remote->program, conn, header, payload, &client->rights, client);
+  xf_call_dispatch (xf_programs, XF_N_PROGRAMS, conn, header, payload, &client->rights, client);
 }
 
 static gboolean
@@ -64,6 +70,8 @@ conn_closed (XfConn *conn, const GError *error, gpointer data)
 
   g_info ("%s: closed: %s", xf_conn_name (conn), error ? error->message : "by the client");
   xf_driver_client_gone (remote->driver, client);
+  g_clear_handle_id (&client->deadline_id, g_source_remove);
+  remote->n_peers -= client->is_peer;
   if (g_ptr_array_find (remote->clients, client, &at))
     g_ptr_array_add (remote->gone, g_ptr_array_steal_index_fast (remote->clients, at));
   if (!remote->sweep_id)
@@ -81,25 +89,61 @@ is_trusted (XfConn *conn, gboolean read_only)
   return uid == 0 || uid == geteuid ();
 }
 
-void
-xf_remote_accept (XfRemote *remote, int fd, gboolean read_only)
+/* NULL when there are too many; @fd is closed then. */
+static XfRemoteClient *
+client_new (XfRemote *remote, int fd, guint n, guint max)
 {
   static const XfConnEvents events = { conn_call, conn_reply, conn_message, conn_closed };
   XfRemoteClient *client;
 
-  if (remote->clients->len >= remote->config.max_clients) {
-    g_warning ("more than %u clients: a new one is turned away", remote->config.max_clients);
+  if (n >= max) {
+    g_warning ("more than %u clients: a new one is turned away", max);
     close (fd);
-    return;
+    return NULL;
   }
   client = g_new0 (XfRemoteClient, 1);
   client->remote = remote;
   client->registrations = g_array_new (FALSE, TRUE, sizeof (XfRegistration));
   client->conn = xf_conn_new (fd, &events, client);
+  g_ptr_array_add (remote->clients, client);
+  return client;
+}
+
+void
+xf_remote_accept (XfRemote *remote, int fd, gboolean read_only)
+{
+  XfRemoteClient *client = client_new (remote, fd, remote->clients->len - remote->n_peers, remote->config.max_clients);
+
+  if (!client)
+    return;
   client->rights.read_only = read_only;
   client->rights.authenticated = is_trusted (client->conn, read_only);
-  g_ptr_array_add (remote->clients, client);
   g_info ("%s: connected%s", xf_conn_name (client->conn), read_only ? ", read only" : "");
+}
+
+static gboolean
+peer_stays_too_long (gpointer data)
+{
+  XfRemoteClient *client = data;
+  g_autoptr (GError) error = g_error_new_literal (XF_ERROR, XF_ERROR_TIMEOUT, "one question takes no longer");
+
+  client->deadline_id = 0;
+  xf_conn_close (client->conn, error);
+  return G_SOURCE_REMOVE;
+}
+
+void
+xf_remote_accept_peer (XfRemote *remote, int fd)
+{
+  XfRemoteClient *client = client_new (remote, fd, remote->n_peers, PEERS_MAX);
+
+  if (!client)
+    return;
+  client->is_peer = TRUE;
+  remote->n_peers++;
+  client->rights.read_only = TRUE;
+  client->deadline_id = g_timeout_add_seconds (PEER_TIMEOUT_S, peer_stays_too_long, client);
+  g_info ("%s: connected to ask", xf_conn_name (client->conn));
 }
 
 XfRemote *
@@ -111,7 +155,6 @@ xf_remote_new (XfDriver *driver, const XfRemoteConfig *config)
   remote->config = *config;
   remote->clients = g_ptr_array_new_with_free_func (client_free);
   remote->gone = g_ptr_array_new_with_free_func (client_free);
-  xf_procedures_fill (&remote->program);
   xf_driver_set_listener (driver, xf_events_deliver, remote);
   return remote;
 }

@@ -26,4 +26,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfRemote, xf_remote_free)
 /* Takes @fd, a connected socket. @read_only: it came through the read-only socket. */
 void xf_remote_accept (XfRemote *remote, int fd, gboolean read_only);
 
+/* The same for the port where other hosts ask what became of a guest: one who comes there is nobody. */
+void xf_remote_accept_peer (XfRemote *remote, int fd);
+
 guint xf_remote_n_clients (const XfRemote *remote);

@@ -22,30 +22,34 @@ typedef struct {
   XfRemote *remote;
   XfConn *conn;
   XfCallRights rights;
+  gboolean is_peer;
+  guint deadline_id;     /* a peer's */
   GArray *registrations; /* of XfRegistration */
 } XfRemoteClient;
 
 struct XfRemote {
   XfDriver *driver;
   XfRemoteConfig config;
-  XfProgram program;
   GPtrArray *clients; /* of XfRemoteClient, owned */
+  guint n_peers;      /* of them, those that came through the peer port */
   GPtrArray *gone;    /* closed ones, until no handler of theirs can be on the stack */
   guint sweep_id;
   int next_callback;
 };
 
-/* procedures.c: the list with its handlers. */
-void xf_procedures_fill (XfProgram *program_out);
+/* procedures.c: the lists with their handlers. */
+#define XF_N_PROGRAMS 2
+extern const XfProgram xf_programs[XF_N_PROGRAMS];
 
 /* events.c */
 void xf_events_deliver (const XfEvent *event, gpointer remote);
 
 /* Every procedure of the list has one handler, typed by the list; which file it is in follows from its subject:
- * connect.c, domain_look.c, domain_change.c, domain_stats.c, jobs.c, migrate.c, events.c, console.c. */
+ * connect.c, domain_look.c, domain_change.c, domain_stats.c, jobs.c, migrate.c, events.c, console.c, migrations.c. */
 #define P(number, name, args, ret, policy)                                                                             \
   void xf_handle_##name (XfCall *call, const args *arguments, XfRemoteClient *client);
 XF_REMOTE_PROCEDURES (P)
+XF_XENFERRY_PROCEDURES (P)
 #undef P
 
 static inline XfDriver *

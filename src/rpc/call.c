@@ -28,7 +28,7 @@ send_error (XfConn *conn, const XfFrameHeader *call, const XfWireError *error)
 }
 
 static void G_GNUC_PRINTF (5, 6)
-refuse (XfConn *conn, const XfFrameHeader *call, int code, char *pattern, const char *format, ...)
+  refuse (XfConn *conn, const XfFrameHeader *call, int code, char *pattern, const char *format, ...)
 {
   g_auto (XfWireError) error = { .code = code, .domain = FROM_RPC, .format = pattern };
   va_list args;
@@ -85,13 +85,24 @@ run (const XfProcedure *procedure, XfConn *conn, const XfFrameHeader *header, GB
   xdr_free (procedure->args_xdr, args);
 }
 
+static const XfProgram *
+find_program (const XfProgram *programs, guint n, const XfFrameHeader *header)
+{
+  for (guint i = 0; i < n; i++) {
+    if (programs[i].program == header->program && programs[i].version == header->version)
+      return &programs[i];
+  }
+  return NULL;
+}
+
 void
-xf_call_dispatch (const XfProgram *program, XfConn *conn, const XfFrameHeader *header, GBytes *payload,
+xf_call_dispatch (const XfProgram *programs, guint n, XfConn *conn, const XfFrameHeader *header, GBytes *payload,
                   const XfCallRights *rights, gpointer client)
 {
+  const XfProgram *program = find_program (programs, n, header);
   const XfProcedure *procedure;
 
-  if (header->program != program->program || header->version != program->version) {
+  if (!program) {
     refuse (conn, header, CODE_RPC, NULL, "Cannot find program %u version %u", header->program, header->version);
     return;
   }

@@ -34,8 +34,8 @@ typedef struct {
   gboolean read_only, authenticated, open;
 } XfCallRights;
 
-/* Answers or dispatches one CALL; @client goes to the handler. */
-void xf_call_dispatch (const XfProgram *program, XfConn *conn, const XfFrameHeader *header, GBytes *payload,
+/* Answers or dispatches one CALL of one of the @n programs; @client goes to the handler. */
+void xf_call_dispatch (const XfProgram *programs, guint n, XfConn *conn, const XfFrameHeader *header, GBytes *payload,
                        const XfCallRights *rights, gpointer client);
 
 /* One of these, once. The call is gone afterwards. On a connection that has closed meanwhile nothing is sent. */

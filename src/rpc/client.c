@@ -5,6 +5,7 @@
 #include "procs.h"
 
 typedef struct {
+  guint32 program;
   gint32 procedure;
   xdrproc_t ret_xdr;
   gsize ret_size;
@@ -43,9 +44,9 @@ static void
 conn_closed (XfConn *conn, const GError *error, gpointer data)
 {
   XfClient *client = data;
-  g_autoptr (GError) lost = error ? g_error_copy (error)
-                                  : g_error_new_literal (XF_ERROR, XF_ERROR_NO_CONNECT,
-                                                         "the other side closed the connection");
+  g_autoptr (GError)
+    lost = error ? g_error_copy (error)
+                 : g_error_new_literal (XF_ERROR, XF_ERROR_NO_CONNECT, "the other side closed the connection");
 
   tell_lost (client, lost);
   client->closed (lost, client->data);
@@ -92,11 +93,10 @@ conn_reply (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer
   gpointer value = NULL;
   Pending *pending;
 
-  if (header->program != XF_REMOTE_PROGRAM
-      || !g_hash_table_steal_extended (client->pending, GUINT_TO_POINTER (header->serial), NULL, &value))
+  if (!g_hash_table_steal_extended (client->pending, GUINT_TO_POINTER (header->serial), NULL, &value))
     return FALSE;
   pending = value;
-  if (pending->procedure != header->procedure) {
+  if (pending->program != header->program || pending->procedure != header->procedure) {
     g_hash_table_insert (client->pending, GUINT_TO_POINTER (header->serial), pending);
     return FALSE;
   }
@@ -148,11 +148,11 @@ fail_pending (gpointer data)
 }
 
 void
-xf_client_call (XfClient *client, gint32 procedure, xdrproc_t args_xdr, gconstpointer args, xdrproc_t ret_xdr,
-                gsize ret_size, XfClientReply reply, gpointer data)
+xf_client_call (XfClient *client, guint32 program, gint32 procedure, xdrproc_t args_xdr, gconstpointer args,
+                xdrproc_t ret_xdr, gsize ret_size, XfClientReply reply, gpointer data)
 {
   XfFrameHeader header = {
-    .program = XF_REMOTE_PROGRAM,
+    .program = program,
     .version = XF_PROGRAM_VERSION,
     .procedure = procedure,
     .type = XF_FRAME_CALL,
@@ -161,7 +161,7 @@ xf_client_call (XfClient *client, gint32 procedure, xdrproc_t args_xdr, gconstpo
   GBytes *frame = xf_frame_encode (&header, args_xdr, args);
   Pending *pending = g_new0 (Pending, 1);
 
-  *pending = (Pending){ procedure, ret_xdr, ret_size, reply, data };
+  *pending = (Pending){ program, procedure, ret_xdr, ret_size, reply, data };
   g_hash_table_insert (client->pending, GUINT_TO_POINTER (header.serial), pending);
   if (frame && xf_conn_is_open (client->conn)) {
     xf_conn_send (client->conn, frame);

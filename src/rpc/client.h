@@ -23,6 +23,5 @@ void xf_client_free (XfClient *client);
 
 XfConn *xf_client_conn (XfClient *client);
 
-/* Calls a procedure of the remote program. */
-void xf_client_call (XfClient *client, gint32 procedure, xdrproc_t args_xdr, gconstpointer args, xdrproc_t ret_xdr,
-                     gsize ret_size, XfClientReply reply, gpointer data);
+void xf_client_call (XfClient *client, guint32 program, gint32 procedure, xdrproc_t args_xdr, gconstpointer args,
+                     xdrproc_t ret_xdr, gsize ret_size, XfClientReply reply, gpointer data);

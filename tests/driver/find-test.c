@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "host.h"
-#include "libxl/store.h"
 
 static int
 domid_of (Host *host, const guint8 *uuid)
@@ -48,8 +47,8 @@ forget_status (Host *host)
 static gboolean
 has_description (Host *host, const guint8 *uuid)
 {
-  g_autofree char *text
-    = xf_driver_domain_get_metadata (host->driver, uuid, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0, NULL);
+  g_autofree char *text = xf_driver_domain_get_metadata (host->driver, uuid, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0,
+                                                         NULL);
 
   return g_strcmp0 (text, "only in XML") == 0;
 }
@@ -179,26 +178,6 @@ test_suspended (void)
   host_free (host);
 }
 
-/* Half of a guest that was being received, paused: its source has it. One that was let run is a guest. */
-static void
-test_half (void)
-{
-  Host *host = host_new ();
-  g_autofree guint8 *uuid = create (host, "g");
-
-  forget_status (host);
-  xf_store_mark_incoming (host->driver, uuid, TRUE);
-  host_restart_driver (host);
-  g_assert_cmpint (host_state (host, uuid, NULL), ==, VIR_DOMAIN_RUNNING);
-  g_assert_true (host_call (host, xf_driver_domain_suspend, uuid, NULL));
-  forget_status (host);
-  xf_store_mark_incoming (host->driver, uuid, TRUE);
-  host_restart_driver (host);
-  g_assert_cmpuint (host_count_listed (host, 0), ==, 0);
-  g_assert_cmpuint (host_count_domains (host), ==, 0);
-  host_free (host);
-}
-
 /* A file that is no definition costs only itself, and stays. */
 static void
 test_bad_files (void)
@@ -230,7 +209,6 @@ main (int argc, char **argv)
   g_test_add_func ("/find/libvirtd-guest", test_libvirtd_guest);
   g_test_add_func ("/find/foreign-guest", test_foreign_guest);
   g_test_add_func ("/find/suspended", test_suspended);
-  g_test_add_func ("/find/half", test_half);
   g_test_add_func ("/find/bad-files", test_bad_files);
   return g_test_run ();
 }

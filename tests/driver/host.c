@@ -11,20 +11,20 @@
 static void
 on_event (const XfEvent *event, gpointer data)
 {
-  static const char *const words[]
-    = { "defined", "undefined", "started", "suspended", "resumed", "stopped", "shutdown", "pmsuspended", "crashed" };
+  static const char *const words[] = { "defined", "undefined", "started",     "suspended", "resumed",
+                                       "stopped", "shutdown",  "pmsuspended", "crashed" };
   Host *host = data;
 
   if (event->id == VIR_DOMAIN_EVENT_ID_LIFECYCLE)
     g_string_append_printf (host->events, "%s %s %d; ", event->ref->name, words[event->event], event->detail);
 }
 
-static void
-start_driver (Host *host)
+void
+host_start_driver (Host *host)
 {
   g_autoptr (GError) error = NULL;
 
-  host->driver = xf_driver_new (&host->config, NULL, NULL, &error);
+  host->driver = xf_driver_new (&host->config, host->peers, host->peers_data, &error);
   g_assert_no_error (error);
   xf_driver_set_listener (host->driver, on_event, host);
 }
@@ -47,9 +47,10 @@ host_new (void)
     .accept_timeout_s = 5,
     .connect_timeout_s = 5,
     .stall_timeout_s = 30,
+    .finish_timeout_s = 30,
   };
   host->events = g_string_new (NULL);
-  start_driver (host);
+  host_start_driver (host);
   return host;
 }
 
@@ -79,8 +80,7 @@ host_free (Host *host)
 {
   g_autoptr (GArray) ids = NULL;
 
-  settle ();
-  xf_driver_free (host->driver);
+  host_stop_driver (host);
   ids = host_domains (host->dir);
   for (guint i = 0; i < ids->len; i++)
     host_domain_destroy (host->dir, g_array_index (ids, guint32, i));
@@ -96,11 +96,17 @@ host_free (Host *host)
 }
 
 void
-host_restart_driver (Host *host)
+host_stop_driver (Host *host)
 {
   settle ();
-  xf_driver_free (host->driver);
-  start_driver (host);
+  g_clear_pointer (&host->driver, xf_driver_free);
+}
+
+void
+host_restart_driver (Host *host)
+{
+  host_stop_driver (host);
+  host_start_driver (host);
 }
 
 void

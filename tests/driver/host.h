@@ -12,6 +12,8 @@
 typedef struct {
   char *dir;
   XfDriverConfig config;
+  const XfPeerOps *peers; /* of the next driver; NULL: none */
+  gpointer peers_data;
   XfDriver *driver;
   GString *events; /* "g started 0; g stopped 1; " */
 } Host;
@@ -22,6 +24,8 @@ void host_free (Host *host);
 
 /* Ends the driver as a killed daemon would, without a word to its guests, and starts another on the same folders. */
 void host_restart_driver (Host *host);
+void host_stop_driver (Host *host);
+void host_start_driver (Host *host);
 
 /* Replaces the simulator's control file. */
 void host_set_control (Host *host, const char *text);

@@ -13,6 +13,7 @@ locked as long as it lives.
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -188,7 +189,8 @@ class SimHost:
             "tcp_address": self.address,
             "tcp_port": self.tcp_port,
             "migration_host": self.address,
-            "migration_port_min": self.ports.first + 1,
+            "peer_port": self.ports.first + 1,
+            "migration_port_min": self.ports.first + 2,
             "migration_port_max": self.ports.last,
             "config_dir": os.path.join(self.dir, "definitions"),
             "state_dir": os.path.join(self.dir, "state"),
@@ -524,17 +526,28 @@ class SimHost:
                 for line in list(lines)[1:]:
                     words = line.split()
                     port = int(words[1].rsplit(":", 1)[1], 16)
-                    if words[3] == "0A" and self.ports.first < port <= self.ports.last:
+                    if words[3] == "0A" and self.ports.first + 1 < port <= self.ports.last:
                         found.add(port)
         return sorted(found)
 
     def files(self):
-        """Files the daemon keeps, relative to the host's directory; logs and tests' own files left out."""
-        found = []
+        """Files the daemon keeps, relative to the host's directory; logs, tests' own files and what the journal keeps of
+        migrations that are over left out."""
+        over = {os.path.join("lib", "migrations", entry["file"]) for entry in self.journal() if entry["final"]}
+        found = set()
         for top in ("definitions", "state", "lib"):
             for path, _, names in os.walk(os.path.join(self.dir, top)):
-                found += [os.path.relpath(os.path.join(path, name), self.dir) for name in names]
-        return sorted(found)
+                found |= {os.path.relpath(os.path.join(path, name), self.dir) for name in names}
+        return sorted(found - over)
+
+    def journal(self):
+        """The entries of the journal as they are on disk, each with its file's name."""
+        directory, entries = os.path.join(self.dir, "lib", "migrations"), []
+        for name in sorted(os.listdir(directory) if os.path.isdir(directory) else []):
+            with contextlib.suppress(FileNotFoundError), open(os.path.join(directory, name), encoding="utf-8") as file:
+                if name.endswith(".json"):
+                    entries.append(dict(json.load(file), file=name))
+        return entries
 
     def snapshot(self, calm=0.3):
         """What the daemon holds, once that has not changed for @calm seconds: a client that has just gone, or the

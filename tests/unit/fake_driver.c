@@ -477,7 +477,8 @@ keep (XfDriver *driver, const char *what, const XfTypedParams *params, GBytes *c
 static void
 answer_migrate (XfDriver *driver, XfMigrateDone done, gpointer data)
 {
-  later (driver, (Answer){ .migrate_done = done, .data = data, .error = driver->fail ? g_error_copy (driver->fail) : NULL });
+  later (driver,
+         (Answer){ .migrate_done = done, .data = data, .error = driver->fail ? g_error_copy (driver->fail) : NULL });
 }
 
 void
@@ -507,7 +508,8 @@ sink_ended (gpointer sink, const GError *error)
 
 void
 xf_driver_migrate_prepare_tunnel (XfDriver *driver, gconstpointer client, const XfTypedParams *params, GBytes *cookie,
-                                  guint flags, const XfTunnelOps *ops, gpointer tunnel, XfTunnelDone done, gpointer data)
+                                  guint flags, const XfTunnelOps *ops, gpointer tunnel, XfTunnelDone done,
+                                  gpointer data)
 {
   XfMigrateResult result = { 0 };
   XfTunnelSink sink = { .ended = sink_ended, .sink = driver };
@@ -548,4 +550,73 @@ xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, const XfTypedPa
 {
   keep (driver, cancelled ? "confirm-cancelled" : "confirm", params, cookie, flags);
   answer_migrate (driver, done, data);
+}
+
+/* ---- what became of it ------------------------------------------------------------------------------------ */
+
+typedef struct {
+  XfVerdictDone done;
+  gpointer data;
+  GError *error;
+} Verdict;
+
+static gboolean
+give_verdict (gpointer data)
+{
+  Verdict *verdict = data;
+
+  verdict->done (XF_VERDICT_WILL_NOT_RUN, verdict->error, verdict->data);
+  g_clear_error (&verdict->error);
+  g_free (verdict);
+  return G_SOURCE_REMOVE;
+}
+
+/* The secret of every migration is "s". */
+void
+xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfVerdictDone done, gpointer data)
+{
+  Verdict *verdict = g_new0 (Verdict, 1);
+
+  g_string_append_printf (driver->log, "settle-%02x ", id[0]);
+  verdict->done = done;
+  verdict->data = data;
+  if (!g_str_equal (secret, "s"))
+    verdict->error = g_error_new_literal (XF_ERROR, XF_ERROR_NO_DOMAIN, "unknown");
+  g_idle_add (give_verdict, verdict);
+}
+
+void
+xf_migration_info_free (XfMigrationInfo *info)
+{
+  g_free (info->guest);
+  g_free (info->state);
+  g_free (info->peer);
+  g_free (info->reason);
+  g_free (info);
+}
+
+GPtrArray *
+xf_driver_migrations (XfDriver *driver)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_migration_info_free);
+  XfMigrationInfo *info = g_new0 (XfMigrationInfo, 1);
+
+  memset (info->id, 0x77, XF_UUID_LENGTH);
+  info->is_source = TRUE;
+  info->guest = g_strdup ("g1");
+  info->state = g_strdup ("settling");
+  info->peer = g_strdup ("b");
+  info->changed_s = 12;
+  g_ptr_array_add (list, info);
+  info = g_new0 (XfMigrationInfo, 1);
+  info->reason = g_strdup ("unreadable");
+  g_ptr_array_add (list, info);
+  return list;
+}
+
+void
+xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, XfDone done, gpointer data)
+{
+  g_string_append_printf (driver->log, "resolve-%s ", here ? "here" : "there");
+  later (driver, (Answer){ .done = done, .data = data });
 }

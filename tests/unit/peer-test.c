@@ -24,8 +24,8 @@ typedef struct {
   XfListener *listener;
   XfConn *conn;
   XfProgram program;
-  int auth;                 /* what AUTH_LIST says */
-  gboolean silent;          /* does not answer before the test ends */
+  int auth;        /* what AUTH_LIST says */
+  gboolean silent; /* does not answer before the test ends */
   XfCall *unanswered;
   gboolean drop_on_prepare; /* closes instead of answering */
   const char *refuse;       /* PREPARE's error */
@@ -167,7 +167,7 @@ server_call (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointe
   const XfCallRights rights = { .authenticated = TRUE, .open = TRUE };
 
   server->n_calls++;
-  xf_call_dispatch (&server->program, conn, header, payload, &rights, NULL);
+  xf_call_dispatch (&server->program, 1, conn, header, payload, &rights, NULL);
 }
 
 static gboolean

@@ -55,12 +55,15 @@ client_closed (const GError *error, gpointer data)
 }
 
 static void
-connect_client (Fixture *fixture, gboolean read_only)
+connect_client (Fixture *fixture, const char *how)
 {
   int fds[2];
 
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-  xf_remote_accept (fixture->remote, fds[0], read_only);
+  if (g_strcmp0 (how, "peer") == 0)
+    xf_remote_accept_peer (fixture->remote, fds[0]);
+  else
+    xf_remote_accept (fixture->remote, fds[0], g_strcmp0 (how, "ro") == 0);
   fixture->client = xf_client_new (fds[1], client_closed, fixture);
 }
 
@@ -71,7 +74,7 @@ setup_closed (Fixture *fixture, gconstpointer data)
 
   fixture->driver = fake_driver_new ();
   fixture->remote = xf_remote_new (fixture->driver, &config);
-  connect_client (fixture, data != NULL);
+  connect_client (fixture, data);
 }
 
 static void
@@ -124,16 +127,21 @@ settle (void)
     g_main_context_iteration (NULL, TRUE);
 }
 
-#define SEND(fixture, reply, name, args_type, args, ret_type)                                                          \
-  xf_client_call ((fixture)->client, XF_PROC_##name, (xdrproc_t)xdr_##args_type, args, (xdrproc_t)xdr_##ret_type,      \
-                  sizeof (ret_type), replied, reply)
+#define SEND_TO(program, fixture, reply, name, args_type, args, ret_type)                                              \
+  xf_client_call ((fixture)->client, program, XF_PROC_##name, (xdrproc_t)xdr_##args_type, args,                        \
+                  (xdrproc_t)xdr_##ret_type, sizeof (ret_type), replied, reply)
 
-#define CALL(fixture, reply, name, args_type, args, ret_type)                                                          \
+#define SEND(...) SEND_TO (XF_REMOTE_PROGRAM, __VA_ARGS__)
+
+#define CALL_TO(program, fixture, reply, name, args_type, args, ret_type)                                              \
   do {                                                                                                                 \
     (reply)->size = sizeof (ret_type);                                                                                 \
-    SEND (fixture, reply, name, args_type, args, ret_type);                                                            \
+    SEND_TO (program, fixture, reply, name, args_type, args, ret_type);                                                \
     wait_for (&(reply)->done, 1);                                                                                      \
   } while (0)
+
+#define CALL(...) CALL_TO (XF_REMOTE_PROGRAM, __VA_ARGS__)
+#define CALL_OWN(...) CALL_TO (XF_XENFERRY_PROGRAM, __VA_ARGS__)
 
 static void
 setup (Fixture *fixture, gconstpointer data)
@@ -228,7 +236,8 @@ look_at_list (gconstpointer ret, gpointer data)
 static void
 test_look (Fixture *fixture, gconstpointer data)
 {
-  g_auto (Reply) list = { .look = look_at_list }, info = { 0 }, state = { 0 }, missing = { 0 }, node = { 0 }, job = { 0 };
+  g_auto (Reply) list = { .look = look_at_list }, info = { 0 }, state = { 0 }, missing = { 0 }, node = { 0 },
+                 job = { 0 };
   xf_list_all_args all = { 1, 0 };
   xf_dom_args g1 = { dom (0x11) }, nobody = { dom (0x33) };
   xf_dom_flags_args g1_flags = { dom (0x11), 0 };
@@ -378,7 +387,8 @@ static void
 test_migrate (Fixture *fixture, gconstpointer data)
 {
   g_auto (Reply) prepare = { 0 }, finish = { 0 }, p2p = { 0 }, confirm = { 0 }, refused = { 0 };
-  char field[] = "destination_name", value[] = "new", cookie[] = "<libxl-migration/>", uri_text[] = "xen+tcp://b/system";
+  char field[] = "destination_name", value[] = "new", cookie[] = "<libxl-migration/>",
+       uri_text[] = "xen+tcp://b/system";
   xf_string uri = uri_text;
   xf_param param = { field, { XF_PARAM_STRING, { .s = value } } };
   xf_prepare_args prepare_args = { { 1, &param }, { sizeof (cookie), cookie }, 0x1b };
@@ -441,8 +451,7 @@ open_stream (Fixture *fixture, const Reply *reply, ClientStream *client)
 
   g_assert_true (xf_pipe_new (fds, -1, NULL));
   client->out = fds[0];
-  client->stream
-    = xf_stream_new (xf_client_conn (fixture->client), &reply->header, FALSE, fds[1], -1, &events, client);
+  client->stream = xf_stream_new (xf_client_conn (fixture->client), &reply->header, FALSE, fds[1], -1, &events, client);
 }
 
 static void
@@ -610,7 +619,8 @@ test_tunnel_refused (Fixture *fixture, gconstpointer data)
   g_auto (Reply) reply = { 0 };
   xf_prepare_args args = { .flags = 7 };
 
-  fixture->driver->fail = g_error_new_literal (XF_ERROR, XF_ERROR_DOMAIN_EXISTS, "domain 'g1' already exists with uuid 1");
+  fixture->driver->fail = g_error_new_literal (XF_ERROR, XF_ERROR_DOMAIN_EXISTS,
+                                               "domain 'g1' already exists with uuid 1");
   CALL (fixture, &reply, DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS, xf_prepare_args, &args, xf_cookie_ret);
   g_assert_cmpint (reply.error_code, ==, VIR_ERR_OPERATION_FAILED);
   g_assert_cmpint (reply.error_domain, ==, VIR_FROM_DOMAIN);
@@ -790,6 +800,65 @@ test_legacy_events (Fixture *fixture, gconstpointer data)
   close (wire.fd);
 }
 
+/* ---- xenferry's own program ------------------------------------------------------------------------------- */
+
+static void
+look_at_migrations (gconstpointer ret, gpointer data)
+{
+  const xf_migrations_ret *list = ret;
+
+  g_assert_cmpuint (list->migrations.migrations_len, ==, 2);
+  g_assert_cmpstr (list->migrations.migrations_val[0].guest, ==, "g1");
+  g_assert_cmpstr (list->migrations.migrations_val[0].state, ==, "settling");
+  g_assert_cmpstr (*list->migrations.migrations_val[0].peer, ==, "b");
+  g_assert_null (list->migrations.migrations_val[0].reason);
+  g_assert_cmpint (list->migrations.migrations_val[0].changed, ==, 12);
+  g_assert_cmpint (list->migrations.migrations_val[0].id[0], ==, 0x77);
+  g_assert_cmpstr (list->migrations.migrations_val[1].guest, ==, "");
+  g_assert_cmpstr (*list->migrations.migrations_val[1].reason, ==, "unreadable");
+}
+
+static void
+test_own_program (Fixture *fixture, gconstpointer data)
+{
+  g_auto (Reply) settle_reply = { 0 }, wrong = { 0 }, list = { .look = look_at_migrations }, resolve = { 0 };
+  char right_text[] = "s", wrong_text[] = "t";
+  xf_settle_args args = { .id = { 0x42 }, .secret = right_text };
+  xf_resolve_args decision = { .here = 1 };
+  xf_void nothing = { 0 };
+
+  CALL_OWN (fixture, &settle_reply, SETTLE, xf_settle_args, &args, xf_int_ret);
+  g_assert_cmpint (((xf_int_ret *)settle_reply.copy)->value, ==, XF_VERDICT_WILL_NOT_RUN);
+  args.secret = wrong_text;
+  CALL_OWN (fixture, &wrong, SETTLE, xf_settle_args, &args, xf_int_ret);
+  g_assert_cmpint (wrong.error_code, ==, VIR_ERR_NO_DOMAIN);
+  CALL_OWN (fixture, &list, LIST_MIGRATIONS, xf_void, &nothing, xf_migrations_ret);
+  CALL_OWN (fixture, &resolve, RESOLVE_MIGRATION, xf_resolve_args, &decision, xf_void);
+  g_assert_cmpint (resolve.error_code, ==, 0);
+  g_assert_cmpstr (fixture->driver->log->str, ==, "settle-42 settle-42 resolve-here ");
+}
+
+/* Whoever reaches the peer port may ask that, and nothing else. */
+static void
+test_peer_port (Fixture *fixture, gconstpointer data)
+{
+  g_auto (Reply) settle_reply = { 0 }, list = { 0 }, resolve = { 0 }, open = { 0 };
+  char right_text[] = "s";
+  xf_settle_args args = { .id = { 0x42 }, .secret = right_text };
+  xf_resolve_args decision = { .here = 1 };
+  xf_opt_string_flags_args open_args = { 0 };
+  xf_void nothing = { 0 };
+
+  CALL_OWN (fixture, &settle_reply, SETTLE, xf_settle_args, &args, xf_int_ret);
+  g_assert_cmpint (((xf_int_ret *)settle_reply.copy)->value, ==, XF_VERDICT_WILL_NOT_RUN);
+  CALL_OWN (fixture, &list, LIST_MIGRATIONS, xf_void, &nothing, xf_migrations_ret);
+  g_assert_cmpstr (list.error_text, ==, "authentication required");
+  CALL_OWN (fixture, &resolve, RESOLVE_MIGRATION, xf_resolve_args, &decision, xf_void);
+  g_assert_cmpstr (resolve.error_text, ==, "authentication required");
+  CALL (fixture, &open, CONNECT_OPEN, xf_opt_string_flags_args, &open_args, xf_void);
+  g_assert_cmpstr (open.error_text, ==, "authentication required");
+}
+
 static void
 test_too_many_clients (Fixture *fixture, gconstpointer data)
 {
@@ -829,6 +898,8 @@ main (int argc, char **argv)
   ADD ("events/callbacks", test_events);
   ADD ("events/numbers", test_event_numbers);
   ADD ("events/legacy", test_legacy_events);
+  ADD ("own-program", test_own_program);
+  g_test_add ("/remote/peer-port", Fixture, "peer", setup_closed, test_peer_port, teardown);
   ADD ("too-many-clients", test_too_many_clients);
   return g_test_run ();
 }

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/journal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "conf/uuid.h"
+#include "libxl/journal_writer.h"
+
+/* How long a destination's end is remembered. A source that cannot ask for so long needs a person anyway. */
+#define KEPT_S (24 * 3600)
+#define PURGE_EVERY_S 3600
+
+/* And how many at most; the oldest go first. */
+#define KEPT_MAX 4096
+
+/* A file larger than that is none of ours. */
+#define FILE_MAX (16 * 1024 * 1024)
+
+struct XfJournal {
+  char *dir, *boot_id;
+  XfJournalWriter *writer;
+  GPtrArray *entries; /* of XfJournalEntry, owned, in the order of their last change at the start */
+  GPtrArray *unreadable;
+  guint purge_id;
+};
+
+static const char *
+side_name (const XfJournalEntry *entry)
+{
+  return entry->side == XF_SIDE_SOURCE ? "source" : "destination";
+}
+
+static char *
+file_name (const XfJournalEntry *entry)
+{
+  g_autofree char *id = xf_uuid_to_string (entry->id);
+
+  return g_strdup_printf ("%s.%s.json", id, side_name (entry));
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------- */
+
+static void
+load (XfJournal *journal, const char *file)
+{
+  g_autofree char *path = g_build_filename (journal->dir, file, NULL), *text = NULL, *expected = NULL;
+  g_autoptr (GError) error = NULL;
+  XfJournalEntry *entry = NULL;
+  gsize length;
+
+  if (g_file_get_contents (path, &text, &length, &error)) {
+    if (length <= FILE_MAX)
+      entry = xf_journal_entry_parse (text, length, &error);
+    else
+      g_set_error (&error, XF_ERROR, XF_ERROR_INTERNAL, "it is too large");
+  }
+  expected = entry ? file_name (entry) : NULL;
+  if (entry && g_str_equal (expected, file)) {
+    g_ptr_array_add (journal->entries, entry);
+    return;
+  }
+  xf_journal_entry_free (entry);
+  g_ptr_array_add (journal->unreadable,
+                   g_strdup_printf ("%s: %s", path, error ? error->message : "its name is not that of its migration"));
+  g_warning ("a migration's journal is left alone, and what it says not acted on: %s",
+             (char *)journal->unreadable->pdata[journal->unreadable->len - 1]);
+}
+
+static int
+by_change (gconstpointer a, gconstpointer b)
+{
+  const XfJournalEntry *first = *(const XfJournalEntry *const *)a, *second = *(const XfJournalEntry *const *)b;
+
+  return first->changed_s < second->changed_s ? -1 : first->changed_s > second->changed_s;
+}
+
+static gboolean
+load_all (XfJournal *journal, GError **error)
+{
+  g_autoptr (GDir) dir = NULL;
+  const char *file;
+
+  if (g_mkdir_with_parents (journal->dir, 0700) < 0)
+    return xf_error_set_errno (error, errno, "cannot make the directory '%s'", journal->dir);
+  dir = g_dir_open (journal->dir, 0, error);
+  while (dir && (file = g_dir_read_name (dir))) {
+    g_autofree char *path = g_build_filename (journal->dir, file, NULL);
+
+    if (g_str_has_suffix (file, ".json"))
+      load (journal, file);
+    else if (g_str_has_suffix (file, ".new"))
+      (void)unlink (path); /* never put in place: it was never true */
+  }
+  g_ptr_array_sort (journal->entries, by_change);
+  return dir != NULL;
+}
+
+/* ---- purging ---------------------------------------------------------------------------------------------- */
+
+static gboolean
+is_old (const XfJournalEntry *entry)
+{
+  gint64 age = g_get_real_time () / G_USEC_PER_SEC - entry->changed_s;
+
+  return entry->final && entry->side == XF_SIDE_DESTINATION && age > KEPT_S;
+}
+
+static gboolean
+purge (gpointer data)
+{
+  XfJournal *journal = data;
+  guint finals = 0;
+
+  for (guint i = journal->entries->len; i-- > 0;) {
+    XfJournalEntry *entry = journal->entries->pdata[i];
+
+    finals += entry->final && entry->side == XF_SIDE_DESTINATION;
+    if (is_old (entry) || (finals > KEPT_MAX && entry->final && entry->side == XF_SIDE_DESTINATION))
+      xf_journal_drop (journal, entry);
+  }
+  return G_SOURCE_CONTINUE;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------- */
+
+XfJournal *
+xf_journal_open (const char *dir, const char *boot_id, GError **error)
+{
+  XfJournal *journal = g_new0 (XfJournal, 1);
+
+  journal->dir = g_strdup (dir);
+  journal->boot_id = g_strdup (boot_id);
+  journal->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_journal_entry_free);
+  journal->unreadable = g_ptr_array_new_with_free_func (g_free);
+  if (!load_all (journal, error)) {
+    xf_journal_free (journal);
+    return NULL;
+  }
+  journal->writer = xf_journal_writer_new (dir);
+  (void)purge (journal);
+  journal->purge_id = g_timeout_add_seconds (PURGE_EVERY_S, purge, journal);
+  return journal;
+}
+
+void
+xf_journal_free (XfJournal *journal)
+{
+  if (!journal)
+    return;
+  g_clear_handle_id (&journal->purge_id, g_source_remove);
+  g_clear_pointer (&journal->writer, xf_journal_writer_free);
+  g_ptr_array_unref (journal->entries);
+  g_ptr_array_unref (journal->unreadable);
+  g_free (journal->boot_id);
+  g_free (journal->dir);
+  g_free (journal);
+}
+
+/* ---- entries ---------------------------------------------------------------------------------------------- */
+
+XfJournalEntry *
+xf_journal_add (XfJournal *journal, XfSide side, const guint8 *id, const char *name, const guint8 *uuid)
+{
+  XfJournalEntry *entry = g_new0 (XfJournalEntry, 1);
+
+  entry->side = side;
+  memcpy (entry->id, id, XF_UUID_LENGTH);
+  entry->name = g_strdup (name);
+  memcpy (entry->uuid, uuid, XF_UUID_LENGTH);
+  entry->domid = -1;
+  entry->boot_id = g_strdup (journal->boot_id);
+  g_ptr_array_add (journal->entries, entry);
+  return entry;
+}
+
+void
+xf_journal_write (XfJournal *journal, XfJournalEntry *entry, const char *state, XfDone done, gpointer data)
+{
+  g_autofree char *file = file_name (entry), *point = NULL;
+
+  if (entry->state != state) {
+    g_free (entry->state);
+    entry->state = g_strdup (state);
+  }
+  entry->changed_s = g_get_real_time () / G_USEC_PER_SEC;
+  point = g_strdelimit (g_strdup_printf ("journal:%s:%s", side_name (entry), state), " ", '-');
+  xf_journal_writer_put (journal->writer, file, xf_journal_entry_format (entry), point, done, data);
+}
+
+void
+xf_journal_write_final (XfJournal *journal, XfJournalEntry *entry, const char *state, XfDone done, gpointer data)
+{
+  entry->final = TRUE;
+  g_clear_pointer (&entry->xml, g_free);
+  g_clear_pointer (&entry->persistent_xml, g_free);
+  xf_journal_write (journal, entry, state, done, data);
+}
+
+void
+xf_journal_drop (XfJournal *journal, XfJournalEntry *entry)
+{
+  g_autofree char *file = file_name (entry);
+  g_autofree char *point = g_strdup_printf ("journal:%s:removed", side_name (entry));
+
+  xf_journal_writer_put (journal->writer, file, NULL, point, NULL, NULL);
+  g_ptr_array_remove (journal->entries, entry);
+}
+
+void
+xf_journal_forget (XfJournal *journal, gconstpointer data)
+{
+  xf_journal_writer_forget (journal->writer, data);
+}
+
+XfJournalEntry *
+xf_journal_find (XfJournal *journal, XfSide side, const guint8 *id)
+{
+  for (guint i = 0; i < journal->entries->len; i++) {
+    XfJournalEntry *entry = journal->entries->pdata[i];
+
+    if (entry->side == side && xf_uuid_equal (entry->id, id))
+      return entry;
+  }
+  return NULL;
+}
+
+GPtrArray *
+xf_journal_of_guest (XfJournal *journal, XfSide side, const guint8 *uuid)
+{
+  GPtrArray *found = g_ptr_array_new ();
+
+  for (guint i = 0; i < journal->entries->len; i++) {
+    XfJournalEntry *entry = journal->entries->pdata[i];
+
+    if (entry->side == side && xf_uuid_equal (entry->uuid, uuid))
+      g_ptr_array_add (found, entry);
+  }
+  return found;
+}
+
+GPtrArray *
+xf_journal_list (XfJournal *journal)
+{
+  GPtrArray *list = g_ptr_array_new (); /* a copy would own the entries too */
+
+  g_ptr_array_extend (list, journal->entries, NULL, NULL);
+  return list;
+}
+
+void
+xf_journal_guest_is_here (XfJournal *journal, const guint8 *uuid)
+{
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (journal, XF_SIDE_SOURCE, uuid);
+
+  for (guint i = 0; i < entries->len; i++) {
+    if (((XfJournalEntry *)entries->pdata[i])->final)
+      xf_journal_drop (journal, entries->pdata[i]);
+  }
+}
+
+gboolean
+xf_journal_is_of_this_boot (const XfJournal *journal, const XfJournalEntry *entry)
+{
+  return g_str_equal (journal->boot_id, entry->boot_id);
+}
+
+const GPtrArray *
+xf_journal_unreadable (const XfJournal *journal)
+{
+  return journal->unreadable;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A source asks what became of its guest. The answer is a promise, and so is durable before it is given: what runs here
+ * was written before it ran, and what has not been decided when the question comes is cancelled by it.
+ */
+#include "libxl/migrate_dest_private.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+typedef struct {
+  XfVerdictDone done;
+  gpointer data;
+  XfVerdict verdict;
+  GError *error;
+} Answer;
+
+static gboolean
+deliver (gpointer data)
+{
+  Answer *answer = data;
+
+  answer->done (answer->verdict, answer->error, answer->data);
+  g_clear_error (&answer->error);
+  g_free (answer);
+  return G_SOURCE_REMOVE;
+}
+
+/* @error is taken. */
+static void
+answer_later (XfVerdictDone done, gpointer data, XfVerdict verdict, GError *error)
+{
+  Answer *answer = g_new (Answer, 1);
+
+  *answer = (Answer){ done, data, verdict, error };
+  g_idle_add_full (G_PRIORITY_DEFAULT, deliver, answer, NULL);
+}
+
+static GError *
+unknown (const XfDriver *driver, const guint8 *id)
+{
+  g_autofree char *text = xf_uuid_to_string (id);
+
+  return g_error_new (XF_ERROR, XF_ERROR_NO_DOMAIN,
+                      "host '%s' knows nothing of migration %s: it was never there, it is older than a day, or the "
+                      "journal was lost",
+                      driver->hostname, text);
+}
+
+/* In a time that does not tell how much of it was right. */
+static gboolean
+is_secret (const char *secret, const char *guess)
+{
+  gsize length = secret ? strlen (secret) : 0;
+  guint8 differs = 0;
+
+  if (length == 0 || strlen (guess) != length)
+    return FALSE;
+  for (gsize i = 0; i < length; i++)
+    differs |= (guint8)secret[i] ^ (guint8)guess[i];
+  return differs == 0;
+}
+
+void
+xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict)
+{
+  for (guint i = 0; i < dest->settlers->len; i++) {
+    XfMigrateSettler *settler = &g_array_index (dest->settlers, XfMigrateSettler, i);
+
+    settler->done (verdict, NULL, settler->data);
+  }
+  g_array_set_size (dest->settlers, 0);
+}
+
+void
+xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfVerdictDone done, gpointer data)
+{
+  const XfMigrateSettler settler = { done, data };
+
+  if (!is_secret (dest->secret, secret)) {
+    answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, unknown (dest->driver, dest->id));
+    return;
+  }
+  if (dest->sm.state == FAILED) {
+    answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, NULL);
+    return;
+  }
+  g_array_append_val (dest->settlers, settler);
+  /* A finish that is under way decides; and what rolls back tells when that is sure. */
+  if (dest->finish_asked || dest->sm.state == UNPAUSING || dest->sm.state == ROLLING_BACK)
+    return;
+  dest->error = xf_migrate_dest_error (
+    dest, xf_sm_name (&dest->sm), XF_ERROR_ABORTED,
+    "its source asked whether the guest runs here, before anybody had called finish");
+  xf_migrate_dest_roll_back (dest);
+}
+
+void
+xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfVerdictDone done, gpointer data)
+{
+  XfMigrateDest *dest = xf_migrate_dest_find_id (driver, id);
+  const XfJournalEntry *entry;
+  gboolean runs;
+
+  if (dest) {
+    xf_migrate_dest_settle (dest, secret, done, data);
+    return;
+  }
+  entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, id);
+  if (!entry || !entry->final || !is_secret (entry->secret, secret)) {
+    answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, unknown (driver, id));
+    return;
+  }
+  runs = g_str_equal (entry->state, xf_migrate_dest_states[RUNNING].name);
+  answer_later (done, data, runs ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN, NULL);
+}

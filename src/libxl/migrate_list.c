@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The journal for a person: what is under way, what waits for whom, how it ended; and a person's word to a source that
+ * still asks.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "libxl/driver_private.h"
+#include "libxl/migrate_dest.h"
+#include "libxl/migrate_source.h"
+
+void
+xf_migration_info_free (XfMigrationInfo *info)
+{
+  g_free (info->guest);
+  g_free (info->state);
+  g_free (info->peer);
+  g_free (info->reason);
+  g_free (info);
+}
+
+static XfMigrateSource *
+find_source (XfDriver *driver, const guint8 *id)
+{
+  g_autofree char *text = xf_uuid_to_string (id);
+
+  for (guint i = 0; i < driver->sources->len; i++) {
+    if (g_str_equal (xf_migrate_source_id (driver->sources->pdata[i]), text))
+      return driver->sources->pdata[i];
+  }
+  return NULL;
+}
+
+/* The one under way knows better than what was last written of it. */
+static const char *
+state_of (XfDriver *driver, const XfJournalEntry *entry)
+{
+  XfMigrateSource *source = entry->side == XF_SIDE_SOURCE ? find_source (driver, entry->id) : NULL;
+  XfMigrateDest *dest = entry->side == XF_SIDE_DESTINATION ? xf_migrate_dest_find_id (driver, entry->id) : NULL;
+
+  if (source)
+    return xf_migrate_source_state (source);
+  return dest ? xf_migrate_dest_state (dest) : entry->state;
+}
+
+static XfMigrationInfo *
+describe (XfDriver *driver, const XfJournalEntry *entry)
+{
+  XfMigrationInfo *info = g_new0 (XfMigrationInfo, 1);
+
+  memcpy (info->id, entry->id, XF_UUID_LENGTH);
+  info->is_source = entry->side == XF_SIDE_SOURCE;
+  info->is_final = entry->final;
+  info->guest = g_strdup (entry->name);
+  info->state = g_strdup (state_of (driver, entry));
+  info->peer = g_strdup (entry->peer);
+  info->reason = g_strdup (entry->reason);
+  info->changed_s = entry->changed_s;
+  return info;
+}
+
+GPtrArray *
+xf_driver_migrations (XfDriver *driver)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_migration_info_free);
+  g_autoptr (GPtrArray) entries = xf_journal_list (driver->journal);
+  const GPtrArray *unreadable = xf_journal_unreadable (driver->journal);
+
+  for (guint i = 0; i < entries->len; i++)
+    g_ptr_array_add (list, describe (driver, entries->pdata[i]));
+  for (guint i = 0; i < unreadable->len; i++) {
+    XfMigrationInfo *info = g_new0 (XfMigrationInfo, 1);
+
+    info->reason = g_strdup (unreadable->pdata[i]);
+    g_ptr_array_add (list, info);
+  }
+  return list;
+}
+
+typedef struct {
+  XfDone done;
+  gpointer data;
+  GError *error;
+} Refusal;
+
+static gboolean
+deliver (gpointer data)
+{
+  Refusal *refusal = data;
+
+  refusal->done (refusal->error, refusal->data);
+  g_error_free (refusal->error);
+  g_free (refusal);
+  return G_SOURCE_REMOVE;
+}
+
+void
+xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, XfDone done, gpointer data)
+{
+  XfMigrateSource *source = find_source (driver, id);
+  XfGuest *guest = source ? xf_migrate_source_guest (source) : NULL;
+  g_autofree char *text = NULL;
+  Refusal *refusal;
+
+  if (guest && xf_migrate_source_decide (guest, here, here ? "--resolve here" : "--resolve there", done, data))
+    return;
+  text = xf_uuid_to_string (id);
+  refusal = g_new0 (Refusal, 1);
+  *refusal = (Refusal){ done, data, NULL };
+  g_set_error (&refusal->error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+               "migration %s does not wait for a decision here: only one that is 'settling' does", text);
+  g_idle_add_full (G_PRIORITY_DEFAULT, deliver, refusal, NULL);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A migration as the job of its guest: what it tells of its progress, and what it can be told while it runs.
+ */
+#include "libxl/migrate_source_private.h"
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "libxl/job.h"
+
+static void
+job_info (XfJob *job, XfJobInfo *info_out)
+{
+  XfMigrateSource *source = job->owner;
+
+  if (source->transport)
+    source->progress.bytes = source->transport->ops->sent (source->transport);
+  xf_migrate_progress_info (&source->progress, info_out);
+}
+
+static void
+job_stats (XfJob *job, XfTypedParams *params)
+{
+  XfMigrateSource *source = job->owner;
+
+  if (source->transport)
+    source->progress.bytes = source->transport->ops->sent (source->transport);
+  xf_migrate_progress_stats (&source->progress, VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT, params);
+}
+
+static gboolean
+job_abort (XfJob *job, GError **error)
+{
+  XfMigrateSource *source = job->owner;
+  g_autoptr (GError)
+    reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_ABORTED, "it was aborted");
+
+  if (source->abort_func ? source->abort_func (source->abort_data, NULL) : xf_migrate_source_abort (source, reason))
+    return TRUE;
+  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+               "too late to abort the migration of domain '%s': everything is at '%s', which decides now",
+               source->guest->name, source->host);
+  return FALSE;
+}
+
+static void
+job_set_rate (XfJob *job, guint64 bytes_per_s)
+{
+  XfMigrateSource *source = job->owner;
+
+  source->params.bandwidth_mib = bytes_per_s / (1024 * 1024);
+  if (source->transport && source->sm.state == SENDING)
+    source->transport->ops->set_rate (source->transport, bytes_per_s);
+}
+
+static char *
+job_describe (XfJob *job)
+{
+  XfMigrateSource *source = job->owner;
+
+  return g_strdup_printf ("being migrated to '%s' (%s)", source->host, xf_sm_name (&source->sm));
+}
+
+const XfJobOps xf_migrate_source_job_ops = {
+  .info = job_info,
+  .stats = job_stats,
+  .abort = job_abort,
+  .set_rate = job_set_rate,
+  .describe = job_describe,
+};

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A source that the daemon before us left in the journal, as an object again. Which row of the table applies,
+ * recover.c decides; here the migration goes on from there.
+ */
+#include "libxl/migrate_source_private.h"
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "conf/uuid.h"
+
+static guint
+state_of (const XfJournalEntry *entry)
+{
+  for (guint i = 0; i < N_STATES; i++) {
+    if (g_str_equal (xf_migrate_source_states[i].name, entry->state))
+      return i;
+  }
+  return SETTLING; /* the journal of a version with more states: the one that harms nobody */
+}
+
+static XfMigrateSource *
+source_new (XfDriver *driver, XfJournalEntry *entry, XfGuest *guest)
+{
+  XfMigrateSource *source = g_new0 (XfMigrateSource, 1);
+  g_autofree char *sm_id = NULL;
+
+  source->id = xf_uuid_to_string (entry->id);
+  source->driver = driver;
+  source->guest = guest;
+  source->entry = entry;
+  source->fd = -1;
+  source->host = g_strdup (entry->peer ? entry->peer : "an unnamed host");
+  source->params.flags = entry->flags;
+  source->state_before = entry->was_paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
+  source->asked = TRUE;
+  source->woken = entry->was_paused;
+  sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
+  xf_sm_init (&source->sm, xf_migrate_source_states, N_STATES, sm_id);
+  xf_migrate_progress_init (&source->progress, (guest->def ? guest->def->memory_kib : 0) * 1024);
+  xf_job_init (&source->job, XF_JOB_MIGRATION_OUT, &xf_migrate_source_job_ops, source);
+  return source;
+}
+
+void
+xf_migrate_source_recover (XfDriver *driver, XfJournalEntry *entry, XfGuest *guest)
+{
+  g_autoptr (GError) error = NULL;
+  XfMigrateSource *source = source_new (driver, entry, guest);
+  guint state = state_of (entry);
+
+  source->ctx = xf_ctx_new (source->sm.id, &error);
+  /* Nothing else has begun yet: the guest is free, and without libxl there would be no driver. */
+  if (!source->ctx || !xf_job_begin (guest, &source->job, &error))
+    g_error ("%s: %s", source->sm.id, error->message);
+  xf_migrations_add_source (driver, source);
+  g_message ("%s, to '%s': the daemon ended when it was '%s'", source->sm.id, source->host, entry->state);
+  switch (state) {
+  case SENT:
+  case SETTLING:
+    xf_sm_restore (&source->sm, SETTLING);
+    xf_migrate_source_settle (source, NULL, NULL, NULL);
+    return;
+  case DESTROYING:
+    xf_sm_restore (&source->sm, DESTROYING);
+    xf_migrate_source_leave (source);
+    return;
+  default: /* not all was sent, or the destination has promised: nobody else can run it */
+    xf_sm_restore (&source->sm, ROLLING_BACK);
+    xf_migrate_source_roll_back (source);
+    return;
+  }
+}

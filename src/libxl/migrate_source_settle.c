@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Settling: all is sent, and nobody has brought the destination's word. The source asks, again and again, until it
+ * knows; the guest stays suspended, and says for whom it waits.
+ *
+ * A xenferry is asked by its own call, and an answer is a promise: from then on the guest runs there, or never will.
+ * Any other daemon is looked at, and what that says is less: a guest that runs there has arrived, and one of which it
+ * knows nothing cannot be finished any more. One that is paused or shut off there may be the one that it is still
+ * receiving (libvirt shows that as shut off, with the reason of long ago): that is not guessed.
+ */
+#include "libxl/migrate_source_private.h"
+
+#include <libvirt/libvirt.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "conf/migrate_uri.h"
+
+/* Between two questions, doubled each time. */
+#define ASK_FIRST_S 1
+#define ASK_MAX_S 30
+
+static void ask (XfMigrateSource *source);
+
+void
+xf_migrate_source_stop_asking (XfMigrateSource *source)
+{
+  g_clear_handle_id (&source->ask_id, g_source_remove);
+  if (source->peer)
+    source->driver->peers->close (g_steal_pointer (&source->peer));
+}
+
+/* ---- whom ------------------------------------------------------------------------------------------------- */
+
+/* In managed mode only the data's way is known: the host, and the port that the destination named for questions. */
+static char *
+managed_uri (const XfMigrateSource *source, const XfCookie *cookie)
+{
+  const char *pattern = source->driver->config.peer_uri;
+  g_auto (XfMigrateUri) uri = { 0 };
+  g_autoptr (GString) text = NULL;
+  g_autofree char *host = NULL;
+
+  if (!xf_migrate_uri_parse (source->host, &uri, NULL))
+    return NULL;
+  host = strchr (uri.host, ':') ? g_strdup_printf ("[%s]", uri.host) : g_strdup (uri.host);
+  if (cookie && cookie->secret)
+    return cookie->settle_port ? g_strdup_printf ("xen+tcp://%s:%u/system", host, cookie->settle_port) : NULL;
+  if (!pattern)
+    return NULL;
+  text = g_string_new (pattern);
+  g_string_replace (text, "%s", host, 0);
+  return g_strdup (text->str);
+}
+
+void
+xf_migrate_source_set_peer (XfMigrateSource *source, const XfCookie *cookie, const char *uri)
+{
+  XfJournalEntry *entry = xf_journal_add (source->driver->journal, XF_SIDE_SOURCE, source->cookie->id,
+                                          source->guest->name, source->guest->uuid);
+
+  g_assert (!source->entry);
+  source->entry = entry;
+  if (cookie && cookie->is_xenferry)
+    entry->secret = g_strdup (cookie->secret);
+  entry->ask_uri = uri ? g_strdup (uri) : managed_uri (source, cookie);
+}
+
+/* ---- the answer ------------------------------------------------------------------------------------------- */
+
+static void
+decided (XfMigrateSource *source, XfVerdict verdict)
+{
+  g_info ("%s: %s '%s'", source->sm.id,
+          verdict == XF_VERDICT_RUNS ? "the guest runs on" : "the guest does not and will not run on", source->host);
+  if (source->guest->domid >= 0)
+    xf_guest_set_message (source->guest, NULL);
+  if (verdict == XF_VERDICT_RUNS) {
+    xf_migrate_source_leave (source);
+    return;
+  }
+  source->error = g_steal_pointer (&source->why);
+  xf_migrate_source_roll_back (source);
+}
+
+static gboolean
+ask_again (gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->ask_id = 0;
+  ask (source);
+  return G_SOURCE_REMOVE;
+}
+
+/* Whoever waits is told that it takes longer; whoever looks, what is waited for. */
+static void
+say_what_is_awaited (XfMigrateSource *source, const char *problem)
+{
+  XfDone done = g_steal_pointer (&source->done);
+  g_autofree char *text = g_strdup_printf (
+    "domain '%s' is suspended here until host '%s' says whether it runs there: %s; it is asked again. If that host is "
+    "gone for good: virsh resume when the guest does not run there, virsh destroy when it does",
+    source->guest->name, source->host, problem);
+  g_autoptr (GError) told = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED, "%s%s%s",
+                                         source->why ? source->why->message : "", source->why ? "; " : "", text);
+
+  if (g_strcmp0 (source->entry->reason, problem) != 0)
+    g_warning ("%s: %s", source->sm.id, text);
+  g_free (source->entry->reason);
+  source->entry->reason = g_strdup (problem);
+  xf_guest_set_message (source->guest, text);
+  if (done)
+    done (told, source->done_data);
+}
+
+static void
+unanswered (XfMigrateSource *source, const char *problem)
+{
+  source->ask_after_s = source->ask_after_s ? MIN (source->ask_after_s * 2, ASK_MAX_S) : ASK_FIRST_S;
+  source->ask_id = g_timeout_add_seconds (source->ask_after_s, ask_again, source);
+  say_what_is_awaited (source, problem);
+}
+
+static void
+settled (XfVerdict verdict, const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->driver->peers->close (g_steal_pointer (&source->peer));
+  if (error)
+    unanswered (source, error->message);
+  else
+    decided (source, verdict);
+}
+
+/* ---- peers without a journal ------------------------------------------------------------------------------ */
+
+static void
+looked_up (int state, const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->driver->peers->close (g_steal_pointer (&source->peer));
+  if (error)
+    unanswered (source, error->message);
+  else if (state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED)
+    decided (source, XF_VERDICT_RUNS);
+  else if (state < 0)
+    decided (source, XF_VERDICT_WILL_NOT_RUN);
+  else
+    unanswered (source, "it is known there and does not run: whether it will, only that host knows");
+}
+
+/* ---- asking ----------------------------------------------------------------------------------------------- */
+
+static void
+ask (XfMigrateSource *source)
+{
+  const XfPeerOps *peers = source->driver->peers;
+  gpointer peers_data = source->driver->peers_data;
+  const XfJournalEntry *entry = source->entry;
+  guint timeout_s = source->driver->config.connect_timeout_s;
+
+  if (!entry->ask_uri)
+    say_what_is_awaited (source, "this daemon knows no way to ask it");
+  else if (entry->secret)
+    source->peer = peers->settle (peers_data, entry->ask_uri, timeout_s, entry->id, entry->secret, settled, source);
+  else
+    source->peer = peers->look_up (peers_data, entry->ask_uri, timeout_s, entry->uuid, looked_up, source);
+}
+
+void
+xf_migrate_source_settle (XfMigrateSource *source, const GError *why, XfDone done, gpointer data)
+{
+  g_clear_handle_id (&source->deadline_id, g_source_remove);
+  /* Whatever it went through may be gone long before the answer is there. */
+  g_clear_pointer (&source->transport, xf_migrate_transport_free);
+  source->done = done;
+  source->done_data = data;
+  source->why = why ? g_error_copy (why) : NULL;
+  if (source->sm.state != SETTLING)
+    xf_sm_move (&source->sm, SETTLING);
+  if (source->guest->domid >= 0)
+    xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+  ask (source);
+}
+
+/* ---- a person --------------------------------------------------------------------------------------------- */
+
+static void
+resume_as_decided (const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  xf_migrate_source_roll_back (source);
+}
+
+static void
+destroy_as_decided (const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  xf_migrate_source_leave (source);
+}
+
+/* Whoever still waits for the first answer. */
+static void
+tell_of_decision (XfMigrateSource *source, const char *how)
+{
+  XfDone done = g_steal_pointer (&source->done);
+  g_autoptr (GError) told = g_error_new (XF_ERROR, XF_ERROR_ABORTED, "a person has decided with %s", how);
+
+  if (done)
+    done (told, source->done_data);
+}
+
+gboolean
+xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone done, gpointer data)
+{
+  XfMigrateSource *source = xf_migrate_source_find (guest);
+
+  if (!source || source->sm.state != SETTLING)
+    return FALSE;
+  xf_migrate_source_stop_asking (source);
+  tell_of_decision (source, how);
+  g_message ("%s: a person decides, with %s: the guest %s", source->sm.id, how, here ? "goes on here" : "ends here");
+  source->done = done;
+  source->done_data = data;
+  source->params.flags &= ~(guint)VIR_MIGRATE_UNDEFINE_SOURCE; /* nobody has said that it arrived */
+  g_clear_error (&source->why);
+  g_free (source->entry->reason);
+  source->entry->reason = g_strdup_printf ("decided by a person, with %s", how);
+  xf_guest_set_message (guest, NULL);
+  /* A disk that cannot be written is no reason not to obey: what is lost is only who decided. */
+  xf_journal_write (source->driver->journal, source->entry,
+                    xf_migrate_source_states[here ? ROLLING_BACK : DESTROYING].name,
+                    here ? resume_as_decided : destroy_as_decided, source);
+  return TRUE;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/recover.h"
+
+#include <libvirt/libvirt.h>
+
+#include "libxl/guest.h"
+#include "libxl/migrate_dest.h"
+#include "libxl/migrate_source.h"
+
+/* What Xen shows of a guest. What libxl is still building, and what it has restored, are both paused and look the same:
+ * the journal tells one from the other. One that has stopped by itself has run. */
+typedef enum { ABSENT, PAUSED, SUSPENDED, RUNNING, N_FOUND } Found;
+
+static const char *const found_words[N_FOUND] = { "absent", "paused", "suspended", "running" };
+
+typedef enum {
+  S_FORGET,     /* the guest is here, or nobody misses it */
+  S_GO_ON,      /* xf_migrate_source_recover(): rolls back, asks or destroys, as its state says */
+  S_IF_DEFINED, /* the same where a definition is left to be decided about, else forget */
+} SourceAction;
+
+typedef enum {
+  D_CANCEL,  /* what is there is destroyed; it will never run */
+  D_GO_ON,   /* xf_migrate_dest_recover(): waits for finish, or begins to live, as its state says */
+  D_ARRIVED, /* it has run here, and may do so still */
+  D_LEAVE,   /* a person must look */
+} DestAction;
+
+/* ---- the table -------------------------------------------------------------------------------------------- */
+
+static const struct {
+  const char *state;
+  SourceAction actions[N_FOUND];
+} source_rows[] = {
+  /* Not all was sent: nobody else can run it. One that is absent has ended, or went with a reboot. */
+  { "sending", { [ABSENT] = S_FORGET, [PAUSED] = S_GO_ON, [SUSPENDED] = S_GO_ON, [RUNNING] = S_GO_ON } },
+  /* The destination decides. One that runs, or is paused and not suspended, was resumed: by a person, or by us just
+   * before the end. */
+  { "sent", { [ABSENT] = S_IF_DEFINED, [PAUSED] = S_FORGET, [SUSPENDED] = S_GO_ON, [RUNNING] = S_FORGET } },
+  /* Decided, by the destination or by a person. */
+  { "rolling back", { [ABSENT] = S_FORGET, [PAUSED] = S_GO_ON, [SUSPENDED] = S_GO_ON, [RUNNING] = S_FORGET } },
+  { "destroying", { [ABSENT] = S_IF_DEFINED, [PAUSED] = S_GO_ON, [SUSPENDED] = S_GO_ON, [RUNNING] = S_FORGET } },
+};
+
+static const struct {
+  const char *state;
+  DestAction actions[N_FOUND];
+} dest_rows[] = {
+  { "prepared", { [ABSENT] = D_CANCEL, [PAUSED] = D_CANCEL, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
+  { "restored", { [ABSENT] = D_CANCEL, [PAUSED] = D_GO_ON, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
+  /* One that is absent has run and ended: nothing else takes it away without writing so first. */
+  { "unpausing", { [ABSENT] = D_ARRIVED, [PAUSED] = D_GO_ON, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
+};
+
+/* ---- what Xen shows --------------------------------------------------------------------------------------- */
+
+static Found
+found_of (const libxl_dominfo *info)
+{
+  if (info->dying)
+    return ABSENT;
+  if (info->shutdown)
+    return info->shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND ? SUSPENDED : RUNNING;
+  return info->paused ? PAUSED : RUNNING;
+}
+
+/* A uuid is in the list more than once only while a domain dies: the one that lives counts. */
+static Found
+look (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
+{
+  Found found = ABSENT;
+  int n = 0;
+  libxl_dominfo *list = libxl_list_domain (xf_ctx_libxl (driver->ctx), &n);
+
+  *domid_out = 0;
+  for (int i = 0; i < n && found == ABSENT; i++) {
+    if (!xf_uuid_equal (libxl_uuid_bytearray_const (&list[i].uuid), entry->uuid))
+      continue;
+    found = found_of (&list[i]);
+    *domid_out = list[i].domid;
+  }
+  if (list)
+    libxl_dominfo_list_free (list, n);
+  return found;
+}
+
+/* A domain of another boot is none of this one; but one that runs here runs here, whoever started it. */
+static Found
+look_for_half (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
+{
+  Found found = look (driver, entry, domid_out);
+
+  return found == PAUSED && !xf_journal_is_of_this_boot (driver->journal, entry) ? ABSENT : found;
+}
+
+gboolean
+xf_recover_is_half (XfDriver *driver, const libxl_dominfo *info)
+{
+  const guint8 *uuid = libxl_uuid_bytearray_const (&info->uuid);
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
+
+  for (guint i = 0; i < entries->len && info->domid != 0 && found_of (info) == PAUSED; i++) {
+    const XfJournalEntry *entry = entries->pdata[i];
+    gboolean cancelled = entry->final && g_str_equal (entry->state, "cancelled") && entry->domid == (gint64)info->domid;
+
+    if ((cancelled || !entry->final) && xf_journal_is_of_this_boot (driver->journal, entry))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+XfDomainDef *
+xf_recover_def (XfDriver *driver, const guint8 *uuid)
+{
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
+
+  for (guint i = 0; i < entries->len; i++) {
+    const XfJournalEntry *entry = entries->pdata[i];
+
+    if (!entry->final && entry->xml)
+      return xf_domain_def_parse (entry->xml, XF_DOMAIN_PARSE_INACTIVE, NULL);
+  }
+  return NULL;
+}
+
+/* ---- what follows ----------------------------------------------------------------------------------------- */
+
+static void
+recover_source (XfDriver *driver, XfJournalEntry *entry)
+{
+  XfGuest *guest = xf_guest_find_uuid (driver, entry->uuid);
+  SourceAction action = S_GO_ON; /* of a state that this version does not know: asking harms nobody */
+  guint32 domid;
+  Found found = look (driver, entry, &domid);
+
+  for (guint i = 0; i < G_N_ELEMENTS (source_rows); i++) {
+    if (g_str_equal (source_rows[i].state, entry->state))
+      action = source_rows[i].actions[found];
+  }
+  g_message ("the journal has a migration of '%s' to '%s' that was '%s'; the domain is %s", entry->name,
+             entry->peer ? entry->peer : "an unnamed host", entry->state, found_words[found]);
+  if (action == S_FORGET || !guest || (action == S_IF_DEFINED && !guest->persistent))
+    xf_journal_drop (driver->journal, entry);
+  else
+    xf_migrate_source_recover (driver, entry, guest);
+}
+
+static void
+destroy (XfDriver *driver, const XfJournalEntry *entry, guint32 domid)
+{
+  g_message ("domain %u is what a migration of '%s' has left, and never ran here: removing it", domid, entry->name);
+  if (libxl_domain_destroy (xf_ctx_libxl (driver->ctx), domid, NULL) != 0)
+    g_warning ("cannot remove domain %u: do so with xl destroy", domid);
+}
+
+/* Whoever cannot ask needs no answer kept. */
+static void
+close_entry (XfDriver *driver, XfJournalEntry *entry, const char *state)
+{
+  if (entry->secret)
+    xf_journal_write_final (driver->journal, entry, state, NULL, NULL);
+  else
+    xf_journal_drop (driver->journal, entry);
+}
+
+static void
+cancel (XfDriver *driver, XfJournalEntry *entry, Found found, guint32 domid)
+{
+  if (found == PAUSED)
+    destroy (driver, entry, domid);
+  g_free (entry->reason);
+  entry->reason = g_strdup ("the daemon ended before the guest was complete here");
+  close_entry (driver, entry, "cancelled");
+}
+
+/* Its definition is stored before it runs; but the daemon may have ended before that, and the guest after it. */
+static void
+arrive (XfDriver *driver, XfJournalEntry *entry)
+{
+  const char *xml = entry->persistent_xml ? entry->persistent_xml : entry->xml;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (XfDomainRef) ref = NULL;
+  XfGuest *guest = xf_guest_find_uuid (driver, entry->uuid);
+
+  if (xml && entry->flags & VIR_MIGRATE_PERSIST_DEST && !(guest && guest->persistent))
+    ref = xf_driver_domain_define (driver, xml, 0, &error);
+  if (error)
+    g_warning ("domain '%s' came by a migration, and its definition cannot be stored: %s", entry->name, error->message);
+  close_entry (driver, entry, "running");
+}
+
+static void
+recover_dest (XfDriver *driver, XfJournalEntry *entry)
+{
+  g_autoptr (GError) error = NULL;
+  DestAction action = D_LEAVE; /* of a state that this version does not know */
+  guint32 domid;
+  Found found = look_for_half (driver, entry, &domid);
+
+  for (guint i = 0; i < G_N_ELEMENTS (dest_rows); i++) {
+    if (g_str_equal (dest_rows[i].state, entry->state))
+      action = dest_rows[i].actions[found];
+  }
+  g_message ("the journal has a migration of '%s' from '%s' that was '%s'; the domain is %s", entry->name,
+             entry->peer ? entry->peer : "an unnamed host", entry->state, found_words[found]);
+  switch (action) {
+  case D_CANCEL:
+    cancel (driver, entry, found, domid);
+    return;
+  case D_ARRIVED:
+    arrive (driver, entry);
+    return;
+  case D_GO_ON:
+    if (xf_migrate_dest_recover (driver, entry, domid, &error))
+      return;
+    g_warning ("the migration of '%s' cannot be taken up again: %s", entry->name, error->message);
+    break;
+  case D_LEAVE:
+    break;
+  }
+  g_warning ("domain '%s' is left as it is: '%s' waits to be told whether it runs here, and a person must decide there",
+             entry->name, entry->peer ? entry->peer : "an unnamed host");
+}
+
+/* The daemon ended between the tombstone and the end of what it is for. */
+static void
+bury (XfDriver *driver, const XfJournalEntry *entry)
+{
+  guint32 domid;
+
+  if (g_str_equal (entry->state, "cancelled") && entry->domid > 0 && look_for_half (driver, entry, &domid) == PAUSED
+      && entry->domid == (gint64)domid)
+    destroy (driver, entry, domid);
+}
+
+void
+xf_recover (XfDriver *driver)
+{
+  g_autoptr (GPtrArray) entries = xf_journal_list (driver->journal);
+
+  for (guint i = 0; i < entries->len; i++) {
+    XfJournalEntry *entry = entries->pdata[i];
+
+    if (entry->side == XF_SIDE_SOURCE && !entry->final)
+      recover_source (driver, entry);
+    else if (entry->side == XF_SIDE_DESTINATION && entry->final)
+      bury (driver, entry);
+    else if (entry->side == XF_SIDE_DESTINATION)
+      recover_dest (driver, entry);
+  }
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * After a start: what the journal says and what Xen shows, put together. docs/exactly-once.md has the table in prose.
+ */
+#pragma once
+
+#include <libxl.h>
+
+#include "libxl/driver_private.h"
+
+/* The domain is what a migration that was under way has built here, and is no guest yet. */
+gboolean xf_recover_is_half (XfDriver *driver, const libxl_dominfo *info);
+
+/* The definition of a guest that came to life here just before the daemon ended, or NULL. */
+XfDomainDef *xf_recover_def (XfDriver *driver, const guint8 *uuid);
+
+/* Goes through the journal, once, when all guests are known. libxl is waited for here: nobody is served yet. */
+void xf_recover (XfDriver *driver);

@@ -1,0 +1,681 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a daemon does with what the one before it has left: every row of docs/exactly-once.md's tables, an entry in the
+ * journal and a domain in every state that Xen can show; and a host that was booted meanwhile.
+ */
+#include <glib/gstdio.h>
+#include <libvirt/libvirt.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "host.h"
+#include "libxl/journal.h"
+
+static const guint8 uuid[XF_UUID_LENGTH] = "0123456789abcdef", id[XF_UUID_LENGTH] = "fedcba9876543210";
+static const char secret[] = "5ec2e7";
+
+typedef enum { ABSENT, BUILDING, PAUSED, SUSPENDED, RUNNING, N_FOUND } Found;
+
+static const char *const found_words[] = { "absent", "building", "paused", "suspended", "running" };
+
+/* ---- a peer that answers what the test says --------------------------------------------------------------- */
+
+typedef struct {
+  XfVerdict verdict;
+  int state;       /* of look_up; -1: absent */
+  gboolean silent; /* there is no answer */
+  guint asked;
+} Peers;
+
+typedef struct {
+  Peers *peers;
+  XfVerdictDone settled;
+  XfPeerState looked_up;
+  gpointer data;
+  guint id;
+} Question;
+
+static gboolean
+answer (gpointer data)
+{
+  Question *question = data;
+  const Peers *peers = question->peers;
+  g_autoptr (GError) error = peers->silent ? g_error_new_literal (XF_ERROR, XF_ERROR_NO_CONNECT, "nobody there") : NULL;
+
+  question->id = 0;
+  if (question->settled)
+    question->settled (peers->verdict, error, question->data);
+  else
+    question->looked_up (peers->state, error, question->data);
+  return G_SOURCE_REMOVE;
+}
+
+static XfPeer *
+ask (Peers *peers, XfVerdictDone settled, XfPeerState looked_up, gpointer data)
+{
+  Question *question = g_new0 (Question, 1);
+
+  *question = (Question){ peers, settled, looked_up, data, 0 };
+  question->id = g_idle_add (answer, question);
+  peers->asked++;
+  return (XfPeer *)question;
+}
+
+static XfPeer *
+peer_settle (gpointer peers, const char *uri, guint timeout_s, const guint8 *migration, const char *its_secret,
+             XfVerdictDone done, gpointer data)
+{
+  g_assert_cmpstr (uri, ==, "xen+tcp://b:49151/system");
+  g_assert_cmpstr (its_secret, ==, secret);
+  g_assert_cmpmem (migration, XF_UUID_LENGTH, id, XF_UUID_LENGTH);
+  return ask (peers, done, NULL, data);
+}
+
+static XfPeer *
+peer_look_up (gpointer peers, const char *uri, guint timeout_s, const guint8 *guest, XfPeerState done, gpointer data)
+{
+  g_assert_cmpmem (guest, XF_UUID_LENGTH, uuid, XF_UUID_LENGTH);
+  return ask (peers, NULL, done, data);
+}
+
+static void
+peer_close (XfPeer *peer)
+{
+  Question *question = (Question *)peer;
+
+  g_clear_handle_id (&question->id, g_source_remove);
+  g_free (question);
+}
+
+static const XfPeerOps ops = { .settle = peer_settle, .look_up = peer_look_up, .close = peer_close };
+
+/* ---- what was left ---------------------------------------------------------------------------------------- */
+
+typedef struct {
+  Host *host;
+  Peers peers;
+  guint32 domid; /* 0: none */
+  char *xml;
+  XfJournalEntry *entry;
+} Fixture;
+
+static guint32
+find_domain (Host *host)
+{
+  g_autoptr (GArray) ids = host_domains (host->dir);
+
+  return ids->len ? g_array_index (ids, guint32, 0) : 0;
+}
+
+static char *
+entry_path (Fixture *fixture, XfSide side)
+{
+  g_autofree char *text = xf_uuid_to_string (id);
+  g_autofree char *file = g_strdup_printf ("%s.%s.json", text, side == XF_SIDE_SOURCE ? "source" : "destination");
+
+  return g_build_filename (fixture->host->dir, "lib", "migrations", file, NULL);
+}
+
+/* A guest, running or defined or both, in a host whose daemon does not run. */
+static void
+leave_guest (Fixture *fixture, gboolean persistent)
+{
+  Host *host = fixture->host;
+
+  fixture->xml = host_xml ("g", uuid, NULL);
+  if (persistent) {
+    xf_domain_ref_free (xf_driver_domain_define (host->driver, fixture->xml, 0, NULL));
+    g_assert_true (host_start (host, uuid, 0, NULL));
+  } else {
+    g_assert_true (host_create (host, fixture->xml, 0, NULL));
+  }
+  fixture->domid = find_domain (host);
+  host_stop_driver (host);
+}
+
+/* @received: what was being received has no status yet, and nothing in libxl's userdata. */
+static void
+leave_found (Fixture *fixture, Found found, gboolean received)
+{
+  Host *host = fixture->host;
+  SimBlock *block;
+
+  if (received) {
+    g_autofree char *status = g_build_filename (host->dir, "run", "30313233-3435-3637-3839-616263646566.status", NULL);
+    g_autofree char *userdata = g_strdup_printf ("%s/domains/%u/userdata-libvirt-xml", host->dir, fixture->domid);
+
+    g_assert_cmpint (g_unlink (status), ==, 0);
+    g_assert_cmpint (g_unlink (userdata), ==, 0);
+  }
+  if (found == ABSENT) {
+    host_domain_destroy (host->dir, fixture->domid);
+    fixture->domid = 0;
+    return;
+  }
+  if (found == SUSPENDED) {
+    host_ask (host, "g", SIM_ASK_SUSPEND);
+    g_usleep (200000);
+  }
+  block = host_block_map (host->dir, fixture->domid);
+  if (found == BUILDING)
+    block->state = SIM_BUILDING;
+  if (found == BUILDING || found == PAUSED)
+    block->paused = TRUE;
+  if (found == SUSPENDED)
+    g_assert_cmpint (block->state, ==, SIM_SUSPENDED);
+  host_kick (block);
+  host_block_unmap (block);
+}
+
+static void
+leave_entry (Fixture *fixture, XfSide side, const char *state)
+{
+  g_autofree char *path = entry_path (fixture, side);
+  g_autoptr (GBytes) text = NULL;
+  XfJournalEntry *entry = fixture->entry = g_new0 (XfJournalEntry, 1);
+  gsize length;
+  const char *bytes;
+
+  entry->side = side;
+  memcpy (entry->id, id, XF_UUID_LENGTH);
+  memcpy (entry->uuid, uuid, XF_UUID_LENGTH);
+  entry->state = g_strdup (state);
+  entry->final = g_str_equal (state, "cancelled");
+  entry->name = g_strdup ("g");
+  entry->domid = fixture->domid ? (gint64)fixture->domid : -1;
+  entry->boot_id = g_strdup ("this-boot");
+  entry->peer = g_strdup ("b");
+  entry->ask_uri = g_strdup ("xen+tcp://b:49151/system");
+  entry->secret = g_strdup (secret);
+  entry->xml = side == XF_SIDE_DESTINATION ? g_strdup (fixture->xml) : NULL;
+  entry->changed_s = g_get_real_time () / G_USEC_PER_SEC;
+  text = xf_journal_entry_format (entry);
+  bytes = g_bytes_get_data (text, &length);
+  g_assert_true (g_file_set_contents (path, bytes, (gssize)length, NULL));
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  Host *host = fixture->host = host_new ();
+
+  host->config.boot_id = g_strdup ("this-boot");
+  host->config.accept_timeout_s = 1;
+  host->config.finish_timeout_s = 1;
+  host->peers = &ops;
+  host->peers_data = &fixture->peers;
+  host_restart_driver (host);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  host_free (fixture->host);
+  xf_journal_entry_free (fixture->entry);
+  g_free (fixture->xml);
+}
+
+/* ---- what becomes of it ----------------------------------------------------------------------------------- */
+
+/* "running", "paused", "suspended" or "absent", as Xen has it. */
+static const char *
+guest_on_host (Fixture *fixture)
+{
+  guint32 domid = find_domain (fixture->host);
+  SimBlock *block = domid ? host_block_map (fixture->host->dir, domid) : NULL;
+  const char *word = !block                          ? "absent"
+                     : block->state == SIM_SUSPENDED ? "suspended"
+                     : block->paused                 ? "paused"
+                                                     : "running";
+
+  host_block_unmap (block);
+  return word;
+}
+
+static gboolean
+entry_exists (Fixture *fixture, XfSide side)
+{
+  g_autofree char *path = entry_path (fixture, side);
+
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+static gboolean
+entry_says (Fixture *fixture, XfSide side, const char *what)
+{
+  g_autofree char *path = entry_path (fixture, side), *text = NULL;
+
+  return g_file_get_contents (path, &text, NULL, NULL) && strstr (text, what);
+}
+
+static gboolean
+is_listed (Fixture *fixture)
+{
+  return host_count_listed (fixture->host, VIR_CONNECT_LIST_DOMAINS_ACTIVE) == 1;
+}
+
+/* ---- the source's rows ------------------------------------------------------------------------------------ */
+
+typedef struct {
+  const char *state;
+  Found found;
+  gboolean persistent, silent;
+  XfVerdict verdict;
+  guint asked;      /* at least once */
+  const char *then; /* what becomes of the guest */
+  gboolean stays;   /* the journal still has an entry */
+} SourceRow;
+
+#define RUNS XF_VERDICT_RUNS
+#define WILL_NOT XF_VERDICT_WILL_NOT_RUN
+
+static const SourceRow source_rows[] = {
+  { "sending", ABSENT, FALSE, FALSE, RUNS, 0, "absent", FALSE },
+  { "sending", PAUSED, FALSE, FALSE, RUNS, 0, "paused", FALSE },
+  { "sending", SUSPENDED, FALSE, FALSE, RUNS, 0, "running", FALSE },
+  { "sending", RUNNING, FALSE, FALSE, RUNS, 0, "running", FALSE },
+  { "sent", ABSENT, FALSE, FALSE, RUNS, 0, "absent", FALSE },
+  { "sent", ABSENT, TRUE, FALSE, RUNS, 1, "absent", TRUE }, /* "done": it stays defined */
+  { "sent", ABSENT, TRUE, FALSE, WILL_NOT, 1, "absent", FALSE },
+  { "sent", PAUSED, FALSE, FALSE, RUNS, 0, "paused", FALSE },
+  { "sent", SUSPENDED, FALSE, FALSE, RUNS, 1, "absent", FALSE },
+  { "sent", SUSPENDED, TRUE, FALSE, RUNS, 1, "absent", TRUE },
+  { "sent", SUSPENDED, FALSE, FALSE, WILL_NOT, 1, "running", FALSE },
+  { "sent", SUSPENDED, FALSE, TRUE, WILL_NOT, 1, "suspended", TRUE },
+  { "sent", RUNNING, FALSE, FALSE, RUNS, 0, "running", FALSE },
+  { "rolling back", ABSENT, FALSE, FALSE, RUNS, 0, "absent", FALSE },
+  { "rolling back", PAUSED, FALSE, FALSE, RUNS, 0, "paused", FALSE },
+  { "rolling back", SUSPENDED, FALSE, FALSE, RUNS, 0, "running", FALSE },
+  { "rolling back", RUNNING, FALSE, FALSE, RUNS, 0, "running", FALSE },
+  { "destroying", ABSENT, FALSE, FALSE, RUNS, 0, "absent", FALSE },
+  { "destroying", ABSENT, TRUE, FALSE, RUNS, 0, "absent", TRUE },
+  { "destroying", PAUSED, FALSE, FALSE, RUNS, 0, "absent", FALSE },
+  { "destroying", SUSPENDED, FALSE, FALSE, RUNS, 0, "absent", FALSE },
+  { "destroying", RUNNING, FALSE, FALSE, RUNS, 0, "running", FALSE },
+};
+
+static void
+test_source (Fixture *fixture, gconstpointer data)
+{
+  const SourceRow *row = data;
+
+  leave_guest (fixture, row->persistent);
+  leave_found (fixture, row->found, FALSE);
+  leave_entry (fixture, XF_SIDE_SOURCE, row->state);
+  fixture->peers = (Peers){ .verdict = row->verdict, .silent = row->silent };
+  host_start_driver (fixture->host);
+  host_wait (fixture->peers.asked >= row->asked);
+  host_wait (g_str_equal (guest_on_host (fixture), row->then));
+  host_wait (entry_exists (fixture, XF_SIDE_SOURCE) == row->stays);
+  host_idle (50);
+  g_assert_cmpstr (guest_on_host (fixture), ==, row->then);
+  g_assert_true ((fixture->peers.asked > 0) == (row->asked > 0));
+  g_assert_true (is_listed (fixture) == !g_str_equal (row->then, "absent"));
+  if (row->stays && !row->silent)
+    g_assert_true (entry_says (fixture, XF_SIDE_SOURCE, "\"done\""));
+}
+
+/* ---- the destination's rows ------------------------------------------------------------------------------- */
+
+typedef struct {
+  const char *state;
+  Found found;
+  const char *then;
+  const char *end; /* in the journal */
+  gboolean deadline;
+} DestRow;
+
+static const DestRow dest_rows[] = {
+  { "prepared", ABSENT, "absent", "cancelled" },
+  { "prepared", BUILDING, "absent", "cancelled" },
+  { "prepared", PAUSED, "absent", "cancelled" },
+  { "prepared", SUSPENDED, "suspended", "running" },
+  { "prepared", RUNNING, "running", "running" },
+  { "restored", ABSENT, "absent", "cancelled" },
+  { "restored", PAUSED, "absent", "cancelled", .deadline = TRUE }, /* as long as nobody calls finish */
+  { "restored", SUSPENDED, "suspended", "running" },
+  { "restored", RUNNING, "running", "running" },
+  { "unpausing", ABSENT, "absent", "running" },
+  { "unpausing", PAUSED, "running", "running" },
+  { "unpausing", SUSPENDED, "suspended", "running" },
+  { "unpausing", RUNNING, "running", "running" },
+  { "cancelled", ABSENT, "absent", "cancelled" },
+  { "cancelled", BUILDING, "absent", "cancelled" },
+  { "cancelled", PAUSED, "absent", "cancelled" },
+  { "cancelled", RUNNING, "running", "cancelled" },
+};
+
+static void
+settled (XfVerdict verdict, const GError *error, gpointer data)
+{
+  int *answer_out = data;
+
+  *answer_out = error ? 2 : verdict;
+}
+
+/* What a source that asks is told: XF_VERDICT_*, or 2 for an error. */
+static int
+settle (Fixture *fixture, const char *with)
+{
+  int told = -1;
+
+  xf_driver_settle (fixture->host->driver, id, with, settled, &told);
+  g_assert_cmpint (told, ==, -1);
+  host_wait (told != -1);
+  return told;
+}
+
+static void
+test_dest (Fixture *fixture, gconstpointer data)
+{
+  const DestRow *row = data;
+  g_autofree char *end = g_strdup_printf ("\"%s\"", row->end);
+  gboolean runs = g_str_equal (row->end, "running");
+
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, row->found, TRUE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, row->state);
+  host_start_driver (fixture->host);
+  if (row->deadline) {
+    host_idle (300);
+    g_assert_cmpstr (guest_on_host (fixture), ==, "paused");
+    g_assert_cmpuint (host_count_listed (fixture->host, 0), ==, 0);
+  }
+  host_wait (g_str_equal (guest_on_host (fixture), row->then));
+  host_wait (entry_says (fixture, XF_SIDE_DESTINATION, end));
+  host_wait (entry_says (fixture, XF_SIDE_DESTINATION, "\"final\": true"));
+  g_assert_true (is_listed (fixture) == !g_str_equal (row->then, "absent"));
+  g_assert_cmpint (settle (fixture, secret), ==, runs ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN);
+  g_assert_cmpint (settle (fixture, "5ec2e8"), ==, 2);
+  g_assert_cmpint (settle (fixture, ""), ==, 2);
+  /* And the next daemon says the same. */
+  host_restart_driver (fixture->host);
+  g_assert_cmpstr (guest_on_host (fixture), ==, row->then);
+  g_assert_cmpint (settle (fixture, secret), ==, runs ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN);
+}
+
+/* ---- others ----------------------------------------------------------------------------------------------- */
+
+static void
+finished (const XfMigrateResult *result, const GError *error, gpointer data)
+{
+  int *answer_out = data;
+
+  *answer_out = error ? error->code : -2;
+}
+
+static int
+finish (Fixture *fixture)
+{
+  g_autoptr (XfTypedParams) params = xf_typed_params_new ();
+  int told = -1;
+
+  xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_DEST_NAME, "g");
+  xf_driver_migrate_finish (fixture->host->driver, params, NULL, VIR_MIGRATE_LIVE, FALSE, finished, &told);
+  host_wait (told != -1);
+  return told;
+}
+
+/* A destination that died with `restored` still honours a finish. */
+static void
+test_restored_and_finish (Fixture *fixture, gconstpointer data)
+{
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, PAUSED, TRUE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, "restored");
+  host_start_driver (fixture->host);
+  g_assert_cmpuint (host_count_listed (fixture->host, 0), ==, 0);
+  g_assert_cmpint (finish (fixture), ==, -2);
+  g_assert_cmpstr (guest_on_host (fixture), ==, "running");
+  g_assert_true (is_listed (fixture));
+  g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_RUNS);
+}
+
+/* One that is asked before anybody has called finish never honours one. */
+static void
+test_restored_and_asked (Fixture *fixture, gconstpointer data)
+{
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, PAUSED, TRUE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, "restored");
+  host_start_driver (fixture->host);
+  g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_WILL_NOT_RUN);
+  g_assert_true (entry_says (fixture, XF_SIDE_DESTINATION, "\"cancelled\""));
+  g_assert_cmpint (finish (fixture), !=, -2);
+  host_wait (g_str_equal (guest_on_host (fixture), "absent"));
+}
+
+/* After a boot nothing of what was being received is left. */
+static void
+test_restored_and_booted (Fixture *fixture, gconstpointer data)
+{
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, ABSENT, TRUE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, "restored");
+  g_free (fixture->host->config.boot_id);
+  fixture->host->config.boot_id = g_strdup ("next-boot");
+  host_start_driver (fixture->host);
+  g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_WILL_NOT_RUN);
+}
+
+/* A definition that finish promised is stored although the daemon died before it was and the guest has ended since. */
+static void
+test_arrived_and_persistent (Fixture *fixture, gconstpointer data)
+{
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, ABSENT, TRUE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, "unpausing");
+  {
+    g_autofree char *path = entry_path (fixture, XF_SIDE_DESTINATION);
+    g_autoptr (GBytes) text = NULL;
+
+    fixture->entry->flags = VIR_MIGRATE_PERSIST_DEST;
+    text = xf_journal_entry_format (fixture->entry);
+    g_assert_true (g_file_set_contents (path, g_bytes_get_data (text, NULL), (gssize)g_bytes_get_size (text), NULL));
+  }
+  host_start_driver (fixture->host);
+  g_assert_cmpuint (host_count_listed (fixture->host, VIR_CONNECT_LIST_DOMAINS_PERSISTENT), ==, 1);
+}
+
+/* The host of the source was booted while the guest was on its way: autostart waits for the answer. */
+static void
+boot_with_autostart (Fixture *fixture, XfVerdict verdict, gboolean silent)
+{
+  Host *host = fixture->host;
+  g_autofree char *link = g_build_filename (host->dir, "etc", "autostart", "g.xml", NULL);
+
+  fixture->xml = host_xml ("g", uuid, NULL);
+  xf_domain_ref_free (xf_driver_domain_define (host->driver, fixture->xml, 0, NULL));
+  g_assert_true (xf_driver_domain_set_autostart (host->driver, uuid, TRUE, NULL));
+  host_stop_driver (host);
+  leave_entry (fixture, XF_SIDE_SOURCE, "sent");
+  g_free (host->config.boot_id);
+  host->config.boot_id = g_strdup ("next-boot");
+  fixture->peers = (Peers){ .verdict = verdict, .silent = silent };
+  host_start_driver (host);
+  xf_driver_autostart (host->driver);
+}
+
+static void
+test_autostart_runs_there (Fixture *fixture, gconstpointer data)
+{
+  boot_with_autostart (fixture, XF_VERDICT_RUNS, FALSE);
+  host_wait (entry_says (fixture, XF_SIDE_SOURCE, "\"done\""));
+  host_idle (100);
+  g_assert_cmpstr (guest_on_host (fixture), ==, "absent");
+  /* The next boot does not bring it up either. */
+  host_stop_driver (fixture->host);
+  g_free (fixture->host->config.boot_id);
+  fixture->host->config.boot_id = g_strdup ("third-boot");
+  host_start_driver (fixture->host);
+  xf_driver_autostart (fixture->host->driver);
+  host_idle (100);
+  g_assert_cmpstr (guest_on_host (fixture), ==, "absent");
+  /* A person may, and then it is a guest of this host again. */
+  g_assert_true (host_start (fixture->host, uuid, 0, NULL));
+  host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
+}
+
+static void
+test_autostart_will_not_run (Fixture *fixture, gconstpointer data)
+{
+  boot_with_autostart (fixture, XF_VERDICT_WILL_NOT_RUN, FALSE);
+  host_wait (g_str_equal (guest_on_host (fixture), "running"));
+  host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
+}
+
+static void
+test_autostart_waits (Fixture *fixture, gconstpointer data)
+{
+  boot_with_autostart (fixture, XF_VERDICT_WILL_NOT_RUN, TRUE);
+  host_wait (fixture->peers.asked >= 2);
+  g_assert_cmpstr (guest_on_host (fixture), ==, "absent");
+  fixture->peers.silent = FALSE;
+  host_wait (g_str_equal (guest_on_host (fixture), "running"));
+}
+
+/* A peer without a journal is looked at. */
+typedef struct {
+  int state;
+  const char *then;
+} Look;
+
+static const Look looks[] = {
+  { VIR_DOMAIN_RUNNING, "absent" },
+  { VIR_DOMAIN_SHUTOFF, "suspended" }, /* libvirt's word also for one that it is receiving */
+  { VIR_DOMAIN_PAUSED, "suspended" },
+  { -1, "running" },
+};
+
+static void
+test_look_up (Fixture *fixture, gconstpointer data)
+{
+  const Look *look = data;
+  g_autofree char *path = NULL;
+  g_autoptr (GBytes) text = NULL;
+
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, SUSPENDED, FALSE);
+  leave_entry (fixture, XF_SIDE_SOURCE, "sent");
+  path = entry_path (fixture, XF_SIDE_SOURCE);
+  g_clear_pointer (&fixture->entry->secret, g_free);
+  text = xf_journal_entry_format (fixture->entry);
+  g_assert_true (g_file_set_contents (path, g_bytes_get_data (text, NULL), (gssize)g_bytes_get_size (text), NULL));
+  fixture->peers = (Peers){ .state = look->state };
+  host_start_driver (fixture->host);
+  host_wait (fixture->peers.asked > 0);
+  host_wait (g_str_equal (guest_on_host (fixture), look->then));
+  host_idle (50);
+  g_assert_cmpstr (guest_on_host (fixture), ==, look->then);
+}
+
+/* A guest whose source asks in vain says so, and obeys a person. */
+static void
+test_person (Fixture *fixture, gconstpointer data)
+{
+  gboolean here = data != NULL;
+  g_auto (GStrv) messages = NULL;
+  g_autoptr (GPtrArray) list = NULL;
+  const XfMigrationInfo *info;
+  int reason;
+
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, SUSPENDED, FALSE);
+  leave_entry (fixture, XF_SIDE_SOURCE, "sent");
+  fixture->peers.silent = TRUE;
+  host_start_driver (fixture->host);
+  host_wait (fixture->peers.asked > 0);
+  host_idle (50);
+  g_assert_cmpint (host_state (fixture->host, uuid, &reason), ==, VIR_DOMAIN_PAUSED);
+  g_assert_cmpint (reason, ==, VIR_DOMAIN_PAUSED_MIGRATION);
+  messages = xf_driver_domain_messages (fixture->host->driver, uuid, NULL);
+  g_assert_nonnull (messages[0]);
+  g_assert_nonnull (strstr (messages[0], "nobody there"));
+  g_assert_nonnull (strstr (messages[0], "virsh resume"));
+  list = xf_driver_migrations (fixture->host->driver);
+  g_assert_cmpuint (list->len, ==, 1);
+  info = list->pdata[0];
+  g_assert_cmpstr (info->state, ==, "settling");
+  g_assert_cmpstr (info->reason, ==, "nobody there");
+  if (here)
+    g_assert_true (host_call (fixture->host, xf_driver_domain_resume, uuid, NULL));
+  else
+    g_assert_true (host_destroy (fixture->host, uuid, NULL));
+  g_assert_cmpstr (guest_on_host (fixture), ==, here ? "running" : "absent");
+  host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
+}
+
+/* A file that is none of this version's is left alone, and told of. */
+static void
+test_unreadable (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = entry_path (fixture, XF_SIDE_SOURCE), *left = NULL;
+  g_autofree char *half = g_strconcat (path, ".new", NULL);
+  g_autoptr (GPtrArray) list = NULL;
+  const XfMigrationInfo *info;
+
+  host_stop_driver (fixture->host);
+  g_assert_true (g_file_set_contents (path, "{ \"format\": 2 }", -1, NULL));
+  g_assert_true (g_file_set_contents (half, "{", -1, NULL));
+  g_test_expect_message ("xf-libxl", G_LOG_LEVEL_WARNING, "*left alone*format*");
+  host_start_driver (fixture->host);
+  g_test_assert_expected_messages ();
+  list = xf_driver_migrations (fixture->host->driver);
+  g_assert_cmpuint (list->len, ==, 1);
+  info = list->pdata[0];
+  g_assert_nonnull (strstr (info->reason, path));
+  g_assert_true (g_file_get_contents (path, &left, NULL, NULL));
+  g_assert_cmpstr (left, ==, "{ \"format\": 2 }");
+  g_assert_false (g_file_test (half, G_FILE_TEST_EXISTS));
+}
+
+static void
+add_rows (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (source_rows); i++) {
+    const SourceRow *row = &source_rows[i];
+    g_autofree char *path = g_strdup_printf ("/recover/source/%s/%s/%zu", row->state, found_words[row->found], i);
+
+    g_test_add (path, Fixture, row, set_up, test_source, tear_down);
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS (dest_rows); i++) {
+    g_autofree char *path = g_strdup_printf ("/recover/destination/%s/%s", dest_rows[i].state,
+                                             found_words[dest_rows[i].found]);
+
+    g_test_add (path, Fixture, &dest_rows[i], set_up, test_dest, tear_down);
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS (looks); i++) {
+    g_autofree char *path = g_strdup_printf ("/recover/look-up/%d", looks[i].state);
+
+    g_test_add (path, Fixture, &looks[i], set_up, test_look_up, tear_down);
+  }
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct {
+    const char *path;
+    void (*run) (Fixture *fixture, gconstpointer data);
+    gconstpointer data;
+  } tests[] = {
+    { "/recover/restored-and-finish", test_restored_and_finish, NULL },
+    { "/recover/restored-and-asked", test_restored_and_asked, NULL },
+    { "/recover/restored-and-booted", test_restored_and_booted, NULL },
+    { "/recover/arrived-and-persistent", test_arrived_and_persistent, NULL },
+    { "/recover/autostart/runs-there", test_autostart_runs_there, NULL },
+    { "/recover/autostart/will-not-run", test_autostart_will_not_run, NULL },
+    { "/recover/autostart/waits", test_autostart_waits, NULL },
+    { "/recover/person/here", test_person, "here" },
+    { "/recover/person/there", test_person, NULL },
+    { "/recover/unreadable", test_unreadable, NULL },
+  };
+
+  g_test_init (&argc, &argv, NULL);
+  /* What is told to a person is tested for by what follows from it. */
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
+  add_rows ();
+  for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add (tests[i].path, Fixture, tests[i].data, set_up, tests[i].run, tear_down);
+  return g_test_run ();
+}
