@@ -136,7 +136,7 @@ end:
   /* A broken connection, an abort, a client that has gone, a deadline: at any time. */
   :: atomic { s_up && ss == begun -> S_TO (begun, cancelled) }
   :: atomic { s_up && ss == connecting -> S_TO (connecting, rolling_back) }
-  :: atomic { s_up && ss == sending && js == sending -> S_TO (sending, rolling_back); break_data () }
+  :: atomic { s_up && ss == sending -> S_TO (sending, rolling_back); break_data () }
   :: atomic { s_up && ss == sent && s_call != perform -> S_TO (sent, settling) }
 
   /* confirm */
