@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is true of two hosts when whatever happened between them is over."""
+
+from sim_host import wait_until
+
+CALM_TIMEOUT = 60.0  # after everything is back
+GUEST = "g"
+
+
+class Pair:
+    """Two hosts, as they are before anything has happened."""
+
+    def __init__(self, a, b):
+        self.a, self.b = a, b
+        self.ports = {host.name: host.listening_ports() for host in (a, b)}
+
+    def where(self):
+        """[(host, state)] of every domain of the guest."""
+        return [(host, domain["state"]) for host in (self.a, self.b) for domain in host.domains()
+                if domain["name"] == GUEST]
+
+    def why_not(self):
+        """What is not yet over, or None: the guest runs once, both journals are final, no helper, port or job is left."""
+        domains = self.where()
+        if len(domains) != 1 or domains[0][1] != "running":
+            return f"domains: {[(host.name, state) for host, state in domains]}"
+        for host in (self.a, self.b):
+            pending = [(entry["state"], entry.get("reason")) for entry in host.journal() if not entry["final"]]
+            if pending:
+                return f"the journal of {host.name}: {pending}"
+            if host.listening_ports() != self.ports[host.name]:
+                return f"{host.name} listens on {host.listening_ports()}"
+            helpers = len(host.processes()) - len([1 for one, _ in domains if one is host])
+            if helpers:
+                return f"{helpers} helpers of {host.name}"
+        holder = domains[0][0]
+        other = self.b if holder is self.a else self.a
+        if holder.state(GUEST) != "running" or other.state(GUEST) not in (None, "shut off"):
+            return f"domstate: {holder.name} {holder.state(GUEST)}, {other.name} {other.state(GUEST)}"
+        job = holder.virsh("domjobinfo", GUEST).out
+        return None if "None" in job else f"domjobinfo: {job}"
+
+    def wait_calm(self):
+        """Returns the host on which the guest runs."""
+        last = [None]
+
+        def calm():
+            last[0] = self.why_not()
+            return last[0] is None
+
+        wait_until(calm, lambda: f"calm; {last[0]}", CALM_TIMEOUT, pause=0.05)
+        return self.where()[0][0]
+
+    def check_counter(self):
+        """No number twice, on whichever host, in whatever order they came."""
+        numbers = self.a.heartbeats(GUEST) + self.b.heartbeats(GUEST)
+        seen = set()
+        twice = [number for number in numbers if number in seen or seen.add(number)]
+        assert not twice, f"it ran twice: {twice[:10]}"
+
+    def move_again(self, holder):
+        other = self.b if holder is self.a else self.a
+        holder.migrate(GUEST, other, "--live", mode="p2p" if holder is self.a else "direct").ok()
+        assert other.state(GUEST) == "running"

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One migration with one or two faults in it, and what is true of it whatever happens:
+
+* at no moment does the guest run twice: sampled from outside the daemons throughout, and its own counter never shows a
+  number twice;
+* when everything is back, within a minute: it runs exactly once, both journals are final, nothing is left of what was
+  under way (domains, helpers, ports, jobs), and the guest can be moved again.
+
+A fault is a deed at a point. Points are moves of a state machine, steps of the journal, or steps of libxl's helpers
+(docs/simulator.md): the process that comes there stops, the deed is done, and it goes on. Nothing sleeps to hit a
+moment."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import struct
+import subprocess
+import threading
+import time
+
+import calm
+from calm import CALM_TIMEOUT, GUEST
+from sim_host import SimHost, wait_until
+from wire import Wire
+
+FREEZE_S, SILENCE_S = 5.0, 6.0
+SAMPLE_S = 0.004
+
+# Short, so that a cell takes seconds; longer than anything takes on a busy machine.
+SETTINGS = {
+    "accept_timeout": 4, "connect_timeout": 2, "stall_timeout": 4, "finish_timeout": 4,
+    "keepalive_interval": 1, "keepalive_count": 2,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """@deed at @point of host @host ("a" sends, "b" receives). Deeds: "kill a", "kill b", "kill client", "freeze a",
+    "freeze b", "cut data", "cut control", "silence data", "silence control"; and "die", for a point of a helper."""
+
+    host: str
+    point: str
+    deed: str
+    after: str = ""  # what must be in a's trace before it is done
+
+    def __str__(self):
+        return f"{self.deed} at {self.host}:{self.point}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    mode: str
+    live: bool
+    persistent: bool
+    faults: tuple
+
+    def __str__(self):
+        words = [self.mode, "live" if self.live else "cold", "persistent" if self.persistent else "transient"]
+        return " ".join(words) + ", " + ", then ".join(str(fault) for fault in self.faults)
+
+
+class Sampler(threading.Thread):
+    """Counts running copies of the guest, from the hypervisor's own memory."""
+
+    HEAD = struct.Struct("=IIQI16s256sIIII")
+
+    def __init__(self, *hosts):
+        super().__init__(daemon=True)
+        self.directories = [os.path.join(host.sim_dir, "domains") for host in hosts]
+        self.over = threading.Event()
+        self.samples, self.most, self.seen = 0, 0, []
+
+    def running(self, directory):
+        found = 0
+        with contextlib.suppress(FileNotFoundError):
+            for domid in os.listdir(directory):
+                with contextlib.suppress(FileNotFoundError, struct.error), \
+                        open(os.path.join(directory, domid, "block"), "rb", buffering=0) as block:
+                    fields = self.HEAD.unpack(block.read(self.HEAD.size))
+                    name, state, paused = fields[5].split(b"\0")[0].decode(), fields[7], fields[9]
+                    found += name == GUEST and state == 0 and not paused
+        return found
+
+    def run(self):
+        last = None
+        while not self.over.is_set():
+            counts = tuple(self.running(directory) for directory in self.directories)
+            self.samples += 1
+            if counts != last:
+                self.seen.append((round(time.time(), 3), counts))
+                last = counts
+            # One that arrives between two looks is no second copy: only both at one look of the later first are.
+            if sum(counts) > 1:
+                counts = tuple(self.running(directory) for directory in self.directories)
+                self.most = max(self.most, sum(counts))
+            self.over.wait(SAMPLE_S)
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+
+class Run:
+    """A cell being run."""
+
+    def __init__(self, cell, number):
+        self.cell, self.client = cell, None
+        address = f"127.0.{1 + number // 250}.{1 + number % 250}"
+        control = {"hash": 0, "heartbeat_ms": 10, "rate_mib": 64}
+        self.a = SimHost("a", SETTINGS, control=control)
+        try:
+            self.b = SimHost("b", dict(SETTINGS, migration_host=address, migration_listen="127.0.0.1"), control=control)
+            first = self.b.ports.first
+            ports = {first: "control", first + 1: "control"}
+            ports.update({first + port: "data" for port in range(2, 8)})
+            self.wire = Wire(address, "127.0.0.1", ports)
+        except BaseException:
+            self.a.close(check=False)
+            raise
+        self.uri = f"xen+tcp://{address}:{first}/system"
+        self.hosts = {"a": self.a, "b": self.b}
+        self.pair = calm.Pair(self.a, self.b)
+        self.dead = []
+        self.later = []
+
+    def close(self, check):
+        if self.client and self.client.poll() is None:
+            os.killpg(self.client.pid, signal.SIGKILL)
+            self.client.wait()
+        self.wire.close()
+        for host in (self.a, self.b):
+            host.close(check=check)
+
+    # ---- faults ----------------------------------------------------------------------------------------------
+
+    def arm(self, fault):
+        key = "die" if fault.deed == "die" else "stop"
+        self.hosts[fault.host].control(**{key: fault.point})
+
+    def reached(self, fault):
+        """The point was come to; a daemon's, and it waits there."""
+        host = self.hosts[fault.host]
+        if fault.deed == "die":
+            return bool(host.traced("died"))
+        if host.process is None or host.process.poll() is not None:
+            return False
+        return bool(host.traced(f" stopped at {fault.point}")) and host.is_stopped()
+
+    def wait_reached(self, fault, timeout):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if self.reached(fault):
+                return True
+            time.sleep(0.005)
+        return False
+
+    def kill(self, name):
+        host = self.hosts[name]
+        if host.process:
+            host.kill()
+            self.dead.append(host)
+
+    def after(self, seconds, deed):
+        timer = threading.Timer(seconds, deed)
+        timer.start()
+        self.later.append(timer)
+
+    def do(self, fault):
+        """The deed; then whoever waits for it goes on."""
+        host, (verb, _, whom) = self.hosts[fault.host], fault.deed.partition(" ")
+        if verb == "die":
+            return
+        if verb == "kill" and whom in self.hosts:
+            self.kill(whom)
+        elif verb == "kill":
+            if self.client.poll() is None:
+                os.killpg(self.client.pid, signal.SIGKILL)
+        elif verb == "freeze":
+            self.hosts[whom].signal(signal.SIGSTOP)
+            self.after(FREEZE_S, lambda: self.hosts[whom].process and self.hosts[whom].go_on())
+        elif verb == "cut":
+            self.wire.cut(whom)
+        elif verb == "silence":
+            self.wire.silence(whom)
+            self.after(SILENCE_S, self.wire.heal)
+        else:
+            raise ValueError(fault.deed)
+        if host.process and fault.deed != f"freeze {fault.host}":
+            host.go_on()
+
+    def bring_back(self, wait=True):
+        """One that is to be hit while it starts answers nobody before that."""
+        for timer in self.later:
+            timer.join()
+        self.later.clear()
+        for host in self.dead:
+            host.launch()
+        for host in self.dead if wait else []:
+            wait_until(host.answers, lambda name=host.name: f"{name} answers again", 30)
+        self.dead.clear()
+
+    # ---- what must be true -----------------------------------------------------------------------------------
+
+    def check_definition(self, holder):
+        names = {host.name: host.names("--all", "--persistent") for host in (self.a, self.b)}
+        if self.cell.persistent:
+            assert GUEST in names[holder.name], f"it runs on {holder.name} and is defined on {names}"
+        else:
+            assert names == {"a": [], "b": []}, f"a transient guest has become defined: {names}"
+
+    # ---- the cell --------------------------------------------------------------------------------------------
+
+    def migrate(self):
+        options = (["--live"] if self.cell.live else []) + (
+            ["--persistent", "--undefinesource"] if self.cell.persistent else [])
+        self.client = self.a.migrate_start(GUEST, self.uri, *options, mode=self.cell.mode)
+
+    def strike(self, fault, timeout):
+        """Returns FALSE when it is not come to that point."""
+        if not self.wait_reached(fault, timeout):
+            return False
+        if fault.after:
+            wait_until(lambda: self.a.traced(fault.after), fault.after)
+        self.do(fault)
+        return True
+
+    def run(self):
+        self.a.create(GUEST, persistent=self.cell.persistent, memory_kib=8192)
+        wait_until(lambda: len(self.a.heartbeats(GUEST)) > 2, "it beats")
+        sampler = Sampler(self.a, self.b)
+        sampler.start()
+        try:
+            for fault in reversed(self.cell.faults):
+                self.arm(fault)
+            self.migrate()
+            assert self.strike(self.cell.faults[0], 20), \
+                f"not come to; the client: {self.client.poll()}; {self.a.traced('move')[-6:]} {self.b.traced('move')[-6:]}"
+            for fault in self.cell.faults[1:]:
+                if fault.host == self.cell.faults[0].host:
+                    self.arm(fault)
+                self.bring_back(wait=False)
+                assert self.strike(fault, 20), \
+                    f"the second was not come to: {self.a.traced('move')[-6:]} {self.b.traced('move')[-6:]}"
+            self.bring_back()
+            for host in (self.a, self.b):
+                host.control()
+            try:
+                self.client.wait(timeout=CALM_TIMEOUT)
+            except subprocess.TimeoutExpired as hung:
+                raise AssertionError("the client hangs") from hung
+            holder = self.pair.wait_calm()
+            self.check_definition(holder)
+            time.sleep(0.05)
+        finally:
+            sampler.stop()
+        assert sampler.samples > 10 and sampler.most <= 1, f"running copies: {sampler.seen}"
+        self.pair.check_counter()
+        self.pair.move_again(holder)
+        return f"{holder.name}, {sampler.samples} looks"
+
+
+def tail(host):
+    """The end of a daemon's log, without what every virsh leaves in it."""
+    dull = ("xf-rpc", "GLib", "xf-remote: unix", "Frames")
+    lines = [line for line in host.log().splitlines() if not any(word in line for word in dull)]
+    return f"---- {host.name}\n" + "\n".join(lines[-25:]) + "\n"
+
+
+def run_cell(cell, number):
+    """(error or None, what is to be said)"""
+    run = Run(cell, number)
+    good = False
+    try:
+        said = run.run()
+        good = True
+        return None, said
+    except (AssertionError, OSError, ValueError) as error:
+        return f"{type(error).__name__}: {error}", tail(run.a) + tail(run.b)
+    finally:
+        try:
+            run.close(check=good)
+        except AssertionError as error:
+            if good:
+                return f"at the end: {error}", ""  # pylint: disable=lost-exception

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which faults, and where."""
+
+import itertools
+
+from cell import Cell, Fault
+
+MODES = ("direct", "p2p", "tunnelled")
+
+# Every move and every promise of a migration that goes well, in its order.
+SOURCE = ("source:begun->connecting", "source:connecting->sending", "journal:source:sending:written",
+          "source:sending->sent", "journal:source:sent", "journal:source:sent:written", "source:sent->destroying",
+          "source:destroying->done")
+DESTINATION = ("journal:destination:prepared:written", "destination:prepared->receiving",
+               "destination:receiving->restored", "destination:restored->unpausing",
+               "journal:destination:unpausing", "journal:destination:unpausing:written",
+               "destination:unpausing->running")
+PEER = ("peer-to-peer:preparing->performing", "peer-to-peer:performing->finishing",
+        "peer-to-peer:finishing->confirming")
+
+SAVE = ("save-start", "save-first-round", "save-before-suspend", "save-suspended", "save-last-round", "save-end")
+RESTORE = ("restore-start", "restore-first-page", "restore-last-record", "restore-end")
+
+# Where both hosts have something to lose: for what takes seconds.
+CRITICAL = (("a", "source:connecting->sending"), ("a", "source:sending->sent"),
+            ("a", "journal:source:sent:written"), ("b", "destination:prepared->receiving"),
+            ("b", "destination:receiving->restored"), ("b", "journal:destination:unpausing:written"))
+
+
+def points(mode):
+    both = [("a", point) for point in SOURCE] + [("b", point) for point in DESTINATION]
+    return both + ([("a", point) for point in PEER] if mode != "direct" else [])
+
+
+def single_faults(mode):
+    for host, point in points(mode):
+        for deed in ("kill a", "kill b", "kill client", "cut control", "cut data"):
+            # A tunnel's data goes with the control connection.
+            if deed != "cut data" or mode != "tunnelled":
+                yield Fault(host, point, deed)
+    for host, point in CRITICAL:
+        yield from (Fault(host, point, deed) for deed in ("freeze a", "freeze b", "silence control"))
+        if mode != "tunnelled":
+            yield Fault(host, point, "silence data")
+    yield from (Fault("a", point, "die") for point in SAVE)
+    yield from (Fault("b", point, "die") for point in RESTORE)
+
+
+def spread(mode, faults):
+    """Live or not, transient or persistent, each in its turn, so that every kind of fault meets all four."""
+    kinds = itertools.cycle(itertools.product((True, False), (True, False)))
+    for fault, (live, persistent) in zip(faults, kinds):
+        fault = fault if isinstance(fault, tuple) else (fault,)
+        # A guest that is suspended first has one pass, the last.
+        live = live or fault[0].point == "save-first-round"
+        yield Cell(mode, live, persistent, fault)
+
+
+def single():
+    return [cell for mode in MODES for cell in spread(mode, single_faults(mode))]
+
+
+# What the source asks, and what it does with the answer, when the destination has it, and when it does not.
+def double_faults(mode):
+    lost = "kill client" if mode == "direct" else "cut control"
+    gone = [Fault("b", "destination:receiving->restored", "kill b", after="source sending -> sent"),
+            Fault("b", "destination:restored->unpausing", "kill b"),
+            Fault("a", "source:sending->sent", lost)]
+    come = [Fault("b", "journal:destination:unpausing:written", "kill b"),
+            Fault("b", "destination:unpausing->running", "kill b")]
+    asleep = [Fault("a", "journal:source:sent:written", "kill a")]
+    after_gone = [Fault("a", "source:settling->rolling-back", "kill a"),
+                  Fault("a", "source:settling->rolling-back", "kill b"),
+                  Fault("a", "source:rolling-back->cancelled", "kill a"),
+                  Fault("a", "journal:source:removed", "kill a"),
+                  Fault("a", "journal:source:removed:written", "kill a"),
+                  Fault("b", "journal:destination:cancelled", "kill b"),
+                  Fault("b", "journal:destination:cancelled:written", "kill b"),
+                  Fault("b", "journal:destination:cancelled:written", "kill a")]
+    after_come = [Fault("a", "source:settling->destroying", "kill a"),
+                  Fault("a", "source:settling->destroying", "kill b"),
+                  Fault("a", "source:destroying->done", "kill a"),
+                  Fault("a", "source:destroying->done", "kill b"),
+                  Fault("b", "journal:destination:running", "kill b"),
+                  Fault("b", "journal:destination:running:written", "kill b"),
+                  Fault("b", "journal:destination:running:written", "kill a")]
+    yield from itertools.product(gone + asleep, after_gone)
+    yield from itertools.product(come, after_come)
+
+
+def double():
+    return [cell for mode in MODES for cell in spread(mode, double_faults(mode))]

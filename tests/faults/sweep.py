@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every call of a migration fails in its turn, as TAP: each call of libxl on that side, each start of a helper, each write
+of the journal; the first, the second, and so on until a whole migration has fewer. Whatever fails, the guest runs
+exactly once, nothing is left behind on either host, and the next migration is whole.
+
+    sweep.py [-k WORDS] [-j N]"""
+
+import argparse
+import contextlib
+import itertools
+import multiprocessing
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+
+from calm import GUEST, Pair  # noqa: E402
+from cell import SETTINGS, tail  # noqa: E402
+from sim_host import MODES, two_hosts  # noqa: E402
+
+LIMIT = 200
+
+
+class Sweep:
+    def __init__(self, a, b, mode, side):
+        self.a, self.b, self.mode = a, b, mode
+        self.host = a if side == "source" else b
+        self.options = ["--live", "--persistent", "--undefinesource"]
+        self.pair = Pair(a, b)
+        # The first migration leaves what stays: threads, and descriptors of libraries.
+        self.migrate_once(0)
+        self.before = [host.snapshot() for host in (a, b)]
+
+    def migrate_once(self, n):
+        """Returns what failed, or None when there are fewer calls than @n."""
+        self.a.create(GUEST, persistent=True, memory_kib=4096)
+        if n:
+            self.host.fail_nth(n)
+        result = self.a.migrate(GUEST, self.b, *self.options, mode=self.mode)
+        reached = n and self.host.calls() >= n
+        self.host.fail_nth(0)
+        failed = self.host.failed_call() if reached else None
+        holder = self.pair.wait_calm()
+        assert result.rc == 0 or failed, repr(result)
+        assert holder is (self.b if result else self.a) or failed, f"it is on {holder.name}, but {result!r}"
+        self.pair.check_counter()
+        self.clean(holder)
+        return (failed, "moved" if holder is self.b else "stayed") if reached else None
+
+    def clean(self, holder):
+        holder.virsh("destroy", GUEST).ok()
+        for host in (self.a, self.b):
+            if host.names("--all"):
+                host.virsh("undefine", GUEST).ok()
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(host.sim_dir, "console", f"{GUEST}.log"))
+
+    def run(self, found):
+        for n in range(1, LIMIT):
+            what = self.migrate_once(n)
+            for host, before in zip((self.a, self.b), self.before):
+                host.assert_no_leak(before)
+            if what is None:
+                return
+            found.append(what)
+        raise AssertionError(f"still failing after {LIMIT}")
+
+
+def work(job):
+    mode, side = job
+    found, error = [], None
+    try:
+        with two_hosts(SETTINGS, control={"hash": 0, "heartbeat_ms": 10}) as (a, b):
+            try:
+                sweep = Sweep(a, b, mode, side)
+                sweep.run(found)
+                assert len(found) >= 10, f"only {len(found)} calls were made to fail"
+            except (AssertionError, OSError) as wrong:
+                error = f"{type(wrong).__name__} after {sweep.host.failed_call()}: {wrong}\n{tail(a)}{tail(b)}"
+    except AssertionError as wrong:
+        error = error or f"at the end: {wrong}"
+    return job, error, found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-j", type=int, default=6)
+    parser.add_argument("-k", default="")
+    options = parser.parse_args()
+    jobs = [job for job in itertools.product(MODES, ("source", "destination")) if options.k in " ".join(job)]
+    print(f"1..{len(jobs)}", flush=True)
+    failed = 0
+    with multiprocessing.Pool(options.j, maxtasksperchild=1) as pool:
+        for (mode, side), error, found in pool.imap_unordered(work, jobs):
+            failed += error is not None
+            moved = len([1 for _, end in found if end == "moved"])
+            print(f"{'not ok' if error else 'ok'} {jobs.index((mode, side)) + 1} - {mode}, {side}: {len(found)} calls, "
+                  f"it moved after {moved} of them", flush=True)
+            for call, end in found:
+                print(f"#   {call}: {end}")
+            if error:
+                print("# " + error.replace("\n", "\n# "), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

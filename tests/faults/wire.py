@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The network between two simulated hosts, of which parts can be cut or go silent: every port of a host, passed on from
+an address of its own."""
+
+import contextlib
+import selectors
+import socket
+import threading
+
+CHUNK = 1 << 16
+
+
+class Connection:
+    """One that is passed on; both ends, and what one has not yet taken of the other."""
+
+    def __init__(self, kind, near, far):
+        self.kind, self.ends = kind, (near, far)
+        self.pending = {near: b"", far: b""}
+        self.finished = set()
+
+    def other(self, end):
+        return self.ends[1] if end is self.ends[0] else self.ends[0]
+
+
+class Wire:
+    """Passes on from @address to @target, where the same ports are listened on. @ports: {port: kind}, kind "data" or
+    "control"."""
+
+    def __init__(self, address, target, ports):
+        self.address, self.target = address, target
+        self.selector = selectors.DefaultSelector()
+        self.connections = set()
+        self.silent = set()
+        self.lock = threading.Lock()
+        self.wake, self.woken = socket.socketpair()
+        self.selector.register(self.woken, selectors.EVENT_READ, None)
+        self.listeners = {}
+        for port, kind in ports.items():
+            listener = socket.create_server((address, port), backlog=64)
+            listener.setblocking(False)
+            self.listeners[listener] = (port, kind)
+            self.selector.register(listener, selectors.EVENT_READ, None)
+        self.over = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    # ---- faults ----------------------------------------------------------------------------------------------
+
+    def cut(self, kind):
+        """Every connection of that kind breaks; new ones can be made."""
+        with self.lock:
+            for connection in [one for one in self.connections if one.kind == kind]:
+                self.drop(connection)
+
+    def silence(self, kind):
+        """From now on nothing of that kind gets through, and nobody is told."""
+        with self.lock:
+            self.silent.add(kind)
+
+    def heal(self):
+        with self.lock:
+            self.silent.clear()
+        self.wake.send(b"x")
+
+    def close(self):
+        self.over = True
+        self.wake.send(b"x")
+        self.thread.join()
+        for connection in list(self.connections):
+            self.drop(connection)
+        for listener in self.listeners:
+            listener.close()
+        self.selector.close()
+        self.wake.close()
+        self.woken.close()
+
+    # ---- the thread ------------------------------------------------------------------------------------------
+
+    def drop(self, connection):
+        self.connections.discard(connection)
+        for end in connection.ends:
+            with contextlib.suppress(KeyError, ValueError):
+                self.selector.unregister(end)
+            with contextlib.suppress(OSError):
+                # With a reset, as a broken connection ends.
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            end.close()
+
+    def accept(self, listener):
+        port, kind = self.listeners[listener]
+        near, _ = listener.accept()
+        far = socket.socket()
+        try:
+            far.connect((self.target, port))
+        except OSError:
+            far.close()
+            near.close()
+            return
+        connection = Connection(kind, near, far)
+        for end in connection.ends:
+            end.setblocking(False)
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.selector.register(end, selectors.EVENT_READ, connection)
+        self.connections.add(connection)
+
+    def watch(self, connection):
+        """What is not taken yet keeps its sender waiting."""
+        for end in connection.ends:
+            events = 0
+            if not connection.pending[connection.other(end)] and end not in connection.finished:
+                events |= selectors.EVENT_READ
+            if connection.pending[end]:
+                events |= selectors.EVENT_WRITE
+            with contextlib.suppress(KeyError, ValueError):
+                self.selector.unregister(end)
+            if events:
+                self.selector.register(end, events, connection)
+
+    def read(self, connection, end):
+        other = connection.other(end)
+        data = end.recv(CHUNK)
+        if data:
+            connection.pending[other] = data
+            self.write(connection, other)
+            return
+        connection.finished.add(end)
+        other.shutdown(socket.SHUT_WR)
+        if len(connection.finished) == 2:
+            self.drop(connection)
+
+    @staticmethod
+    def write(connection, end):
+        with contextlib.suppress(BlockingIOError):
+            sent = end.send(connection.pending[end])
+            connection.pending[end] = connection.pending[end][sent:]
+
+    def serve(self, connection, end, events):
+        try:
+            if events & selectors.EVENT_WRITE:
+                self.write(connection, end)
+            if events & selectors.EVENT_READ:
+                self.read(connection, end)
+            if connection in self.connections:
+                self.watch(connection)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:
+            self.drop(connection)
+
+    def turn(self, ready):
+        served = False
+        for key, events in ready:
+            if key.fileobj is self.woken:
+                self.woken.recv(64)
+            elif key.fileobj in self.listeners:
+                if self.listeners[key.fileobj][1] not in self.silent:
+                    self.accept(key.fileobj)
+                    served = True
+            elif key.data in self.connections and key.data.kind not in self.silent:
+                self.serve(key.data, key.fileobj, events)
+                served = True
+        return served
+
+    def run(self):
+        idle = threading.Event()
+        while not self.over:
+            ready = self.selector.select()
+            with self.lock:
+                served = self.turn(ready)
+            # Only silent ones have something to say: they are heard again when that is over.
+            if not served:
+                idle.wait(0.02)

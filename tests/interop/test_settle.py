@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""After everything is sent: a source believes nobody but its destination, waits for as long as that takes, says for
+whom it waits, and obeys a person. docs/exactly-once.md."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import rpc
+import sim_host
+from sim_host import SimHost, run, two_hosts, wait_until
+
+PATIENT = {"accept_timeout": 5, "finish_timeout": 5, "connect_timeout": 2}
+
+
+@pytest.fixture(name="hosts")
+def hosts_fixture():
+    with two_hosts(PATIENT) as pair:
+        yield pair
+
+
+@contextlib.contextmanager
+def sent(a, b, name="g", **params):
+    """A managed migration of which everything is sent: (client of a, client of b, domain, the cookie for finish)."""
+    with rpc.Client(a.socket_path) as source, rpc.Client(b.socket_path) as destination:
+        domain = source.lookup(name)
+        cookie, xml = source.begin(domain, params=params)
+        cookie, uri = destination.prepare(xml, cookie, params=params)
+        yield source, destination, domain, source.perform(domain, uri, cookie)
+
+
+def reason(host, name="g"):
+    return host.virsh("domstate", name, "--reason").out.strip()
+
+
+def only_on(host, other, name="g"):
+    wait_until(lambda: (host.state(name), other.state(name)) == ("running", None),
+               lambda: f"{host.name}: {host.state(name)}, {other.name}: {other.state(name)}")
+    assert [domain["state"] for domain in host.domains()] == ["running"] and not other.domains()
+    wait_until(lambda: not [entry for entry in host.journal() + other.journal() if not entry["final"]], "both are final")
+
+
+def migrations(host, *options):
+    return run(os.path.join(sim_host.BUILD, "src", "cli", "xenferry"), "migrations", "--socket", host.socket_path,
+               *options)
+
+
+# ---- what the client says ----------------------------------------------------------------------------------------
+
+
+def test_the_answer_to_finish_was_lost(a, b):
+    """The double run of libvirt's driver (weakness 7): the client has heard nothing, and cancels a guest that runs."""
+    a.create("g")
+    with sent(a, b) as (source, destination, domain, cookie):
+        destination.finish("g", cookie)
+        source.confirm(domain, cancelled=1)
+    only_on(b, a)
+    assert a.traced("move g source sent -> settling") and a.traced("move g source settling -> destroying")
+
+
+def test_the_call_of_finish_was_lost(a, b):
+    """And one that never came to the destination: it promises not to start it, and keeps that."""
+    a.create("g")
+    with sent(a, b) as (source, destination, domain, cookie):
+        source.confirm(domain, cancelled=1)
+        only_on(a, b)
+        with pytest.raises(rpc.RpcError):
+            destination.finish("g", cookie)
+        assert b.state("g") is None
+    a.migrate("g", b, "--live").ok()
+
+
+def test_the_client_goes_after_sent(a, b):
+    a.create("g")
+    with sent(a, b):
+        pass
+    only_on(a, b)
+
+
+def test_the_client_goes_after_finish(a, b):
+    a.create("g")
+    with sent(a, b) as (_, destination, _, cookie):
+        destination.finish("g", cookie)
+    only_on(b, a)
+
+
+def test_nobody_ever_says_confirm():
+    with two_hosts({"stall_timeout": 1, "finish_timeout": 1, "accept_timeout": 2}) as (a, b):
+        a.create("g")
+        with sent(a, b) as (_, destination, _, cookie):
+            destination.finish("g", cookie)
+            only_on(b, a)
+
+
+def test_nobody_ever_says_finish():
+    with two_hosts({"stall_timeout": 3, "finish_timeout": 1, "accept_timeout": 2}) as (a, b):
+        a.create("g")
+        with sent(a, b):
+            wait_until(lambda: b.traced("move g destination restored -> rolling-back"), "it gives up")
+            only_on(a, b)
+
+
+def test_finish_again_gets_the_same_answer(a, b):
+    a.create("g")
+    with sent(a, b) as (source, destination, domain, cookie):
+        first = destination.finish("g", cookie)
+        assert destination.finish("g", cookie) == first
+        b.kill()
+        b.start()
+        with rpc.Client(b.socket_path) as again:
+            assert again.finish("g", cookie) == first
+        source.confirm(domain)
+    only_on(b, a)
+
+
+def test_restored_still_honours_a_finish_after_a_restart(a, b):
+    a.create("g")
+    with sent(a, b) as (source, _, domain, cookie):
+        wait_until(lambda: [entry for entry in b.journal() if entry["state"] == "restored"], "it is restored")
+        b.kill()
+        b.start()
+        assert b.names("--all") == []
+        with rpc.Client(b.socket_path) as again:
+            again.finish("g", cookie)
+        source.confirm(domain)
+    only_on(b, a)
+
+
+# ---- for whom it waits -------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def waiting(a, b, name="g"):
+    """The destination is gone, and its source waits for it."""
+    with sent(a, b, name) as (source, destination, domain, _):
+        destination.vanish()
+        b.kill()
+        with pytest.raises(rpc.RpcError) as told:
+            source.confirm(domain, cancelled=1)
+        assert "is suspended here until host" in told.value.message and "virsh resume" in told.value.message
+    yield next(entry["migration"] for entry in a.journal() if not entry["final"])
+
+
+def test_what_is_awaited_is_said(a, b):
+    a.create("g")
+    with waiting(a, b) as migration:
+        assert reason(a) == "paused (migrating)"
+        info = a.virsh("dominfo", "g").ok().out
+        assert "is suspended here until host 'tcp://127.0.0.1:" in info and "it is asked again" in info
+        listed = migrations(a).ok().out
+        assert migration in listed and "settling" in listed and "tcp://127.0.0.1:" in listed
+        assert "cannot connect" in listed
+        a.virsh("shutdown", "g").failed("being migrated")
+        b.start()
+    only_on(a, b)
+    assert migrations(a).ok().out == ""
+    assert "cancelled" in migrations(b, "--all").ok().out
+
+
+def test_it_waits_over_a_restart(a, b):
+    a.create("g")
+    with waiting(a, b) as migration:
+        a.restart()
+        assert reason(a) == "paused (migrating)"
+        assert migration in migrations(a).ok().out
+        a.kill()
+        a.start()
+        b.start()
+    only_on(a, b)
+
+
+@pytest.mark.parametrize("word", ["resume", "destroy", "here", "there"])
+def test_a_person_decides(a, b, word):
+    a.create("g")
+    with waiting(a, b) as migration:
+        if word in ("resume", "destroy"):
+            a.virsh(word, "g").ok()
+        else:
+            migrations(a, "--resolve", migration, word).ok()
+        here = word in ("resume", "here")
+        assert a.state("g") == ("running" if here else None)
+        assert "a person decides" in a.log()
+        wait_until(lambda: not a.journal(), "its journal is empty")
+        migrations(a, "--resolve", migration, "here").failed("does not wait for a decision")
+        b.start()
+        wait_until(lambda: not b.domains(), "the destination cancels what it has")
+        assert a.state("g") == ("running" if here else None)
+
+
+def test_resolve_wants_words(a):
+    for words in (["--resolve", "x", "here"], ["--resolve", "0" * 36], ["nothing"]):
+        assert migrations(a, *words).rc == 2
+    migrations(a, "--resolve", "00000000-0000-0000-0000-000000000000", "there").failed("does not wait")
+    assert run(os.path.join(sim_host.BUILD, "src", "cli", "xenferry"), "migrations", "--socket", "/nonexistent").rc == 1
+
+
+def test_a_journal_that_cannot_be_read_is_told_of(a):
+    a.stop()
+    path = os.path.join(a.dir, "lib", "migrations", "11111111-2222-3333-4444-555555555555.source.json")
+    with open(path, "w", encoding="ascii") as out:
+        json.dump({"format": 7}, out)
+    a.start()
+    assert f"not readable, and left alone: {path}" in migrations(a).ok().out
+    assert os.path.exists(path)
+
+
+def test_strangers_at_the_peer_port(a, b):
+    """Hundreds that connect and say nothing, or nonsense, keep nobody from asking."""
+    import socket  # pylint: disable=import-outside-toplevel
+
+    a.create("g")
+    with contextlib.ExitStack() as strangers, sent(a, b) as (source, destination, domain, cookie):
+        for number in range(300):
+            stranger = strangers.enter_context(socket.socket())
+            stranger.connect(("127.0.0.1", b.ports.first + 1))
+            if number % 2:
+                stranger.send(b"GET / HTTP/1.0\r\n\r\n")
+        destination.finish("g", cookie)
+        with contextlib.suppress(rpc.RpcError):
+            source.confirm(domain, cancelled=1)
+        strangers.close()
+        only_on(b, a)
+    assert b.virsh("list").ok()
+
+
+def test_a_destination_that_lost_its_journal_is_not_believed(a, b):
+    """It knows nothing of the migration: no answer is made of that."""
+    a.create("g")
+    with waiting(a, b) as migration:
+        shutil.rmtree(os.path.join(b.dir, "lib", "migrations"))
+        b.sim("destroy-all")
+        b.start()
+        wait_until(lambda: "knows nothing of migration" in migrations(a).ok().out, "it says so", 30)
+        assert reason(a) == "paused (migrating)"
+        migrations(a, "--resolve", migration, "here").ok()
+    only_on(a, b)
+
+
+# ---- a peer without a journal ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="to_libvirtd")
+def to_libvirtd_fixture():
+    libvirtd_host = pytest.importorskip("libvirtd_host", reason="the preloaded libvirtd is not built")
+    if libvirtd_host.why_not():
+        pytest.skip(libvirtd_host.why_not())
+    with libvirtd_host.LibvirtdHost("lb") as b:
+        with SimHost("a", dict(PATIENT, peer_uri=f"xen+tcp://%s:{b.tcp_port}/system")) as a:
+            yield a, b
+
+
+def test_libvirtd_has_it(to_libvirtd):
+    a, b = to_libvirtd
+    a.create("g")
+    with sent(a, b) as (source, destination, domain, _):
+        destination.finish("g")
+        source.confirm(domain, cancelled=1)
+    wait_until(lambda: (a.state("g"), b.state("g")) == (None, "running"), "it runs there")
+    assert not a.domains() and not a.journal()
+
+
+def test_libvirtd_has_it_not_yet(to_libvirtd):
+    """While it may still start the guest, nothing is guessed."""
+    a, b = to_libvirtd
+    a.create("g")
+    with sent(a, b) as (source, destination, domain, _):
+        serial = source.start(rpc.CONFIRM, rpc.Writer().domain(domain).params({}).opaque(b"").int(1).int(1))
+        wait_until(lambda: reason(a) == "paused (migrating)" and a.traced("move g source sent -> settling"), "it asks")
+        time.sleep(1.5)
+        assert not a.traced("move g source settling")
+        with pytest.raises(rpc.RpcError):
+            destination.finish("g", cancelled=1)
+        with contextlib.suppress(rpc.RpcError):
+            source.answer(serial)
+        wait_until(lambda: a.state("g") == "running", "it goes on", 40)
+    assert not b.domains() and not a.journal()
+
+
+def test_libvirtd_is_gone(to_libvirtd):
+    a, b = to_libvirtd
+    a.create("g")
+    with sent(a, b) as (source, destination, domain, _):
+        destination.vanish()
+        b.kill()
+        with pytest.raises(rpc.RpcError, match="is suspended here until"):
+            source.confirm(domain, cancelled=1)
+    assert reason(a) == "paused (migrating)"
+    a.virsh("destroy", "g").ok()
+    assert a.state("g") is None
+    b.start()
+
+
+# ---- back to libvirt ---------------------------------------------------------------------------------------------
+
+
+def switch_to_libvirtd(host, libvirtd_host):
+    """The host's xenferryd goes; a libvirtd on the same hypervisor and definitions comes."""
+    host.stop()
+    other = libvirtd_host.LibvirtdHost(host.name, start=False)
+    shutil.rmtree(other.sim_dir)
+    os.symlink(host.sim_dir, other.sim_dir)
+    definitions = os.path.join(other.dir, "root", "etc", "libvirt", "libxl")
+    os.makedirs(os.path.dirname(definitions))
+    shutil.copytree(os.path.join(host.dir, "definitions"), definitions)
+    other.start()
+    return other
+
+
+@pytest.mark.parametrize("outcome", ["moved", "stayed", "waits"])
+def test_what_a_switch_back_finds(a, b, outcome):
+    """A libvirtd finds every definition as it left them, and no file of ours in its way. It does not take over domains
+    that it has not started (nor xl's): such a guest is "shut off" to it, and it does not start a second one."""
+    libvirtd_host = pytest.importorskip("libvirtd_host", reason="the preloaded libvirtd is not built")
+    if libvirtd_host.why_not():
+        pytest.skip(libvirtd_host.why_not())
+    a.create("g", persistent=True)
+    if outcome == "moved":
+        a.migrate("g", b, "--live", "--persistent").ok()
+    elif outcome == "stayed":
+        b.fail_at("restore-last-record")
+        a.migrate("g", b, "--live").failed()
+    else:
+        with waiting(a, b):
+            pass
+    definitions = {"moved": {"a": ["g.xml"], "b": ["g.xml"]}}.get(outcome, {"a": ["g.xml"], "b": []})
+    states = {"moved": ([], ["running"]), "stayed": (["running"], []), "waits": (["suspended"], [])}[outcome]
+    for host, expected in zip((a,) if outcome == "waits" else (a, b), states):
+        found = sorted(os.listdir(os.path.join(host.dir, "definitions")))
+        assert found == ["autostart"] + definitions[host.name] and not os.listdir(
+            os.path.join(host.dir, "definitions", "autostart"))
+        other = switch_to_libvirtd(host, libvirtd_host)
+        try:
+            assert other.names("--all") == (["g"] if definitions[host.name] else [])
+            if definitions[host.name]:
+                assert other.state("g") == "shut off"
+                assert "vmlinuz-guest" in other.virsh("dumpxml", "g").ok().out
+            if expected and definitions[host.name]:
+                other.virsh("start", "g").failed()
+            assert [domain["state"] for domain in other.domains()] == expected
+        finally:
+            other.kill()
+            os.unlink(other.sim_dir)
+            os.mkdir(other.sim_dir)
+            other.close(check=False)
+        host.start()
+    if outcome == "waits":
+        b.start()
+        only_on(a, b)
