@@ -192,11 +192,11 @@ class XenHost:
         """This host for a client or daemon on another one."""
         return f"xen+tcp://{self.wire}/system"
 
-    def start_daemon(self, settings=""):
+    def start_daemon(self, settings="", program="xenferryd"):
         """Starts xenferryd in dom0 and waits until it answers. @settings: more lines of xenferryd.conf."""
         config = f"[xenferryd]\nlisten_tcp = yes\nlog_level = debug\nmigration_host = {self.wire}\n{settings}"
         self.run(f"cat >/etc/xenferry/xenferryd.conf <<'CONF'\n{config}CONF\n"
-                 "setsid xenferryd --config /etc/xenferry/xenferryd.conf </dev/null >>/out/xenferryd.log 2>&1 &\n"
+                 f"XF_SIM_HOST=/run/points setsid {program} --config /etc/xenferry/xenferryd.conf </dev/null >>/out/xenferryd.log 2>&1 &\n"
                  "echo $! >/run/xenferryd.pid\n"
                  "for _ in $(seq 400); do\n"
                  "  kill -0 $! 2>/dev/null || break\n"
@@ -291,7 +291,8 @@ class Lab:
         """The freshly built programs and the libraries they need, for dom0."""
         payload = os.path.join(self.share, "payload")
         os.makedirs(os.path.join(payload, "lib"), exist_ok=True)
-        programs = [os.path.join(self.build, path) for path in ("src/daemon/xenferryd", "src/cli/xenferry")]
+        programs = [os.path.join(self.build, path)
+                    for path in ("src/daemon/xenferryd", "src/daemon/xenferryd-points", "src/cli/xenferry")]
         for program in programs:
             subprocess.run(["strip", "-o", os.path.join(payload, os.path.basename(program)), program], check=True)
         for library in lab_image.libraries_of(programs):

@@ -101,8 +101,8 @@ def test_destination_daemon_killed(victim, moment):
 
 @MOMENT
 def test_source_daemon_killed(victim, moment):
-    """In the first pass the guest just runs on. In the last one it stays suspended, and nothing of it runs elsewhere: the
-    daemon that comes back says so and virsh resume brings it back."""
+    """In the first pass the guest just runs on. In the last one it is suspended, and nothing of it runs elsewhere: the
+    daemon that comes back reads in its journal that not all was sent, and resumes it."""
     virsh = start_slow(victim)
     moment(victim)
     victim.a.kill_daemon()
@@ -110,13 +110,10 @@ def test_source_daemon_killed(victim, moment):
     victim.wait("nothing of it on the destination", lambda: not victim.b.domains(), 60)
     left = victim.a.domains()["g"]
     victim.a.start_daemon()
-    state = victim.virsh(victim.a, "domstate", "g", "--reason").ok().out
+    print(f"left by libxl: {left}")
     count = len(victim.a.beats("g"))
-    if "s" in left[1]:
-        assert "paused" in state, state
-        assert "suspended by a migration" in victim.virsh(victim.a, "dominfo", "g").ok().out
-        victim.virsh(victim.a, "resume", "g").ok()
     lab_guest.wait_beats(victim.a, "g", since=count)
+    assert "running" in victim.virsh(victim.a, "domstate", "g").ok().out
     victim.runs_only_on(victim.a, "g")
     print(f"left by libxl: {left}; after the restart: {state.strip()}")
     # It can move again.
