@@ -9,9 +9,11 @@ nobody writes to it meanwhile: every migration sends it once."""
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
@@ -165,6 +167,32 @@ def control_plane(table, pairs, rounds):
         pair.gone("small")
 
 
+class MemoryHost(SimHost):
+    """Its journal is in memory, where a sync is nothing."""
+
+    def write_settings(self, changed):
+        self.memory = tempfile.mkdtemp(dir="/dev/shm", prefix="xenferry-bench-")
+        super().write_settings(dict(changed, lib_dir=self.memory))
+
+    def close(self, check=True):
+        super().close(check)
+        shutil.rmtree(self.memory, ignore_errors=True)
+
+
+def journal(rounds):
+    """What the disk costs: the same calls with the journal on this machine's disk and in memory, in turn. Both medians of
+    each mode, in ms."""
+    pairs = [Pair(who, kind, control={"hash": 0, "dirty-pages": 0}, settings={"log_level": "warning"})
+             for who, kind in (("disk", SimHost), ("memory", MemoryHost))]
+    table = Table()
+    try:
+        control_plane(table, pairs, rounds)
+    finally:
+        for pair in pairs:
+            pair.close()
+    return {row.split(",")[0]: (table.median(row, "disk"), table.median(row, "memory")) for row in table.rows}
+
+
 def idle(table, pairs):
     for pair in pairs:
         for pid in pair.pids():
@@ -245,9 +273,13 @@ def main():
         for pair in pairs:
             pair.close()
     start_up(table, kinds, args.starts)
+    syncs = journal(args.calls)
 
     table.print()
     print()
+    for mode, (disk, memory) in syncs.items():
+        print(f"{mode}, 1 MiB: one call with the journal on disk {disk:.1f} ms, in memory {memory:.1f} ms: "
+              f"ratio {disk / memory:.2f}")
     for label, rate in limits:
         print(f"{'this machine: ' + label:<52} {'MB/s':>7} {rate:11.0f}")
     for mode in MODES:
