@@ -92,10 +92,10 @@ def main():
     print(f"1..{len(jobs)}", flush=True)
     failed = 0
     with multiprocessing.Pool(options.j, maxtasksperchild=1) as pool:
-        for (mode, side), error, found in pool.imap_unordered(work, jobs):
+        for point, ((mode, side), error, found) in enumerate(pool.imap_unordered(work, jobs), 1):
             failed += error is not None
             moved = len([1 for _, end in found if end == "moved"])
-            print(f"{'not ok' if error else 'ok'} {jobs.index((mode, side)) + 1} - {mode}, {side}: {len(found)} calls, "
+            print(f"{'not ok' if error else 'ok'} {point} - {mode}, {side}: {len(found)} calls, "
                   f"it moved after {moved} of them", flush=True)
             for call, end in found:
                 print(f"#   {call}: {end}")
