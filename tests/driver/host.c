@@ -90,6 +90,7 @@ host_free (Host *host)
   g_free (host->config.lib_dir);
   g_free (host->config.log_dir);
   g_free (host->config.migration_host);
+  g_free (host->config.boot_id);
   g_string_free (host->events, TRUE);
   g_free (host->dir);
   g_free (host);

@@ -97,6 +97,7 @@ typedef struct {
   guint32 domid; /* 0: none */
   char *xml;
   XfJournalEntry *entry;
+  int told; /* by a callback */
 } Fixture;
 
 static guint32
@@ -357,12 +358,11 @@ settled (XfVerdict verdict, const GError *error, gpointer data)
 static int
 settle (Fixture *fixture, const char *with)
 {
-  int told = -1;
-
-  xf_driver_settle (fixture->host->driver, id, with, settled, &told);
-  g_assert_cmpint (told, ==, -1);
-  host_wait (told != -1);
-  return told;
+  fixture->told = -1;
+  xf_driver_settle (fixture->host->driver, id, with, settled, &fixture->told);
+  g_assert_cmpint (fixture->told, ==, -1);
+  host_wait (fixture->told != -1);
+  return fixture->told;
 }
 
 static void
@@ -408,12 +408,12 @@ static int
 finish (Fixture *fixture)
 {
   g_autoptr (XfTypedParams) params = xf_typed_params_new ();
-  int told = -1;
 
+  fixture->told = -1;
   xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_DEST_NAME, "g");
-  xf_driver_migrate_finish (fixture->host->driver, params, NULL, VIR_MIGRATE_LIVE, FALSE, finished, &told);
-  host_wait (told != -1);
-  return told;
+  xf_driver_migrate_finish (fixture->host->driver, params, NULL, VIR_MIGRATE_LIVE, FALSE, finished, &fixture->told);
+  host_wait (fixture->told != -1);
+  return fixture->told;
 }
 
 /* A destination that died with `restored` still honours a finish. */
@@ -482,7 +482,6 @@ static void
 boot_with_autostart (Fixture *fixture, XfVerdict verdict, gboolean silent)
 {
   Host *host = fixture->host;
-  g_autofree char *link = g_build_filename (host->dir, "etc", "autostart", "g.xml", NULL);
 
   fixture->xml = host_xml ("g", uuid, NULL);
   xf_domain_ref_free (xf_driver_domain_define (host->driver, fixture->xml, 0, NULL));

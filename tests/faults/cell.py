@@ -216,10 +216,12 @@ class Run:
             ["--persistent", "--undefinesource"] if self.cell.persistent else [])
         self.client = self.a.migrate_start(GUEST, self.uri, *options, mode=self.cell.mode)
 
-    def strike(self, fault, timeout):
-        """Returns FALSE when it is not come to that point."""
+    def strike(self, fault, timeout, following=None):
+        """Returns FALSE when it is not come to that point. @following: of the same daemon, which must meet it too."""
         if not self.wait_reached(fault, timeout):
             return False
+        if following:
+            self.arm(following)
         if fault.after:
             wait_until(lambda: self.a.traced(fault.after), fault.after)
         self.do(fault)
@@ -234,11 +236,10 @@ class Run:
             for fault in reversed(self.cell.faults):
                 self.arm(fault)
             self.migrate()
-            assert self.strike(self.cell.faults[0], 20), \
+            following = [fault for fault in self.cell.faults[1:] if fault.host == self.cell.faults[0].host]
+            assert self.strike(self.cell.faults[0], 20, following[0] if following else None), \
                 f"not come to; the client: {self.client.poll()}; {self.a.traced('move')[-6:]} {self.b.traced('move')[-6:]}"
             for fault in self.cell.faults[1:]:
-                if fault.host == self.cell.faults[0].host:
-                    self.arm(fault)
                 self.bring_back(wait=False)
                 assert self.strike(fault, 20), \
                     f"the second was not come to: {self.a.traced('move')[-6:]} {self.b.traced('move')[-6:]}"
