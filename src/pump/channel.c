@@ -37,8 +37,8 @@ xf_channel_clear (XfChannel *channel)
 static gboolean
 broken (const XfChannel *channel, GError **error)
 {
-  return xf_error_set_errno (error, errno, channel->output ? "cannot hand on the migration stream"
-                                                           : "cannot read the migration stream");
+  return xf_error_set_errno (
+    error, errno, channel->output ? "cannot hand on the migration stream" : "cannot read the migration stream");
 }
 
 gboolean
@@ -54,10 +54,11 @@ xf_channel_read_some (XfChannel *channel, guint8 *data, gsize size, gsize *n_out
     }
     if (error && *error)
       return FALSE;
-    if (errno == EAGAIN && !xf_loop_wait (channel->loop, channel->fd, POLLIN, error))
-      return FALSE;
     if (errno != EAGAIN && errno != EINTR)
       return broken (channel, error);
+    /* Waiting changes errno. */
+    if (errno == EAGAIN && !xf_loop_wait (channel->loop, channel->fd, POLLIN, error))
+      return FALSE;
   }
 }
 
@@ -141,10 +142,10 @@ xf_channel_splice (XfChannel *in, XfChannel *out, guint64 size, gsize *n_out, GE
       *n_out = n;
       return TRUE;
     }
-    if (errno == EAGAIN && !wait_both (in, out, error))
-      return FALSE;
     if (errno != EAGAIN && errno != EINTR)
       return broken (out, error);
+    if (errno == EAGAIN && !wait_both (in, out, error))
+      return FALSE;
   }
 }
 

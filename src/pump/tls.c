@@ -93,14 +93,18 @@ new_session (XfTls *tls, int fd, GError **error)
 }
 
 static gboolean
-handshake_failed (gnutls_session_t session, int rc, GError **error)
+handshake_failed (gnutls_session_t session, const char *name, int rc, GError **error)
 {
   gnutls_datum_t text = { NULL, 0 };
 
   if (rc == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR
       && gnutls_certificate_verification_status_print (gnutls_session_get_verify_cert_status (session), GNUTLS_CRT_X509,
-                                                       &text, 0) == 0) {
-    g_set_error (error, XF_ERROR, XF_ERROR_AUTH_FAILED, "TLS: the other side's certificate is refused: %s", text.data);
+                                                       &text, 0)
+           == 0) {
+    g_set_error (error, XF_ERROR, XF_ERROR_AUTH_FAILED,
+                 "TLS: the other side's certificate is refused: %s(expected: one for '%s', of the same authority; "
+                 "--tls-destination names another)",
+                 text.data, name ? name : "any host");
     gnutls_free (text.data);
     return FALSE;
   }
@@ -121,7 +125,7 @@ xf_tls_handshake (XfTls *tls, XfChannel *channel, GError **error)
     if (rc == 0)
       return TRUE;
     if (rc != GNUTLS_E_AGAIN && gnutls_error_is_fatal (rc))
-      return handshake_failed (session, rc, error);
+      return handshake_failed (session, tls->server ? NULL : tls->peer_name, rc, error);
     if (rc == GNUTLS_E_AGAIN
         && !xf_loop_wait (channel->loop, channel->fd, gnutls_record_get_direction (session) ? POLLOUT : POLLIN, error))
       return FALSE;
