@@ -40,8 +40,16 @@ typedef struct {
   guint stall_timeout_s;     /* without a byte moving, a migration is broken; longer than a guest may take to suspend */
   guint finish_timeout_s;    /* a guest that is restored waits so long for finish, one that is sent for confirm */
   guint peer_port;           /* where other xenferries ask what became of a guest they sent; 0: nowhere */
+  gboolean one_port;         /* and where they send guests to */
   char *peer_uri;            /* where a libvirtd is asked that in managed mode; %s: its host */
   char *boot_id;             /* of the host's present boot; NULL: what the kernel says */
+  char *pki_dir;             /* certificates and keys, in libvirt's places below it */
+  char *tls;                 /* of migration data: "never", "allow", "require" */
+  char *compression;         /* likewise: "never", "allow", "always" */
+  char *checksums;           /* likewise: "never", "allow", "always", "require" */
+  gboolean guard;            /* what comes in passes xenferry-pump before libxl */
+  char *pump_path;           /* the program */
+  char *pump_user;           /* whom it runs as when we are root; NULL: us */
 } XfDriverConfig;
 
 /* ---- guests ----------------------------------------------------------------------------------------------- */
@@ -112,6 +120,10 @@ void xf_driver_autostart (XfDriver *driver);
 
 /* Ends. Running guests go on; running migrations are rolled back as far as that is possible at once. */
 void xf_driver_free (XfDriver *driver);
+
+/* A connection to peer_port (@fd, taken): a migration's data; or else @other's, who takes it. */
+typedef void (*XfDriverOther) (int fd, gpointer data);
+void xf_driver_take_connection (XfDriver *driver, int fd, XfDriverOther other, gpointer data);
 
 /* A client's connection has closed; @client is the token it passed to the migration calls. */
 void xf_driver_client_gone (XfDriver *driver, gconstpointer client);
@@ -186,6 +198,11 @@ XfTypedParams *xf_driver_job_stats (XfDriver *driver, const guint8 *uuid, guint 
 gboolean xf_driver_job_abort (XfDriver *driver, const guint8 *uuid, guint flags, GError **error);
 /* MiB/s, 0 = no limit; kept for the guest's next migration, and applied at once to a running one. */
 gboolean xf_driver_set_max_speed (XfDriver *driver, const guint8 *uuid, guint64 mib, guint flags, GError **error);
+/* What the last pass of a live migration should take at most: while it would take longer, the guest is slowed down.
+ * Kept for the guest's next migration, and minded by a running one. */
+gboolean xf_driver_set_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 ms, guint flags, GError **error);
+gboolean xf_driver_get_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 *ms_out, guint flags,
+                                     GError **error);
 gboolean xf_driver_get_max_speed (XfDriver *driver, const guint8 *uuid, guint64 *mib_out, guint flags, GError **error);
 
 /* ---- events ----------------------------------------------------------------------------------------------- */

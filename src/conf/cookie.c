@@ -40,6 +40,7 @@ xf_cookie_free (XfCookie *cookie)
   g_free (cookie->hostname);
   g_free (cookie->config);
   g_free (cookie->secret);
+  g_free (cookie->token);
   g_free (cookie->name);
   g_free (cookie);
 }
@@ -65,6 +66,7 @@ static const struct {
 } progress_table[] = {
   { "bytes", G_STRUCT_OFFSET (XfCookieProgress, bytes) },
   { "pages", G_STRUCT_OFFSET (XfCookieProgress, pages) },
+  { "content", G_STRUCT_OFFSET (XfCookieProgress, content) },
   { "iteration", G_STRUCT_OFFSET (XfCookieProgress, iteration) },
   { "dirty-rate", G_STRUCT_OFFSET (XfCookieProgress, dirty_rate) },
   { "suspended-us", G_STRUCT_OFFSET (XfCookieProgress, suspended_us) },
@@ -101,6 +103,11 @@ format_peer (const XfCookie *cookie, GString *xml)
                                                        cookie->settle_port);
 
     g_string_append (xml, settle);
+  }
+  if (cookie->token) {
+    g_autofree char *data = g_markup_printf_escaped ("    <xenferry:data token='%s'/>\n", cookie->token);
+
+    g_string_append (xml, data);
   }
   if (cookie->config) {
     g_autofree char *config = g_markup_escape_text (cookie->config, -1);
@@ -229,6 +236,8 @@ parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
         return FALSE;
       if (is_peer_element (child, "settle") && !parse_settle (cookie, child, error))
         return FALSE;
+      if (is_peer_element (child, "data") && !cookie->token)
+        cookie->token = xf_xml_attr (child, "token");
       if (is_peer_element (child, "progress"))
         parse_progress (cookie, child);
       if (is_peer_element (child, "config") && !cookie->config)

@@ -23,6 +23,7 @@ typedef struct {
 /* What the source has measured when all is sent: so that the destination, where the guest is then, can say it. */
 typedef struct {
   guint64 bytes, pages;
+  guint64 content; /* of libxl's stream, that the bytes were made of; 0: the same */
   guint64 iteration;
   guint64 dirty_rate;   /* pages a second */
   guint64 suspended_us; /* how long the guest has stood still by now */
@@ -40,6 +41,7 @@ typedef struct {
   char *config;              /* likewise: the guest's libxl configuration, in libxl's JSON, or NULL */
   char *secret;              /* likewise, a destination's: who knows it may ask what became of the migration; or NULL */
   guint settle_port;         /* and where; 0: only where the destination was reached by the source itself */
+  char *token;               /* a destination's: what data connections to it begin with, or NULL */
 } XfCookie;
 
 XfCookie *xf_cookie_new (const char *name, const guint8 *uuid, const char *hostname);

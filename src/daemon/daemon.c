@@ -42,11 +42,20 @@ accepted_read_only (int fd, gpointer data)
 }
 
 static void
-accepted_peer (int fd, gpointer data)
+accepted_question (int fd, gpointer data)
 {
   XfDaemon *daemon = data;
 
   xf_remote_accept_peer (daemon->remote, fd);
+}
+
+/* A migration's data, or a question. */
+static void
+accepted_peer (int fd, gpointer data)
+{
+  XfDaemon *daemon = data;
+
+  xf_driver_take_connection (daemon->driver, fd, accepted_question, daemon);
 }
 
 /* ---- sockets ---------------------------------------------------------------------------------------------- */

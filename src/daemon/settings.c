@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-/* XF_SYSCONFDIR: where the build installs configuration, /etc in a package. */
+/* XF_SYSCONFDIR, XF_LIBEXECDIR: where the build installs configuration (/etc in a package) and helpers. */
 #define DEFAULT_FILE XF_SYSCONFDIR "/xenferry/xenferryd.conf"
 #define GROUP "xenferryd"
 
@@ -27,6 +27,9 @@ typedef struct {
 } Key;
 
 static const char *const log_levels[] = { "error", "warning", "message", "info", "debug", NULL };
+static const char *const tls_policies[] = { "never", "allow", "require", NULL };
+static const char *const compression_policies[] = { "never", "allow", "always", NULL };
+static const char *const checksum_policies[] = { "never", "allow", "always", "require", NULL };
 static const char *const tcp_auths[] = { "none", NULL };
 
 #define AT(field) G_STRUCT_OFFSET (XfSettings, field)
@@ -61,7 +64,15 @@ static const Key keys[] = {
   { "dom0_min_memory", KEY_NUMBER, AT (driver.dom0_min_memory_mib), .min = 0, .max = 1 << 20, .number = 0 },
   { "finish_timeout", KEY_NUMBER, AT (driver.finish_timeout_s), .min = 1, .max = 3600, .number = 60 },
   { "peer_port", KEY_NUMBER, AT (driver.peer_port), .min = 0, .max = 65535, .number = 49151 },
+  { "one_port", KEY_BOOLEAN, AT (driver.one_port), .number = TRUE },
   { "peer_uri", KEY_STRING, AT (driver.peer_uri), "xen+tcp://%s/system" },
+  { "pki_dir", KEY_PATH, AT (driver.pki_dir), "/etc/pki" },
+  { "tls", KEY_WORD, AT (driver.tls), "allow", .words = tls_policies },
+  { "compression", KEY_WORD, AT (driver.compression), "allow", .words = compression_policies },
+  { "checksums", KEY_WORD, AT (driver.checksums), "allow", .words = checksum_policies },
+  { "guard", KEY_BOOLEAN, AT (driver.guard), .number = TRUE },
+  { "pump_path", KEY_PATH, AT (driver.pump_path), XF_LIBEXECDIR "/xenferry/xenferry-pump" },
+  { "pump_user", KEY_STRING, AT (driver.pump_user), "nobody" },
   { "stall_timeout", KEY_NUMBER, AT (driver.stall_timeout_s), .min = 1, .max = 3600, .number = 150 },
 };
 

@@ -15,6 +15,7 @@
 #include "libxl/find.h"
 #include "libxl/guest.h"
 #include "libxl/migrate.h"
+#include "libxl/migrate_door.h"
 #include "libxl/recover.h"
 #include "libxl/store.h"
 
@@ -75,6 +76,12 @@ copy_config (XfDriverConfig *copy, const XfDriverConfig *config)
   copy->migration_listen = g_strdup (config->migration_listen);
   copy->peer_uri = g_strdup (config->peer_uri);
   copy->boot_id = config->boot_id ? g_strdup (config->boot_id) : read_boot_id ();
+  copy->pki_dir = g_strdup (config->pki_dir);
+  copy->tls = g_strdup (config->tls);
+  copy->compression = g_strdup (config->compression);
+  copy->checksums = g_strdup (config->checksums);
+  copy->pump_path = g_strdup (config->pump_path);
+  copy->pump_user = g_strdup (config->pump_user);
 }
 
 static void
@@ -86,6 +93,12 @@ clear_config (XfDriverConfig *config)
   g_free (config->log_dir);
   g_free (config->migration_host);
   g_free (config->migration_listen);
+  g_free (config->pki_dir);
+  g_free (config->tls);
+  g_free (config->compression);
+  g_free (config->checksums);
+  g_free (config->pump_path);
+  g_free (config->pump_user);
   g_free (config->peer_uri);
   g_free (config->boot_id);
 }
@@ -112,6 +125,7 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
   driver->claims = g_ptr_array_new ();
   driver->sources = g_ptr_array_new ();
   driver->destinations = g_ptr_array_new ();
+  driver->door = xf_migrate_door_new ();
   driver->ctx = xf_ctx_new ("libxl", error);
   if (!driver->ctx || !xf_store_open (driver, error) || !open_journal (driver, error)) {
     xf_driver_free (driver);
@@ -167,6 +181,7 @@ xf_driver_free (XfDriver *driver)
     xf_death_stop (driver);
   }
   g_clear_pointer (&driver->journal, xf_journal_free);
+  g_clear_pointer (&driver->door, xf_migrate_door_free);
   g_ptr_array_unref (driver->guests);
   g_ptr_array_unref (driver->claims);
   g_ptr_array_unref (driver->sources);
@@ -175,6 +190,12 @@ xf_driver_free (XfDriver *driver)
   clear_config (&driver->config);
   g_free (driver->hostname);
   g_free (driver);
+}
+
+void
+xf_driver_take_connection (XfDriver *driver, int fd, XfDriverOther other, gpointer data)
+{
+  xf_migrate_door_take (driver->door, fd, other, data);
 }
 
 void

@@ -23,6 +23,7 @@ struct XfDriver {
   gpointer listener_data;
   struct XfDiscover *discover;
   XfJournal *journal;
+  struct XfMigrateDoor *door;
   GPtrArray *claims;       /* of XfMemoryClaim */
   GPtrArray *sources;      /* of XfMigrateSource */
   GPtrArray *destinations; /* of XfMigrateDest */

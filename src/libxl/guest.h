@@ -32,7 +32,8 @@ struct XfGuest {
   GSList *job_waiters;      /* job.c's */
   XfTypedParams *completed; /* its last job, or NULL */
   guint64 max_speed_mib;
-  gpointer death_watch; /* libxl_evgen_domain_death */
+  guint64 max_downtime_ms; /* 0: nobody has said */
+  gpointer death_watch;    /* libxl_evgen_domain_death */
 };
 
 /* ---- registry --------------------------------------------------------------------------------------------- */

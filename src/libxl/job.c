@@ -8,9 +8,9 @@
 #include "libxl/guest.h"
 
 static const char *const words[] = {
-  [XF_JOB_START] = "being started",        [XF_JOB_DESTROY] = "being destroyed",
-  [XF_JOB_SUSPEND] = "being paused",       [XF_JOB_RESUME] = "being resumed",
-  [XF_JOB_SHUTDOWN] = "being shut down",   [XF_JOB_MIGRATION_OUT] = "being migrated away",
+  [XF_JOB_START] = "being started",         [XF_JOB_DESTROY] = "being destroyed",
+  [XF_JOB_SUSPEND] = "being paused",        [XF_JOB_RESUME] = "being resumed",
+  [XF_JOB_SHUTDOWN] = "being shut down",    [XF_JOB_MIGRATION_OUT] = "being migrated away",
   [XF_JOB_MIGRATION_IN] = "being received",
 };
 
@@ -29,7 +29,8 @@ refuse (XfGuest *guest, GError **error)
 
   g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain '%s' is %s since %" G_GINT64_FORMAT " s%s",
                guest->name, what, seconds,
-               job->ops && job->ops->abort ? ": wait, or abort it with virsh domjobabort" : ": try again when that has ended");
+               job->ops && job->ops->abort ? ": wait, or abort it with virsh domjobabort"
+                                           : ": try again when that has ended");
   return FALSE;
 }
 
@@ -150,7 +151,8 @@ xf_driver_job_abort (XfDriver *driver, const guint8 *uuid, guint flags, GError *
     return FALSE;
   }
   if (!guest->job || !guest->job->ops || !guest->job->ops->abort) {
-    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain '%s' has no job that can be aborted", guest->name);
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain '%s' has no job that can be aborted",
+                 guest->name);
     return FALSE;
   }
   return guest->job->ops->abort (guest->job, error);
@@ -181,5 +183,38 @@ xf_driver_get_max_speed (XfDriver *driver, const guint8 *uuid, guint64 *mib_out,
   if (!guest)
     return FALSE;
   *mib_out = guest->max_speed_mib;
+  return TRUE;
+}
+
+/* What libvirt says of a guest of which nobody has said anything. */
+#define DOWNTIME_DEFAULT_MS 300
+
+/* As long as a day is nobody's wish, and as short as a millisecond nobody's to grant. */
+#define DOWNTIME_MAX_MS (24 * 3600 * 1000)
+
+gboolean
+xf_driver_set_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 ms, guint flags, GError **error)
+{
+  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
+
+  if (!guest)
+    return FALSE;
+  if (flags || ms == 0 || ms > DOWNTIME_MAX_MS) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG,
+                 "unsupported flags (0x%x), or a downtime of %" G_GUINT64_FORMAT " ms, which is none", flags, ms);
+    return FALSE;
+  }
+  guest->max_downtime_ms = ms;
+  return TRUE;
+}
+
+gboolean
+xf_driver_get_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 *ms_out, guint flags, GError **error)
+{
+  XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
+
+  if (!guest)
+    return FALSE;
+  *ms_out = guest->max_downtime_ms ? guest->max_downtime_ms : DOWNTIME_DEFAULT_MS;
   return TRUE;
 }

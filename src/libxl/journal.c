@@ -171,6 +171,7 @@ xf_journal_add (XfJournal *journal, XfSide side, const guint8 *id, const char *n
   entry->name = g_strdup (name);
   memcpy (entry->uuid, uuid, XF_UUID_LENGTH);
   entry->domid = -1;
+  entry->cap = -1;
   entry->boot_id = g_strdup (journal->boot_id);
   g_ptr_array_add (journal->entries, entry);
   return entry;

@@ -32,6 +32,7 @@ typedef struct {
   char *boot_id;
   gint64 flags;               /* virDomainMigrateFlags */
   gboolean was_paused;        /* the guest, before */
+  gint64 cap;                 /* of its processors, percent of one, before a source slowed it down; -1: it has not */
   char *peer;                 /* the other host, for a person */
   char *ask_uri;              /* where a source asks; NULL: nowhere */
   char *secret;               /* who asks, and is asked, knows it; NULL: the peer has no journal */

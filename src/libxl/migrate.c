@@ -275,7 +275,7 @@ perform_p2p (XfDriver *driver, const guint8 *uuid, gconstpointer client, const c
 }
 
 static XfMigrateTransport *
-managed_transport (XfDriver *driver, const XfMigrateParams *params, GError **error)
+managed_transport (XfMigrateSource *source, const XfMigrateParams *params, const XfCookie *answer, GError **error)
 {
   g_auto (XfMigrateUri) uri = { 0 };
 
@@ -294,7 +294,7 @@ managed_transport (XfDriver *driver, const XfMigrateParams *params, GError **err
     g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "the migration URI '%s' has no port", params->migrate_uri);
     return NULL;
   }
-  return xf_migrate_direct_new (uri.host, uri.port, driver->config.connect_timeout_s);
+  return xf_migrate_source_way (source, answer, uri.host, uri.port, NULL, error);
 }
 
 void
@@ -323,7 +323,7 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
     source = NULL;
   }
   if (source)
-    transport = managed_transport (driver, &params, &error);
+    transport = managed_transport (source, &params, peer, &error);
   if (transport) {
     xf_migrate_source_set_host (source, params.migrate_uri);
     xf_migrate_source_set_peer (source, peer, NULL);

@@ -81,6 +81,7 @@ xf_migrate_dest_free (XfMigrateDest *dest)
   g_clear_pointer (&dest->listener, xf_migrate_listener_free);
   xf_migrate_dest_release_tunnel (dest);
   xf_clear_fd (&dest->fd);
+  xf_pump_free (dest->pump);
   xf_memory_claim_free (dest->claim);
   libxl_domain_config_dispose (&dest->config);
   g_clear_pointer (&dest->ctx, xf_ctx_free);
@@ -194,6 +195,9 @@ xf_migrate_dest_cookie (const XfMigrateDest *dest)
     return NULL;
   cookie = xf_migrate_cookie_new (dest->driver, dest->name, dest->def->uuid, dest->id);
   cookie->secret = g_strdup (dest->secret);
+  xf_migrate_plan_tell (&dest->plan, cookie);
+  if (dest->plan.ticket)
+    cookie->token = xf_ticket_token_format (dest->token);
   cookie->settle_port = dest->driver->config.peer_port;
   return xf_cookie_format (cookie);
 }

@@ -142,6 +142,8 @@ needs_tombstone (const XfMigrateDest *dest)
 static void
 stop_libxl (XfMigrateDest *dest)
 {
+  /* A pump's end is the end of what libxl reads; a socket is cut. */
+  g_clear_pointer (&dest->pump, xf_pump_free);
   if (dest->fd >= 0)
     (void)shutdown (dest->fd, SHUT_RDWR);
   xf_ao_abort (dest->ao);

@@ -197,6 +197,7 @@ xf_migrate_dest_take_progress (XfMigrateDest *dest, const XfCookie *cookie)
   if (!told || !told->iteration)
     return;
   dest->progress.bytes = told->bytes;
+  dest->progress.content = told->content;
   dest->progress.pages_before = told->pages;
   dest->progress.iteration = told->iteration;
   dest->progress.dirty_rate = told->dirty_rate;

@@ -32,9 +32,8 @@ check_id (const XfMigrateDest *dest, GError **error)
 }
 
 static gboolean
-read_cookie (XfMigrateDest *dest, GBytes *bytes, GError **error)
+read_cookie (XfMigrateDest *dest, GBytes *bytes, gboolean tunnelled, GError **error)
 {
-  static const char *const known[] = { NULL };
   g_autoptr (GError) malformed = NULL;
   g_autoptr (XfCookie) cookie = xf_cookie_parse (bytes, &malformed);
 
@@ -43,6 +42,8 @@ read_cookie (XfMigrateDest *dest, GBytes *bytes, GError **error)
     return FALSE;
   }
   dest->from = g_strdup (cookie && cookie->hostname ? cookie->hostname : "an unnamed host");
+  if (!xf_migrate_plan_choose (&dest->driver->config, cookie, tunnelled, &dest->plan, error))
+    return FALSE;
   if (!cookie)
     return TRUE;
   if (!xf_uuid_equal (cookie->uuid, dest->def->uuid)) {
@@ -53,7 +54,7 @@ read_cookie (XfMigrateDest *dest, GBytes *bytes, GError **error)
   dest->from_xenferry = cookie->is_xenferry;
   dest->exact = g_steal_pointer (&cookie->config);
   memcpy (dest->id, cookie->id, XF_UUID_LENGTH);
-  return xf_cookie_check_features (cookie, known, error) && check_id (dest, error);
+  return check_id (dest, error);
 }
 
 /* A failure that is only remembered for a finish which never came makes place for the next attempt. */
@@ -87,7 +88,7 @@ read_request (XfMigrateDest *dest, XfMigrateParams *params, GBytes *cookie, GErr
     }
     xf_domain_def_set_name (dest->persistent, dest->name);
   }
-  return read_cookie (dest, cookie, error);
+  return read_cookie (dest, cookie, params->flags & VIR_MIGRATE_TUNNELLED, error);
 }
 
 static gboolean
@@ -178,8 +179,11 @@ check_ready (XfMigrateDest *dest, const GError *error)
     return;
   ready = g_steal_pointer (&dest->ready);
   dest->announced = TRUE;
-  if (dest->tunnel_ops)
-    xf_migrate_dest_receive (dest);
+  if (dest->tunnel_ops) {
+    int fd = xf_steal_fd (&dest->fd);
+
+    xf_migrate_dest_receive (dest, &fd, 1);
+  }
   ready (NULL, dest->ready_data);
 }
 
@@ -278,6 +282,8 @@ prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes
   *params = (XfMigrateParams){ 0 };
   if (dest->from_xenferry)
     dest->secret = make_secret ();
+  if (getentropy (dest->token, sizeof (dest->token)) < 0)
+    g_error ("the kernel gives no random bytes: %s", g_strerror (errno));
   id = xf_uuid_to_string (dest->id);
   sm_id = g_strdup_printf ("migration %s of '%s', destination", id, dest->name);
   xf_sm_init (&dest->sm, xf_migrate_dest_states, N_STATES, sm_id);
@@ -322,6 +328,15 @@ choose_address (XfMigrateDest *dest, XfMigrateUri *uri_out, GError **error)
   return TRUE;
 }
 
+/* A source that shows a ticket may come where all do; unless a person wants it elsewhere. */
+static gboolean
+shares_port (const XfMigrateDest *dest, const XfMigrateUri *uri)
+{
+  const XfDriverConfig *config = &dest->driver->config;
+
+  return dest->plan.ticket && config->peer_port && config->one_port && !uri->port && !dest->params.listen_address;
+}
+
 XfMigrateDest *
 xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie,
                          char **uri_out, GError **error)
@@ -339,9 +354,13 @@ xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams
     *uri_out = xf_migrate_uri_format (uri.host, uri.port ? uri.port : driver->config.migration_port_min);
     return dest;
   }
-  if (chosen && open_ctx (dest, error))
+  if (chosen && open_ctx (dest, error) && shares_port (dest, &uri))
+    dest->listener = xf_migrate_listener_new_shared (driver->door, driver->config.peer_port, dest->token,
+                                                     xf_migrate_dest_accepted, dest);
+  else if (dest->ctx)
     dest->listener = xf_migrate_listener_new (&driver->config, dest->params.listen_address, uri.port,
-                                              xf_migrate_dest_accepted, dest, error);
+                                              dest->plan.ticket ? dest->token : NULL, xf_migrate_dest_accepted, dest,
+                                              error);
   if (!dest->listener) {
     g_prefix_error (error, "cannot receive domain '%s' on host '%s': ", dest->name, driver->hostname);
     unprepare (dest);

@@ -14,7 +14,9 @@
 #include "libxl/migrate.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_listen.h"
+#include "libxl/migrate_plan.h"
 #include "libxl/migrate_progress.h"
+#include "libxl/pump.h"
 
 enum {
   PREPARED,
@@ -51,7 +53,10 @@ struct XfMigrateDest {
   XfMigrateListener *listener;
   const XfTunnelOps *tunnel_ops;
   gpointer tunnel;
-  int fd; /* libxl reads the image from it */
+  XfMigratePlan plan; /* how the data comes */
+  guint8 token[XF_TICKET_TOKEN];
+  XfPump *pump; /* between the peer and fd, or NULL */
+  int fd;       /* libxl reads the image from it */
   XfCtx *ctx;
   XfAo *ao;
   libxl_domain_config config;
@@ -122,9 +127,9 @@ void xf_migrate_dest_end_job (XfMigrateDest *dest, const GError *failure);
 /* The deadline of the state under way; 0: none. */
 void xf_migrate_dest_arm (XfMigrateDest *dest, guint seconds);
 
-/* The data is there, on dest->fd: libxl restores from it. */
-void xf_migrate_dest_receive (XfMigrateDest *dest);
-void xf_migrate_dest_accepted (int fd, gpointer data);
+/* The data comes on @fds, which are taken: libxl restores from it. */
+void xf_migrate_dest_receive (XfMigrateDest *dest, const int *fds, guint n);
+void xf_migrate_dest_accepted (const int *fds, guint n, gpointer data);
 
 /* Removes what was built; also called again when what it waited for has ended. */
 void xf_migrate_dest_roll_back (XfMigrateDest *dest);

@@ -5,6 +5,7 @@
 #include "libxl/migrate_dest_private.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -17,6 +18,13 @@ restored (int rc, gpointer data)
 
   dest->ao = NULL;
   xf_clear_fd (&dest->fd);
+  if (rc != 0 && !dest->error && dest->pump) {
+    g_autoptr (GError) refused = xf_pump_reason (dest->pump);
+
+    if (refused)
+      dest->error = xf_migrate_dest_error (dest, "restore", refused->code, refused->message);
+  }
+  g_clear_pointer (&dest->pump, xf_pump_free);
   if (rc != 0 && !dest->error) {
     g_autoptr (GError) libxl_error = NULL;
 
@@ -42,13 +50,62 @@ restored (int rc, gpointer data)
   xf_migrate_dest_go_on (dest);
 }
 
+/* From here on libxl reads what the pump lets pass. */
+static gboolean
+put_pump_before (XfMigrateDest *dest, const int *fds, guint n, GError **error)
+{
+  XfPumpJob job = {
+    .in = fds,
+    .n_in = n,
+    .n_out = 1,
+    .unpack = dest->plan.frames,
+    .id = dest->plan.frames ? dest->id : NULL,
+    .tls = dest->plan.tls ? "server" : NULL,
+    .guest = dest->driver->config.guard ? &dest->config : NULL,
+  };
+  xf_autofd out = -1;
+  int pair[2];
+
+  if (!xf_pipe_new (pair, -1, error))
+    return FALSE;
+  dest->fd = pair[0];
+  out = pair[1];
+  job.out = &out;
+  dest->pump = xf_pump_new (&dest->driver->config, &job, NULL, NULL, error);
+  return dest->pump != NULL;
+}
+
+/* What was agreed upon, and no more: one source that shows more connections than it may is none. */
+static gboolean
+take_data (XfMigrateDest *dest, const int *fds, guint n, GError **error)
+{
+  gboolean good = n == 1 || dest->plan.parallel;
+
+  if (!good)
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_STREAM, "the source has made %u connections and was to make one", n);
+  if (good && !dest->plan.frames && !dest->driver->config.guard) {
+    dest->fd = fds[0];
+    return TRUE;
+  }
+  good = good && put_pump_before (dest, fds, n, error);
+  for (guint i = 0; i < n; i++)
+    close (fds[i]);
+  return good;
+}
+
 void
-xf_migrate_dest_receive (XfMigrateDest *dest)
+xf_migrate_dest_receive (XfMigrateDest *dest, const int *fds, guint n)
 {
   libxl_domain_restore_params params;
+  g_autoptr (GError) error = NULL;
   int rc;
 
   xf_sm_move (&dest->sm, RECEIVING);
+  if (!take_data (dest, fds, n, &error)) {
+    dest->error = xf_migrate_dest_error (dest, "restore", error->code, error->message);
+    xf_migrate_dest_roll_back (dest);
+    return;
+  }
   /* With finish called already the source has sent everything: what is missing must come soon. */
   xf_migrate_dest_arm (dest, dest->finish_asked ? dest->driver->config.stall_timeout_s : 0);
   dest->progress.sending_us = g_get_monotonic_time ();
@@ -63,10 +120,7 @@ xf_migrate_dest_receive (XfMigrateDest *dest)
 }
 
 void
-xf_migrate_dest_accepted (int fd, gpointer data)
+xf_migrate_dest_accepted (const int *fds, guint n, gpointer data)
 {
-  XfMigrateDest *dest = data;
-
-  dest->fd = fd;
-  xf_migrate_dest_receive (dest);
+  xf_migrate_dest_receive (data, fds, n);
 }

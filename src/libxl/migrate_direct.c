@@ -25,6 +25,8 @@ typedef struct {
   GCancellable *cancellable;
   int fd;
   guint drained_id;
+  gboolean has_ticket;
+  XfTicket ticket;
   guint64 sent; /* final count, once the socket is closed */
 } Direct;
 
@@ -38,6 +40,18 @@ count_sent (int fd)
       || length < G_STRUCT_OFFSET (struct tcp_info, tcpi_bytes_sent) + sizeof (info.tcpi_bytes_sent))
     return 0;
   return info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
+}
+
+/* A new connection has room for it. */
+static gboolean
+show_ticket (const Direct *direct, GError **error)
+{
+  guint8 bytes[XF_TICKET_SIZE];
+
+  xf_ticket_put (&direct->ticket, bytes);
+  if (send (direct->fd, bytes, sizeof (bytes), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof (bytes))
+    return TRUE;
+  return xf_error_set_errno (error, errno, "cannot write to the migration port %u of '%s'", direct->port, direct->host);
 }
 
 static void
@@ -57,16 +71,20 @@ connected (GObject *object, GAsyncResult *result, gpointer data)
       xf_error_set_errno (&error, errno, "cannot keep the connection to %s port %u", direct->host, direct->port);
   }
   if (error) {
-    g_autoptr (GError) told
-      = g_error_new (XF_ERROR, XF_ERROR_NO_CONNECT,
-                     "cannot connect to the migration port %u of '%s': %s; check that this host reaches that address "
-                     "and that no firewall closes the port",
-                     direct->port, direct->host, error->message);
+    g_autoptr (GError) told = g_error_new (
+      XF_ERROR, XF_ERROR_NO_CONNECT,
+      "cannot connect to the migration port %u of '%s': %s; check that this host reaches that address "
+      "and that no firewall closes the port",
+      direct->port, direct->host, error->message);
     direct->base.events.opened (-1, told, direct->base.data);
     return;
   }
   (void)xf_fd_set_nonblocking (direct->fd, FALSE, NULL);
   xf_migrate_socket_tune (direct->fd);
+  if (direct->has_ticket && !show_ticket (direct, &error)) {
+    direct->base.events.opened (-1, error, direct->base.data);
+    return;
+  }
   direct->base.events.opened (direct->fd, NULL, direct->base.data);
 }
 
@@ -159,7 +177,7 @@ static const XfMigrateTransportOps direct_ops = {
 };
 
 XfMigrateTransport *
-xf_migrate_direct_new (const char *host, guint port, guint timeout_s)
+xf_migrate_direct_new (const char *host, guint port, guint timeout_s, const XfTicket *ticket)
 {
   Direct *direct = g_new0 (Direct, 1);
 
@@ -169,5 +187,8 @@ xf_migrate_direct_new (const char *host, guint port, guint timeout_s)
   direct->timeout_s = timeout_s;
   direct->cancellable = g_cancellable_new ();
   direct->fd = -1;
+  direct->has_ticket = ticket != NULL;
+  if (ticket)
+    direct->ticket = *ticket;
   return &direct->base;
 }

@@ -13,12 +13,13 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "libxl/migrate_door.h"
 
 /* The first eight bytes of libxl's migration stream (reference: the stream's header). */
 static const char stream_ident[8] = { 'L', 'i', 'b', 'x', 'l', 'F', 'm', 't' };
 
 /* Strangers that may wait at the same time; more are turned away at once. */
-#define MAX_CANDIDATES 8
+#define MAX_CANDIDATES 32
 
 typedef struct {
   XfMigrateListener *listener;
@@ -27,10 +28,15 @@ typedef struct {
 } Candidate;
 
 struct XfMigrateListener {
+  XfMigrateDoor *door; /* it waits at the shared one; else fd is its own */
   int fd;
   guint port;
   guint source;
   GPtrArray *candidates; /* of Candidate */
+  gboolean has_token;
+  guint8 token[XF_TICKET_TOKEN];
+  int chosen[XF_TICKET_CONNECTIONS_MAX]; /* by their index; -1: not here yet */
+  guint n_chosen;
   XfMigrateAccepted func;
   gpointer data;
 };
@@ -49,6 +55,9 @@ candidate_free (gpointer data)
 static void
 close_door (XfMigrateListener *listener)
 {
+  if (listener->door)
+    xf_migrate_door_remove (listener->door, listener);
+  listener->door = NULL;
   g_clear_handle_id (&listener->source, g_source_remove);
   xf_clear_fd (&listener->fd);
 }
@@ -71,40 +80,88 @@ xf_migrate_socket_tune (int fd)
   set_option (fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-/* This one sent the ident: it is the migration. Strangers and door are closed before the owner hears of it. */
+/* This one is of the migration. When it is the last of it, strangers and door are closed before the owner hears. */
 static void
-choose (Candidate *candidate)
+choose (XfMigrateListener *listener, int fd, guint index, guint count)
 {
-  XfMigrateListener *listener = candidate->listener;
-  int fd = xf_steal_fd (&candidate->fd);
+  int fds[XF_TICKET_CONNECTIONS_MAX];
 
-  candidate->source = 0;
-  g_ptr_array_set_size (listener->candidates, 0);
-  close_door (listener);
+  listener->chosen[index] = fd;
   set_option (fd, SOL_SOCKET, SO_RCVLOWAT, 1);
   (void)xf_fd_set_nonblocking (fd, FALSE, NULL);
   xf_migrate_socket_tune (fd);
-  listener->func (fd, listener->data);
+  if (++listener->n_chosen < count)
+    return;
+  g_ptr_array_set_size (listener->candidates, 0);
+  close_door (listener);
+  for (guint i = 0; i < count; i++)
+    fds[i] = xf_steal_fd (&listener->chosen[i]);
+  listener->func (fds, count, listener->data);
+}
+
+/* How many first bytes tell. */
+static gsize
+start_size (const XfMigrateListener *listener)
+{
+  return listener->has_token ? XF_TICKET_SIZE : sizeof (stream_ident);
+}
+
+/* The token in a time that does not tell how much of it was right. */
+static gboolean
+is_right (const XfMigrateListener *listener, const XfTicket *ticket)
+{
+  guint8 differs = 0;
+
+  for (guint i = 0; i < XF_TICKET_TOKEN; i++)
+    differs |= ticket->token[i] ^ listener->token[i];
+  return listener->has_token && differs == 0 && listener->chosen[ticket->index] < 0;
+}
+
+static gboolean
+is_ours (XfMigrateListener *listener, const guint8 *start, XfTicket *ticket_out)
+{
+  *ticket_out = (XfTicket){ .index = 0, .count = 1 };
+  if (!listener->has_token)
+    return memcmp (start, stream_ident, sizeof (stream_ident)) == 0;
+  return xf_ticket_get (start, ticket_out) && is_right (listener, ticket_out);
 }
 
 static gboolean
 candidate_readable (int fd, GIOCondition condition, gpointer data)
 {
   Candidate *candidate = data;
-  char start[sizeof (stream_ident)];
-  ssize_t n = recv (fd, start, sizeof (start), MSG_PEEK | MSG_DONTWAIT);
+  XfMigrateListener *listener = candidate->listener;
+  guint8 start[XF_TICKET_SIZE];
+  gsize size = start_size (listener);
+  ssize_t n = recv (fd, start, size, MSG_PEEK | MSG_DONTWAIT);
+  XfTicket ticket;
 
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return G_SOURCE_CONTINUE;
-  /* Less than the ident although we are woken only for all of it: the peer has closed. */
-  if (n < (ssize_t)sizeof (start) || memcmp (start, stream_ident, sizeof (start)) != 0) {
-    g_info ("dropping a connection to migration port %u that does not bring a libxl stream", candidate->listener->port);
+  /* Less than all of it although we are woken only for that: the peer has closed. */
+  if (n < (ssize_t)size || !is_ours (listener, start, &ticket)) {
+    g_info ("dropping a connection to migration port %u that does not bring %s", listener->port,
+            listener->has_token ? "this migration's ticket" : "a libxl stream");
     candidate->source = 0;
-    g_ptr_array_remove_fast (candidate->listener->candidates, candidate);
+    g_ptr_array_remove_fast (listener->candidates, candidate);
     return G_SOURCE_REMOVE;
   }
-  choose (candidate);
+  if (listener->has_token)
+    (void)recv (fd, start, size, MSG_DONTWAIT);
+  fd = xf_steal_fd (&candidate->fd);
+  candidate->source = 0;
+  g_ptr_array_remove_fast (listener->candidates, candidate);
+  choose (listener, fd, ticket.index, ticket.count);
   return G_SOURCE_REMOVE;
+}
+
+gboolean
+xf_migrate_listener_take (XfMigrateListener *listener, const XfTicket *ticket, int fd)
+{
+  if (!is_right (listener, ticket))
+    return FALSE;
+  choose (listener, fd, ticket->index, ticket->count);
+  return TRUE;
 }
 
 static gboolean
@@ -120,7 +177,7 @@ door_readable (int fd, GIOCondition condition, gpointer data)
   candidate->listener = listener;
   candidate->fd = xf_steal_fd (&connection);
   /* Wake only when the whole ident is there: a peer that trickles it byte by byte must not make us spin. */
-  set_option (candidate->fd, SOL_SOCKET, SO_RCVLOWAT, sizeof (stream_ident));
+  set_option (candidate->fd, SOL_SOCKET, SO_RCVLOWAT, (int)start_size (listener));
   candidate->source = g_unix_fd_add (candidate->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, candidate_readable, candidate);
   g_ptr_array_add (listener->candidates, candidate);
   return G_SOURCE_CONTINUE;
@@ -224,19 +281,44 @@ open_range (const XfDriverConfig *config, const char *address, guint *port_out, 
   return -1;
 }
 
-XfMigrateListener *
-xf_migrate_listener_new (const XfDriverConfig *config, const char *address, guint port, XfMigrateAccepted func,
-                         gpointer data, GError **error)
+static XfMigrateListener *
+listener_new (guint port, const guint8 *token, XfMigrateAccepted func, gpointer data)
 {
-  g_autoptr (XfMigrateListener) listener = g_new0 (XfMigrateListener, 1);
+  XfMigrateListener *listener = g_new0 (XfMigrateListener, 1);
+
+  listener->fd = -1;
+  listener->candidates = g_ptr_array_new_with_free_func (candidate_free);
+  listener->has_token = token != NULL;
+  if (token)
+    memcpy (listener->token, token, XF_TICKET_TOKEN);
+  for (guint i = 0; i < XF_TICKET_CONNECTIONS_MAX; i++)
+    listener->chosen[i] = -1;
+  listener->func = func;
+  listener->data = data;
+  listener->port = port;
+  return listener;
+}
+
+XfMigrateListener *
+xf_migrate_listener_new_shared (XfMigrateDoor *door, guint port, const guint8 *token, XfMigrateAccepted func,
+                                gpointer data)
+{
+  XfMigrateListener *listener = listener_new (port, token, func, data);
+
+  listener->door = door;
+  xf_migrate_door_add (door, listener);
+  return listener;
+}
+
+XfMigrateListener *
+xf_migrate_listener_new (const XfDriverConfig *config, const char *address, guint port, const guint8 *token,
+                         XfMigrateAccepted func, gpointer data, GError **error)
+{
+  g_autoptr (XfMigrateListener) listener = listener_new (port, token, func, data);
   gboolean busy;
 
   if (!address)
     address = config->migration_listen;
-  listener->candidates = g_ptr_array_new_with_free_func (candidate_free);
-  listener->func = func;
-  listener->data = data;
-  listener->port = port;
   listener->fd = port ? open_port (address, port, &busy, error) : open_range (config, address, &listener->port, error);
   if (listener->fd < 0)
     return NULL;
@@ -256,6 +338,8 @@ xf_migrate_listener_free (XfMigrateListener *listener)
   if (!listener)
     return;
   close_door (listener);
+  for (guint i = 0; i < XF_TICKET_CONNECTIONS_MAX; i++)
+    xf_clear_fd (&listener->chosen[i]);
   g_ptr_array_unref (listener->candidates);
   g_free (listener);
 }

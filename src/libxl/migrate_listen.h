@@ -7,22 +7,34 @@
  * sender. So a connection counts only once its first bytes are the stream's ident; whoever connects and sends
  * something else, or nothing (a port scan), is dropped without disturbing the migration. The first that sends the
  * ident is the one; door and waiting strangers are closed in the same moment, so a second one can never follow.
+ *
+ * A xenferry source shows a ticket (migrate_ticket.h), on each of its connections.
  */
 #pragma once
 
 #include <glib.h>
 
 #include "driver.h"
+#include "libxl/migrate_ticket.h"
 
 typedef struct XfMigrateListener XfMigrateListener;
+struct XfMigrateDoor;
 
-/* @fd: the connection, blocking, nothing read from it, now the callee's. */
-typedef void (*XfMigrateAccepted) (int fd, gpointer data);
+/* @fds: the connections in their order, blocking, now the callee's; nothing is read from them but their tickets. */
+typedef void (*XfMigrateAccepted) (const int *fds, guint n, gpointer data);
 
 /* Listens on @address (a numeric address; NULL: all of them, IPv6 and IPv4) and @port (0: the first free one of the
- * configured range). @func is called at most once, from the main context. */
+ * configured range). @token: of the tickets with which connections begin, or NULL for a peer that brings libxl's stream
+ * at once. @func is called at most once, from the main context, when all connections are there. */
 XfMigrateListener *xf_migrate_listener_new (const XfDriverConfig *config, const char *address, guint port,
-                                            XfMigrateAccepted func, gpointer data, GError **error);
+                                            const guint8 *token, XfMigrateAccepted func, gpointer data, GError **error);
+
+/* The same without a port of its own: connections come through @door. */
+XfMigrateListener *xf_migrate_listener_new_shared (struct XfMigrateDoor *door, guint port, const guint8 *token,
+                                                   XfMigrateAccepted func, gpointer data);
+
+/* The door's: takes @fd when its ticket is right here. */
+gboolean xf_migrate_listener_take (XfMigrateListener *listener, const XfTicket *ticket, int fd);
 
 guint xf_migrate_listener_port (const XfMigrateListener *listener);
 

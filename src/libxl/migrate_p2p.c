@@ -247,12 +247,12 @@ performed (const GError *error, gpointer data)
 }
 
 static XfMigrateTransport *
-make_transport (P2p *p2p, GError **error)
+make_transport (P2p *p2p, const XfCookie *answer, GError **error)
 {
   g_auto (XfMigrateUri) uri = { 0 };
 
   if (p2p->tunnelled)
-    return xf_migrate_tunnel_new (peers (p2p), p2p->peer);
+    return xf_migrate_source_way (p2p->source, answer, NULL, 0, p2p->peer, error);
   if (!p2p->uri) {
     g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "the destination did not say where to send to");
     return NULL;
@@ -263,7 +263,7 @@ make_transport (P2p *p2p, GError **error)
     g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "the destination's URI '%s' has no port", p2p->uri);
     return NULL;
   }
-  return xf_migrate_direct_new (uri.host, uri.port, p2p->driver->config.connect_timeout_s);
+  return xf_migrate_source_way (p2p->source, answer, uri.host, uri.port, NULL, error);
 }
 
 static void
@@ -285,7 +285,7 @@ prepared (const XfMigrateResult *result, const GError *error, gpointer data)
   }
   cookie = xf_cookie_parse (result->cookie, NULL);
   xf_migrate_source_set_peer (p2p->source, cookie, p2p->dconnuri);
-  transport = p2p->aborted ? NULL : make_transport (p2p, &wrong);
+  transport = p2p->aborted ? NULL : make_transport (p2p, cookie, &wrong);
   if (transport) {
     xf_sm_move (&p2p->sm, PERFORMING);
     xf_migrate_source_set_abort (p2p->source, NULL, NULL);

@@ -4,10 +4,15 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
+#include "libxl/migrate_ticket.h"
 
 /* The bits libvirt 9.0's libxl driver accepts in any phase (reference: its LIBXL_MIGRATION_FLAGS). */
-#define LIBVIRTD_FLAGS                                                                                                \
-  (VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_TUNNELLED | VIR_MIGRATE_PERSIST_DEST                        \
+/* libvirt's name of it is younger than the libvirt that we build with. */
+#define PARAM_ZSTD_LEVEL "compression.zstd.level"
+#define ZSTD_LEVEL_MAX 19
+
+#define LIBVIRTD_FLAGS                                                                                                 \
+  (VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_TUNNELLED | VIR_MIGRATE_PERSIST_DEST                         \
    | VIR_MIGRATE_UNDEFINE_SOURCE | VIR_MIGRATE_PAUSED)
 
 static const struct {
@@ -27,13 +32,13 @@ static const struct {
   { VIR_MIGRATE_CHANGE_PROTECTION, TRUE, "VIR_MIGRATE_CHANGE_PROTECTION", "--change-protection" },
   { VIR_MIGRATE_UNSAFE, TRUE, "VIR_MIGRATE_UNSAFE", "--unsafe" },
   { VIR_MIGRATE_OFFLINE, TRUE, "VIR_MIGRATE_OFFLINE", "--offline" },
-  { VIR_MIGRATE_COMPRESSED, FALSE, "VIR_MIGRATE_COMPRESSED", "--compressed" },
+  { VIR_MIGRATE_COMPRESSED, TRUE, "VIR_MIGRATE_COMPRESSED", "--compressed" },
   { VIR_MIGRATE_ABORT_ON_ERROR, TRUE, "VIR_MIGRATE_ABORT_ON_ERROR", "--abort-on-error" },
-  { VIR_MIGRATE_AUTO_CONVERGE, FALSE, "VIR_MIGRATE_AUTO_CONVERGE", "--auto-converge" },
+  { VIR_MIGRATE_AUTO_CONVERGE, TRUE, "VIR_MIGRATE_AUTO_CONVERGE", "--auto-converge" },
   { VIR_MIGRATE_RDMA_PIN_ALL, FALSE, "VIR_MIGRATE_RDMA_PIN_ALL", "--rdma-pin-all" },
   { VIR_MIGRATE_POSTCOPY, FALSE, "VIR_MIGRATE_POSTCOPY", "--postcopy" },
-  { VIR_MIGRATE_TLS, FALSE, "VIR_MIGRATE_TLS", "--tls" },
-  { VIR_MIGRATE_PARALLEL, FALSE, "VIR_MIGRATE_PARALLEL", "--parallel" },
+  { VIR_MIGRATE_TLS, TRUE, "VIR_MIGRATE_TLS", "--tls" },
+  { VIR_MIGRATE_PARALLEL, TRUE, "VIR_MIGRATE_PARALLEL", "--parallel" },
   { VIR_MIGRATE_NON_SHARED_SYNCHRONOUS_WRITES, FALSE, "VIR_MIGRATE_NON_SHARED_SYNCHRONOUS_WRITES",
     "--copy-storage-synchronous-writes" },
   { VIR_MIGRATE_POSTCOPY_RESUME, FALSE, "VIR_MIGRATE_POSTCOPY_RESUME", "--postcopy-resume" },
@@ -54,6 +59,16 @@ static const struct {
   { VIR_MIGRATE_PARAM_LISTEN_ADDRESS, XF_PARAM_STRING, G_STRUCT_OFFSET (XfMigrateParams, listen_address),
     "--listen-address" },
   { VIR_MIGRATE_PARAM_BANDWIDTH, XF_PARAM_ULLONG, G_STRUCT_OFFSET (XfMigrateParams, bandwidth_mib), "--bandwidth" },
+  { VIR_MIGRATE_PARAM_TLS_DESTINATION, XF_PARAM_STRING, G_STRUCT_OFFSET (XfMigrateParams, tls_destination),
+    "--tls-destination" },
+  { VIR_MIGRATE_PARAM_COMPRESSION, XF_PARAM_STRING, G_STRUCT_OFFSET (XfMigrateParams, compression), "--comp-methods" },
+  { PARAM_ZSTD_LEVEL, XF_PARAM_INT, G_STRUCT_OFFSET (XfMigrateParams, zstd_level), "--comp-zstd-level" },
+  { VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS, XF_PARAM_INT, G_STRUCT_OFFSET (XfMigrateParams, connections),
+    "--parallel-connections" },
+  { VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL, XF_PARAM_INT, G_STRUCT_OFFSET (XfMigrateParams, converge_initial),
+    "--auto-converge-initial" },
+  { VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT, XF_PARAM_INT, G_STRUCT_OFFSET (XfMigrateParams, converge_increment),
+    "--auto-converge-increment" },
 };
 
 static gboolean
@@ -89,6 +104,23 @@ check_combinations (const XfMigrateParams *params, GError **error)
     wrong = "an offline migration moves the definition alone: --offline needs --persistent";
   else if ((flags & VIR_MIGRATE_OFFLINE) && (flags & VIR_MIGRATE_TUNNELLED))
     wrong = "an offline migration has no data: --tunnelled makes no sense with --offline";
+  else if ((flags & VIR_MIGRATE_TUNNELLED) && flags & (VIR_MIGRATE_TLS | VIR_MIGRATE_PARALLEL))
+    wrong = "a tunnelled migration goes through the management connection: --tls and --parallel make no sense with it";
+  else if (params->compression && !g_str_equal (params->compression, "zstd"))
+    wrong = "the only compression method is zstd: --comp-methods zstd";
+  else if ((params->compression || params->zstd_level) && !(flags & VIR_MIGRATE_COMPRESSED))
+    wrong = "how to compress was said, but not to: add --compressed";
+  else if (params->zstd_level < 0 || params->zstd_level > ZSTD_LEVEL_MAX)
+    wrong = "zstd's level is a number from 1 to 19";
+  else if (params->connections && !(flags & VIR_MIGRATE_PARALLEL))
+    wrong = "--parallel-connections needs --parallel";
+  else if (params->connections < 0 || params->connections > XF_TICKET_CONNECTIONS_MAX)
+    wrong = "a migration has 1 to 16 connections";
+  else if (params->converge_initial < 0 || params->converge_initial > 99 || params->converge_increment < 0
+           || params->converge_increment > 99)
+    wrong = "a guest is slowed down by 1 to 99 percent";
+  else if (params->tls_destination && !(flags & VIR_MIGRATE_TLS))
+    wrong = "--tls-destination needs --tls";
   else if (params->persistent_xml && !(flags & VIR_MIGRATE_PERSIST_DEST))
     wrong = "--persistent-xml needs --persistent";
   if (wrong)
@@ -106,6 +138,10 @@ read_param (XfMigrateParams *out, const XfTypedParam *param, GError **error)
       g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "migration parameter '%s' must be of type %s, not %s",
                    param->name, xf_param_type_name (param_table[i].type), xf_param_type_name (param->type));
       return FALSE;
+    }
+    if (param->type == XF_PARAM_INT) {
+      G_STRUCT_MEMBER (int, out, param_table[i].offset) = param->i;
+      return TRUE;
     }
     if (param->type == XF_PARAM_ULLONG) {
       G_STRUCT_MEMBER (guint64, out, param_table[i].offset) = param->ul;
@@ -150,6 +186,8 @@ xf_migrate_params_clear (XfMigrateParams *params)
   g_free (params->destination_xml);
   g_free (params->persistent_xml);
   g_free (params->listen_address);
+  g_free (params->tls_destination);
+  g_free (params->compression);
   *params = (XfMigrateParams){ 0 };
 }
 
@@ -163,6 +201,12 @@ xf_migrate_params_copy (XfMigrateParams *copy_out, const XfMigrateParams *params
     .destination_xml = g_strdup (params->destination_xml),
     .persistent_xml = g_strdup (params->persistent_xml),
     .listen_address = g_strdup (params->listen_address),
+    .tls_destination = g_strdup (params->tls_destination),
+    .compression = g_strdup (params->compression),
+    .zstd_level = params->zstd_level,
+    .connections = params->connections,
+    .converge_initial = params->converge_initial,
+    .converge_increment = params->converge_increment,
     .bandwidth_mib = params->bandwidth_mib,
   };
 }
@@ -178,17 +222,25 @@ xf_migrate_params_fit_libvirtd (const XfMigrateParams *params, const char *host,
     option = "--persistent-xml";
   else if (params->flags & VIR_MIGRATE_OFFLINE)
     option = "--offline";
+  else if (params->flags & VIR_MIGRATE_TLS)
+    option = "--tls";
+  else if (params->flags & VIR_MIGRATE_COMPRESSED)
+    option = "--compressed";
+  else if (params->flags & VIR_MIGRATE_PARALLEL)
+    option = "--parallel";
   if (!option)
     return TRUE;
   g_set_error (error, XF_ERROR, XF_ERROR_ARGUMENT_UNSUPPORTED,
-               "the daemon at '%s' is a libvirtd, whose Xen driver does not serve %s; migrate without it", host, option);
+               "the daemon at '%s' is a libvirtd, whose Xen driver does not serve %s; migrate without it", host,
+               option);
   return FALSE;
 }
 
 guint
 xf_migrate_params_destination_flags (const XfMigrateParams *params, gboolean libvirtd)
 {
-  guint flags = params->flags & ~(guint)(VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_CHANGE_PROTECTION);
+  guint flags = params->flags
+                & ~(guint)(VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_CHANGE_PROTECTION);
 
   return libvirtd ? flags & LIBVIRTD_FLAGS : flags;
 }

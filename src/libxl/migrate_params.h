@@ -15,7 +15,12 @@ typedef struct {
   char *destination_xml;
   char *persistent_xml;
   char *listen_address;
-  guint64 bandwidth_mib; /* MiB/s; 0: no limit */
+  char *tls_destination;                    /* the name in the destination's certificate; NULL: where the data goes */
+  char *compression;                        /* a method; NULL: the driver's choice */
+  int zstd_level;                           /* 0: the driver's choice */
+  int connections;                          /* 0: the driver's choice */
+  int converge_initial, converge_increment; /* percent; 0: the driver's choice */
+  guint64 bandwidth_mib;                    /* MiB/s; 0: no limit */
 } XfMigrateParams;
 
 /* Fills @params_out. Errors: a flag or parameter not served, of the wrong type, given twice, or flags that

@@ -66,6 +66,12 @@ xf_migrate_progress_report (XfMigrateProgress *progress, const char *what, unsig
 }
 
 static guint64
+content (const XfMigrateProgress *progress)
+{
+  return progress->content ? progress->content : progress->bytes;
+}
+
+static guint64
 memory_remaining (const XfMigrateProgress *progress)
 {
   guint64 pages = progress->pass_total - MIN (progress->pass_done, progress->pass_total);
@@ -77,7 +83,7 @@ memory_remaining (const XfMigrateProgress *progress)
   /* How much of the first pass is holes only the bytes tell: what has not been sent is still to come, and something is
    * as long as the pass goes on. */
   if (progress->iteration == 1 && pages > 0)
-    return MIN (MAX (progress->memory_bytes - MIN (progress->bytes, progress->memory_bytes), XF_MIGRATE_PAGE_SIZE),
+    return MIN (MAX (progress->memory_bytes - MIN (content (progress), progress->memory_bytes), XF_MIGRATE_PAGE_SIZE),
                 pages * XF_MIGRATE_PAGE_SIZE);
   return MIN (pages * XF_MIGRATE_PAGE_SIZE, progress->memory_bytes);
 }
@@ -88,14 +94,13 @@ elapsed_us (const XfMigrateProgress *progress)
   return (progress->ended_us ? progress->ended_us : g_get_monotonic_time ()) - progress->started_us;
 }
 
-/* Bytes a second since the transfer began. */
-static guint64
-rate (const XfMigrateProgress *progress)
+guint64
+xf_migrate_progress_rate (const XfMigrateProgress *progress)
 {
   gint64 until = progress->resumed_us ? progress->resumed_us : progress->ended_us;
   gint64 lasted = (until ? until : g_get_monotonic_time ()) - progress->sending_us;
 
-  return progress->sending_us && lasted > 0 ? progress->bytes * G_USEC_PER_SEC / lasted : 0;
+  return progress->sending_us && lasted > 0 ? content (progress) * G_USEC_PER_SEC / lasted : 0;
 }
 
 static guint64
@@ -110,7 +115,7 @@ void
 xf_migrate_progress_info (const XfMigrateProgress *progress, XfJobInfo *info_out)
 {
   guint64 remaining = memory_remaining (progress);
-  guint64 bytes_per_s = rate (progress);
+  guint64 bytes_per_s = xf_migrate_progress_rate (progress);
 
   *info_out = (XfJobInfo){
     .type = progress->iteration ? VIR_DOMAIN_JOB_BOUNDED : VIR_DOMAIN_JOB_UNBOUNDED,
@@ -120,7 +125,7 @@ xf_migrate_progress_info (const XfMigrateProgress *progress, XfJobInfo *info_out
     .data_processed = progress->bytes,
     .data_remaining = remaining,
     .memory_total = progress->memory_bytes,
-    .memory_processed = progress->bytes,
+    .memory_processed = content (progress),
     .memory_remaining = remaining,
   };
 }
@@ -147,9 +152,11 @@ xf_migrate_progress_stats (const XfMigrateProgress *progress, int operation, XfT
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_TOTAL, info.memory_total);
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_PROCESSED, info.memory_processed);
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_REMAINING, info.memory_remaining);
+  if (progress->content)
+    xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_COMPRESSION_BYTES, progress->bytes);
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_NORMAL, pages);
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_NORMAL_BYTES, pages * XF_MIGRATE_PAGE_SIZE);
-  xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_BPS, rate (progress));
+  xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_BPS, xf_migrate_progress_rate (progress));
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE, progress->dirty_rate);
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE, XF_MIGRATE_PAGE_SIZE);
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_ITERATION, progress->iteration);

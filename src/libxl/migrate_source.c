@@ -8,6 +8,7 @@
 #include "conf/cookie.h"
 #include "conf/uuid.h"
 #include "libxl/job.h"
+#include "libxl/migrate_plan.h"
 
 const XfSmState xf_migrate_source_states[N_STATES] = {
   [BEGUN] = { "begun", XF_SM_TO (CONNECTING) | XF_SM_TO (CANCELLED) | XF_SM_TO (DONE) },
@@ -58,8 +59,7 @@ xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure)
 {
   g_autoptr (XfTypedParams) stats = xf_typed_params_new ();
 
-  if (source->transport)
-    source->progress.bytes = source->transport->ops->sent (source->transport);
+  xf_migrate_source_count (source);
   source->progress.ended_us = g_get_monotonic_time ();
   xf_migrate_progress_stats (&source->progress, VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT, stats);
   xf_typed_params_add_boolean (stats, VIR_DOMAIN_JOB_SUCCESS, !failure);
@@ -123,10 +123,14 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
                          const char *host, GError **error)
 {
   g_autofree char *xml = NULL, *sm_id = NULL;
+  g_autoptr (XfCookie) cookie = NULL;
   XfMigrateSource *source;
   guint8 id[XF_UUID_LENGTH];
 
-  if (!xf_migrate_source_check (driver, guest, params, error))
+  xf_uuid_generate (id);
+  cookie = xf_migrate_cookie_new (driver, guest->name, guest->uuid, id);
+  if (!xf_migrate_source_check (driver, guest, params, error)
+      || !xf_migrate_plan_offer (&driver->config, params, cookie, error))
     return NULL;
   xml = xf_migrate_source_make_xml (guest, params, error);
   if (!xml)
@@ -138,7 +142,6 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
     return NULL;
   }
   forget_former (driver, guest);
-  xf_uuid_generate (id);
   source->id = xf_uuid_to_string (id);
   source->driver = driver;
   source->guest = guest;
@@ -151,7 +154,7 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   guest->may_suspend = FALSE;
   source->state_before = guest->state;
   source->reason_before = guest->reason;
-  source->cookie = xf_migrate_cookie_new (driver, guest->name, guest->uuid, id);
+  source->cookie = g_steal_pointer (&cookie);
   sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
   xf_sm_init (&source->sm, xf_migrate_source_states, N_STATES, sm_id);
   xf_migrate_progress_init (&source->progress, (guest->def ? guest->def->memory_kib : 0) * 1024);
@@ -273,6 +276,7 @@ xf_migrate_source_sent_cookie (const XfMigrateSource *source)
   cookie->progress = (XfCookieProgress){
     .bytes = progress->bytes,
     .pages = xf_migrate_progress_pages (progress),
+    .content = progress->content,
     .iteration = progress->iteration,
     .dirty_rate = progress->dirty_rate,
     .suspended_us = progress->suspended_us ? g_get_monotonic_time () - progress->suspended_us : 0,

@@ -65,6 +65,11 @@ void xf_migrate_source_hold (XfMigrateSource *source);
 /* TRUE when confirm has its place now; else an error. */
 gboolean xf_migrate_source_may_confirm (const XfMigrateSource *source, gboolean cancelled, GError **error);
 
+/* How its data goes: as the destination's @answer to prepare says, to @port of @host, or through the stream that
+ * prepare_tunnel opened on @tunnel. */
+XfMigrateTransport *xf_migrate_source_way (XfMigrateSource *source, const XfCookie *answer, const char *host,
+                                           guint port, XfPeer *tunnel, GError **error);
+
 /* Sends the guest; takes @transport. When done is told an error, the guest is as it was before, the job has ended and
  * @source is gone. */
 void xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transport, XfDone done, gpointer data);
@@ -99,6 +104,10 @@ void xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer clien
 
 /* The daemon ends: what is not sent rolls back, what is sent is left to the journal. */
 void xf_migrate_source_daemon_ends (XfMigrateSource *source);
+
+/* A guest that is being sent is paused: it dirties nothing any more, and its migration comes to an end; there it runs.
+ * FALSE: it is not being sent, or is about to stop anyway. */
+gboolean xf_migrate_source_hold_still (XfGuest *guest, XfDone done, gpointer data);
 
 /* libxl says that the guest has stopped for its last pass. */
 void xf_migrate_source_guest_suspended (XfGuest *guest);

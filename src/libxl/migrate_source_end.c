@@ -22,10 +22,11 @@ rolled_back (XfMigrateSource *source)
   XfGuest *waits; /* for this, to be started */
 
   source->progress.resumed_us = g_get_monotonic_time ();
+  xf_migrate_source_unthrottle (source);
   /* libxl tells of one shutdown a watch, and the suspend was one. */
   if (source->progress.suspended_us && source->guest->domid >= 0)
     xf_death_watch (source->guest);
-  if (source->progress.suspended_us && was_running && source->guest->domid >= 0) {
+  if ((source->progress.suspended_us || source->held) && was_running && source->guest->domid >= 0) {
     xf_guest_set_state (source->guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATION_CANCELED);
     xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_MIGRATED);
   }
@@ -116,7 +117,18 @@ paused_again (int rc, gpointer data)
   resume (source);
 }
 
-/* A guest that was woken only to suspend is paused before it is resumed. */
+static void
+let_go (int rc, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->suspend = NULL;
+  if (rc != 0)
+    g_warning ("%s: the guest was held and could not be let go (libxl error %d): try virsh resume", source->sm.id, rc);
+  resume (source);
+}
+
+/* A guest that was woken only to suspend is paused before it is resumed; one that was only held meanwhile is let go. */
 void
 xf_migrate_source_roll_back (XfMigrateSource *source)
 {
@@ -125,8 +137,19 @@ xf_migrate_source_roll_back (XfMigrateSource *source)
   xf_migrate_source_stop_asking (source);
   if (source->sm.state != ROLLING_BACK)
     xf_sm_move (&source->sm, ROLLING_BACK);
-  if (!source->woken || source->guest->domid < 0) {
+  if (source->guest->domid < 0 || !source->ctx || (!source->woken && !source->held)) {
     resume (source);
+    return;
+  }
+  if (source->held) {
+    /* Woken, or suspended, it is not paused any more. */
+    if (source->woken || is_suspended (source)) {
+      resume (source);
+      return;
+    }
+    source->suspend = xf_ao_new (source->ctx, let_go, source);
+    xf_ao_started (source->suspend, libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid,
+                                                          xf_ao_how (source->suspend)));
     return;
   }
   source->suspend = xf_ao_new (source->ctx, paused_again, source);

@@ -9,13 +9,23 @@
 #include "base/error.h"
 #include "libxl/job.h"
 
+void
+xf_migrate_source_count (XfMigrateSource *source)
+{
+  XfMigrateTransport *transport = source->transport;
+
+  if (!transport)
+    return;
+  source->progress.bytes = transport->ops->sent (transport);
+  source->progress.content = transport->ops->content ? transport->ops->content (transport) : 0;
+}
+
 static void
 job_info (XfJob *job, XfJobInfo *info_out)
 {
   XfMigrateSource *source = job->owner;
 
-  if (source->transport)
-    source->progress.bytes = source->transport->ops->sent (source->transport);
+  xf_migrate_source_count (source);
   xf_migrate_progress_info (&source->progress, info_out);
 }
 
@@ -24,8 +34,7 @@ job_stats (XfJob *job, XfTypedParams *params)
 {
   XfMigrateSource *source = job->owner;
 
-  if (source->transport)
-    source->progress.bytes = source->transport->ops->sent (source->transport);
+  xf_migrate_source_count (source);
   xf_migrate_progress_stats (&source->progress, VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT, params);
 }
 

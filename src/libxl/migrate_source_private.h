@@ -55,6 +55,10 @@ struct XfMigrateSource {
   guint wake_id;  /* a paused guest is to run until it has answered the suspend */
   XfAo *wake;
   gboolean woken;
+  XfAo *hold; /* it is being paused, for whoever waits for that */
+  XfDone hold_done;
+  gpointer hold_data;
+  gboolean held; /* it was paused meanwhile */
   XfMigrateTransport *transport;
   gboolean drained;
   int suspend_rc;
@@ -69,6 +73,7 @@ struct XfMigrateSource {
   XfJournalEntry *entry; /* from perform on; NULL: nothing is written */
   gboolean written;      /* that it sends: the guest may be suspended */
   guint destroy_tries;
+  guint throttle; /* percent by which its processors are capped */
 
   /* settling */
   XfPeer *peer; /* is being asked */
@@ -91,6 +96,9 @@ char *xf_migrate_source_make_xml (XfGuest *guest, const XfMigrateParams *params,
 /* An error of this side: names guest, host and phase. */
 GError *xf_migrate_source_error (XfMigrateSource *source, const char *phase, int code, const char *text);
 
+/* What has been sent by now, from the transport. */
+void xf_migrate_source_count (XfMigrateSource *source);
+
 /* Ends the job, keeps its statistics, tells those who listen. @failure: NULL for a migration that succeeded. */
 void xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure);
 
@@ -102,6 +110,16 @@ void xf_migrate_source_drop_fetch (XfMigrateSource *source, const GError *told);
 
 /* The first failure counts; what is under way is stopped, and its end leads on. */
 void xf_migrate_source_fail (XfMigrateSource *source, const GError *error);
+
+/* Goes on when libxl and the transport have ended, in success as in failure. */
+void xf_migrate_source_check_all_sent (XfMigrateSource *source);
+
+/* migrate_source_throttle.c: another pass begins, of pass_total pages; and the end of it. */
+void xf_migrate_source_another_pass (XfMigrateSource *source);
+void xf_migrate_source_unthrottle (XfMigrateSource *source);
+
+/* migrate_source_hold.c: a line of libxl's log. */
+void xf_migrate_source_libxl_said (const char *text, gpointer source);
 
 /* The guest has stopped for its last pass. */
 void xf_migrate_source_mark_suspended (XfMigrateSource *source);

@@ -36,6 +36,8 @@ source_new (XfDriver *driver, XfJournalEntry *entry, XfGuest *guest)
   source->state_before = entry->was_paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
   source->asked = TRUE;
   source->woken = entry->was_paused;
+  source->held = !entry->was_paused && guest->state == VIR_DOMAIN_PAUSED
+                 && guest->reason == VIR_DOMAIN_PAUSED_MIGRATION;
   sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
   xf_sm_init (&source->sm, xf_migrate_source_states, N_STATES, sm_id);
   xf_migrate_progress_init (&source->progress, (guest->def ? guest->def->memory_kib : 0) * 1024);

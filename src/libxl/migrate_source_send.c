@@ -14,8 +14,6 @@
 /* How often the transport's byte count is looked at, for a stream that no longer moves. */
 #define STALL_CHECK_S 5
 
-static void check_all_sent (XfMigrateSource *source);
-
 /* The first failure counts. What is under way is stopped; its end leads on. */
 void
 xf_migrate_source_fail (XfMigrateSource *source, const GError *error)
@@ -28,7 +26,7 @@ xf_migrate_source_fail (XfMigrateSource *source, const GError *error)
   source->drained = TRUE;
   if (source->suspend)
     xf_ao_abort (source->suspend);
-  else
+  else if (!source->wake && !source->hold)
     xf_migrate_source_roll_back (source);
 }
 
@@ -38,7 +36,7 @@ xf_migrate_source_mark_suspended (XfMigrateSource *source)
   if (source->progress.suspended_us)
     return;
   source->progress.suspended_us = g_get_monotonic_time ();
-  if (source->state_before != VIR_DOMAIN_RUNNING && source->state_before != VIR_DOMAIN_BLOCKED)
+  if (source->held || (source->state_before != VIR_DOMAIN_RUNNING && source->state_before != VIR_DOMAIN_BLOCKED))
     return;
   xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
   xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED);
@@ -64,7 +62,7 @@ suspended (int rc, gpointer data)
     source->transport->ops->abort (source->transport);
     source->drained = TRUE;
   }
-  check_all_sent (source);
+  xf_migrate_source_check_all_sent (source);
 }
 
 static void
@@ -79,7 +77,7 @@ drained (const GError *error, gpointer data)
     return;
   }
   source->drained = TRUE;
-  check_all_sent (source);
+  xf_migrate_source_check_all_sent (source);
 }
 
 /* Nobody comes to say what became of it. */
@@ -110,7 +108,7 @@ sent_written (const GError *error, gpointer data)
     return;
   }
   xf_sm_move (&source->sm, SENT);
-  source->progress.bytes = source->transport->ops->sent (source->transport);
+  xf_migrate_source_count (source);
   g_info ("%s: all is sent, %" G_GUINT64_FORMAT " bytes in %u passes", source->sm.id, source->progress.bytes,
           source->progress.iteration);
   /* The destination may still restore for a while, and peer to peer the call to it has its own keepalive. */
@@ -122,10 +120,10 @@ sent_written (const GError *error, gpointer data)
 }
 
 /* Visited when libxl has ended and when the transport has: both must have, in success as in failure. */
-static void
-check_all_sent (XfMigrateSource *source)
+void
+xf_migrate_source_check_all_sent (XfMigrateSource *source)
 {
-  if (source->suspend || source->wake || !source->drained)
+  if (source->suspend || source->wake || source->hold || !source->drained || source->sm.state != SENDING)
     return;
   g_clear_handle_id (&source->wake_id, g_source_remove);
   g_clear_handle_id (&source->stall_id, g_source_remove);
@@ -141,53 +139,14 @@ progressed (const char *what, int percent, unsigned long done, unsigned long tot
 {
   XfMigrateSource *source = data;
 
-  if (xf_migrate_progress_report (&source->progress, what, done, total))
-    xf_guest_emit_iteration (source->guest, source->progress.iteration);
-}
-
-/* ---- a paused guest ---------------------------------------------------------------------------------------------
- *
- * A guest that does not run cannot answer Xen's request to suspend, and libxl would wait a minute and give up. So it is
- * woken when the request has been made, which is all that it finds to do; it arrives paused as it left. libxl tells
- * of the request only in its log. */
-
-#define SUSPEND_REQUEST "suspend request via"
-
-static void
-woken (int rc, gpointer data)
-{
-  XfMigrateSource *source = data;
-
-  source->wake = NULL;
-  if (rc != 0)
-    g_warning ("%s: the paused guest could not be woken to suspend (libxl error %d)", source->sm.id, rc);
-  check_all_sent (source);
-}
-
-static gboolean
-wake (gpointer data)
-{
-  XfMigrateSource *source = data;
-
-  source->wake_id = 0;
-  source->woken = TRUE;
-  source->wake = xf_ao_new (source->ctx, woken, source);
-  xf_ao_started (source->wake,
-                 libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->wake)));
-  return G_SOURCE_REMOVE;
-}
-
-static void
-libxl_said (const char *text, gpointer data)
-{
-  XfMigrateSource *source = data;
-
-  if (!strstr (text, SUSPEND_REQUEST))
+  if (!xf_migrate_progress_report (&source->progress, what, done, total))
     return;
-  source->asked = TRUE;
-  if (source->state_before == VIR_DOMAIN_PAUSED && !source->woken && !source->wake_id)
-    source->wake_id = g_idle_add_full (G_PRIORITY_HIGH, wake, source, NULL);
+  xf_migrate_source_count (source);
+  xf_guest_emit_iteration (source->guest, source->progress.iteration);
+  xf_migrate_source_another_pass (source);
 }
+
+/* ---- sending --------------------------------------------------------------------------------------------- */
 
 /* A peer whose kernel still answers but that takes nothing any more is found only by counting. */
 static gboolean
@@ -301,7 +260,7 @@ xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transpor
     return;
   }
   xf_ctx_set_progress (source->ctx, progressed, source);
-  xf_ctx_set_listener (source->ctx, libxl_said, source);
+  xf_ctx_set_listener (source->ctx, xf_migrate_source_libxl_said, source);
   write_sending (source);
   transport->ops->open (transport);
 }

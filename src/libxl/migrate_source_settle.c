@@ -175,6 +175,7 @@ xf_migrate_source_settle (XfMigrateSource *source, const GError *why, XfDone don
 {
   g_clear_handle_id (&source->deadline_id, g_source_remove);
   /* Whatever it went through may be gone long before the answer is there. */
+  xf_migrate_source_count (source);
   g_clear_pointer (&source->transport, xf_migrate_transport_free);
   source->done = done;
   source->done_data = data;

@@ -5,6 +5,7 @@
  *
  *   direct     a TCP connection to the destination's data port: libxl gets the socket itself
  *   tunnelled  a pipe whose other end the RPC side moves into a stream of the peer connection
+ *   packed     a pipe whose other end a pump reads, which writes into one or several of the former
  *
  * Order: open, opened once; then set_rate and sent at any time; finish_writing once, when libxl has written
  * everything; drained once: all of it has been handed on, or the way is broken (this may come at any time after
@@ -14,6 +15,8 @@
 #pragma once
 
 #include "driver.h"
+#include "libxl/migrate_ticket.h"
+#include "libxl/pump.h"
 
 typedef struct XfMigrateTransport XfMigrateTransport;
 
@@ -30,6 +33,7 @@ typedef struct {
   void (*abort) (XfMigrateTransport *transport);
   void (*set_rate) (XfMigrateTransport *transport, guint64 bytes_per_s); /* 0: no limit */
   guint64 (*sent) (XfMigrateTransport *transport);                       /* bytes that have left */
+  guint64 (*content) (XfMigrateTransport *transport); /* of libxl's stream, that makes; NULL: the same */
   void (*free) (XfMigrateTransport *transport);
 } XfMigrateTransportOps;
 
@@ -40,8 +44,12 @@ struct XfMigrateTransport {
   gpointer data;
 };
 
-/* To @host (a name or address without brackets) and @port; connecting ends after @timeout_s. */
-XfMigrateTransport *xf_migrate_direct_new (const char *host, guint port, guint timeout_s);
+/* To @host (a name or address without brackets) and @port; connecting ends after @timeout_s. @ticket: what the
+ * connection begins with, or NULL. */
+XfMigrateTransport *xf_migrate_direct_new (const char *host, guint port, guint timeout_s, const XfTicket *ticket);
+
+/* Through a pump that does @job (its descriptors are not looked at), over @transports (taken, the array is not). */
+XfMigrateTransport *xf_migrate_packed_new (const XfDriverConfig *settings, const XfPumpJob *job, GPtrArray *transports);
 
 /* Through the stream that prepare_tunnel opened on @peer. */
 XfMigrateTransport *xf_migrate_tunnel_new (const XfPeerOps *peers, XfPeer *peer);

@@ -40,6 +40,8 @@ xf_driver_domain_suspend (XfDriver *driver, const guint8 *uuid, XfDone done, gpo
       xf_operation_answer (done, NULL, data, NULL, NULL);
       return;
     }
+    if (xf_migrate_source_hold_still (guest, done, data))
+      return;
     operation = xf_operation_begin (guest, XF_JOB_SUSPEND, "pause", done, NULL, data, &error);
   }
   if (!operation) {

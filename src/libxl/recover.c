@@ -125,6 +125,21 @@ xf_recover_def (XfDriver *driver, const guint8 *uuid)
 
 /* ---- what follows ----------------------------------------------------------------------------------------- */
 
+/* It was slowed down for a migration that is over, or will be begun anew. */
+static void
+uncap (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
+{
+  libxl_domain_sched_params sched;
+
+  libxl_domain_sched_params_init (&sched);
+  sched.sched = LIBXL_SCHEDULER_UNKNOWN;
+  sched.cap = (int)entry->cap;
+  if (libxl_domain_sched_params_set (xf_ctx_libxl (driver->ctx), domid, &sched) != 0)
+    g_warning ("domain '%s' was slowed down by a migration and stays so: see xl sched-credit2", entry->name);
+  libxl_domain_sched_params_dispose (&sched);
+  entry->cap = -1;
+}
+
 static void
 recover_source (XfDriver *driver, XfJournalEntry *entry)
 {
@@ -139,6 +154,8 @@ recover_source (XfDriver *driver, XfJournalEntry *entry)
   }
   g_message ("the journal has a migration of '%s' to '%s' that was '%s'; the domain is %s", entry->name,
              entry->peer ? entry->peer : "an unnamed host", entry->state, found_words[found]);
+  if (entry->cap >= 0 && domid)
+    uncap (driver, entry, domid);
   if (action == S_FORGET || !guest || (action == S_IF_DEFINED && !guest->persistent))
     xf_journal_drop (driver->journal, entry);
   else

@@ -92,3 +92,23 @@ xf_handle_DOMAIN_MIGRATE_GET_MAX_SPEED (XfCall *call, const xf_dom_flags_args *a
   xf_driver_get_max_speed (xf_driver_of (client), xf_uuid_of (&arguments->dom), &mib, arguments->flags, &error);
   xf_reply_u64_or (call, mib, error);
 }
+
+void
+xf_handle_DOMAIN_MIGRATE_SET_MAX_DOWNTIME (XfCall *call, const xf_dom_u64_flags_args *arguments, XfRemoteClient *client)
+{
+  g_autoptr (GError) error = NULL;
+
+  xf_driver_set_max_downtime (xf_driver_of (client), xf_uuid_of (&arguments->dom), arguments->value, arguments->flags,
+                              &error);
+  xf_reply_void_or (call, error);
+}
+
+void
+xf_handle_DOMAIN_MIGRATE_GET_MAX_DOWNTIME (XfCall *call, const xf_dom_flags_args *arguments, XfRemoteClient *client)
+{
+  g_autoptr (GError) error = NULL;
+  guint64 ms = 0;
+
+  xf_driver_get_max_downtime (xf_driver_of (client), xf_uuid_of (&arguments->dom), &ms, arguments->flags, &error);
+  xf_reply_u64_or (call, ms, error);
+}

@@ -191,7 +191,8 @@ run (Guest *guest)
       wait_for_kick (guest, seen, 1000);
       continue;
     }
-    owed += dirty_per_s * tick_ms;
+    owed += guest->block->cap ? dirty_per_s * tick_ms * guest->block->cap / (100 * guest->block->vcpus)
+                              : dirty_per_s * tick_ms;
     dirty_some (guest, owed / 1000);
     owed %= 1000;
     since_beat += tick_ms;

@@ -42,9 +42,10 @@ typedef struct {
   _Atomic guint32 log_dirty;
   _Atomic gint32 guest_pid;
   _Atomic guint64 cpu_time_ns;
-  _Atomic guint64 counter; /* a copy for onlookers */
+  _Atomic guint64 counter;    /* a copy for onlookers */
   _Atomic guint64 target_kib; /* the balloon's; 0: all it has */
   char tty[64];
+  _Atomic guint32 cap;     /* the scheduler's: percent of one processor; 0: none */
   _Atomic guint64 dirty[]; /* one bit a page */
 } SimBlock;
 
@@ -73,8 +74,8 @@ gboolean host_control_point (const char *dir, const char *name, const char *what
 /* Waits as long as the control file's "pause" names @point. */
 void host_pause_at (const char *dir, const char *name, const char *point);
 
-/* TRUE when the control file's @what ("stop", "die") has a pattern for @point, for this guest (may be NULL), and this is
- * the first time since the file was last written. */
+/* TRUE when the control file's @what ("stop", "die") has a pattern for @point, for this guest (may be NULL), and this
+ * is the first time since the file was last written. */
 gboolean host_control_strikes (const char *dir, const char *name, const char *what, const char *point);
 
 /* Appends "TIME WORDS" to the trace. */

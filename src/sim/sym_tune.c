@@ -273,7 +273,17 @@ set_sched (libxl_ctx *ctx, libxl_domain_config *config, const void *data)
 int
 libxl_domain_sched_params_set (libxl_ctx *ctx, uint32_t domid, const libxl_domain_sched_params *params)
 {
-  return sim_fails (ctx, __func__) ? ERROR_FAIL : change_config (ctx, domid, set_sched, params);
+  SimBlock *block;
+
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
+  block = host_block_map (sim_dir (), domid);
+  if (block && params->cap >= 0) {
+    block->cap = (guint32)params->cap;
+    host_trace (sim_dir (), "cap %s %d", block->name, params->cap);
+  }
+  host_block_unmap (block);
+  return change_config (ctx, domid, set_sched, params);
 }
 
 int

@@ -186,6 +186,7 @@ leave_entry (Fixture *fixture, XfSide side, const char *state)
   entry->domid = fixture->domid ? (gint64)fixture->domid : -1;
   entry->boot_id = g_strdup ("this-boot");
   entry->peer = g_strdup ("b");
+  entry->cap = -1;
   entry->ask_uri = g_strdup ("xen+tcp://b:49151/system");
   entry->secret = g_strdup (secret);
   entry->xml = side == XF_SIDE_DESTINATION ? g_strdup (fixture->xml) : NULL;
@@ -604,6 +605,29 @@ test_person (Fixture *fixture, gconstpointer data)
   host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
 }
 
+/* A guest that was slowed down has its processors back, whatever else becomes of it. */
+static void
+test_capped (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = NULL;
+  g_autoptr (GBytes) text = NULL;
+  SimBlock *block;
+
+  leave_guest (fixture, FALSE);
+  block = host_block_map (fixture->host->dir, fixture->domid);
+  block->cap = 20;
+  host_block_unmap (block);
+  leave_entry (fixture, XF_SIDE_SOURCE, "sending");
+  path = entry_path (fixture, XF_SIDE_SOURCE);
+  fixture->entry->cap = 150;
+  text = xf_journal_entry_format (fixture->entry);
+  g_assert_true (g_file_set_contents (path, g_bytes_get_data (text, NULL), (gssize)g_bytes_get_size (text), NULL));
+  host_start_driver (fixture->host);
+  block = host_block_map (fixture->host->dir, fixture->domid);
+  g_assert_cmpuint (block->cap, ==, 150);
+  host_block_unmap (block);
+}
+
 /* A file that is none of this version's is left alone, and told of. */
 static void
 test_unreadable (Fixture *fixture, gconstpointer data)
@@ -667,6 +691,7 @@ main (int argc, char **argv)
     { "/recover/autostart/waits", test_autostart_waits, NULL },
     { "/recover/person/here", test_person, "here" },
     { "/recover/person/there", test_person, NULL },
+    { "/recover/capped", test_capped, NULL },
     { "/recover/unreadable", test_unreadable, NULL },
   };
 

@@ -196,6 +196,7 @@ class SimHost:
             "state_dir": os.path.join(self.dir, "state"),
             "lib_dir": os.path.join(self.dir, "lib"),
             "log_dir": os.path.join(self.dir, "log"),
+            "pump_path": os.path.join(BUILD, "src/pump/xenferry-pump"),
         }
         values.update(changed)
         with open(self.settings_path, "w", encoding="utf-8") as out:

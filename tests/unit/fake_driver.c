@@ -455,6 +455,19 @@ xf_driver_set_max_speed (XfDriver *driver, const guint8 *uuid, guint64 mib, guin
 }
 
 gboolean
+xf_driver_set_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 ms, guint flags, GError **error)
+{
+  return find (driver, "set-downtime", uuid, error) != NULL;
+}
+
+gboolean
+xf_driver_get_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 *ms_out, guint flags, GError **error)
+{
+  *ms_out = 300;
+  return find (driver, "get-downtime", uuid, error) != NULL;
+}
+
+gboolean
 xf_driver_get_max_speed (XfDriver *driver, const guint8 *uuid, guint64 *mib_out, guint flags, GError **error)
 {
   *mib_out = 32;

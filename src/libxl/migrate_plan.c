@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/migrate_plan.h"
+
+#include <libvirt/libvirt.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static const struct {
+  const char *name;
+  gsize offset; /* into XfMigratePlan */
+} features[] = {
+  { "ticket", G_STRUCT_OFFSET (XfMigratePlan, ticket) }, { "frames", G_STRUCT_OFFSET (XfMigratePlan, frames) },
+  { "zstd", G_STRUCT_OFFSET (XfMigratePlan, zstd) },     { "parallel", G_STRUCT_OFFSET (XfMigratePlan, parallel) },
+  { "tls", G_STRUCT_OFFSET (XfMigratePlan, tls) },
+};
+
+#define N_FEATURES G_N_ELEMENTS (features)
+
+static const char *const known[] = { "ticket", "frames", "zstd", "parallel", "tls", NULL };
+
+/* ---- policy ----------------------------------------------------------------------------------------------- */
+
+static XfDataPolicy
+policy_of (const char *word)
+{
+  static const char *const words[] = { "never", "allow", "always", "require" };
+
+  for (guint i = 0; word && i < G_N_ELEMENTS (words); i++) {
+    if (g_str_equal (word, words[i]))
+      return i;
+  }
+  return XF_POLICY_IS_ALLOW;
+}
+
+static XfDataPolicy
+policy (const XfDriverConfig *settings, guint feature)
+{
+  if (g_str_equal (features[feature].name, "frames"))
+    return policy_of (settings->checksums);
+  if (g_str_equal (features[feature].name, "zstd"))
+    return policy_of (settings->compression);
+  if (g_str_equal (features[feature].name, "tls"))
+    return policy_of (settings->tls);
+  return g_str_equal (features[feature].name, "ticket") ? XF_POLICY_IS_ALWAYS : XF_POLICY_IS_ALLOW;
+}
+
+/* ---- the source ------------------------------------------------------------------------------------------- */
+
+static gboolean
+is_asked_for (const XfMigrateParams *params, const char *feature)
+{
+  guint any = VIR_MIGRATE_TLS | VIR_MIGRATE_PARALLEL | VIR_MIGRATE_COMPRESSED;
+
+  return (g_str_equal (feature, "tls") && params->flags & VIR_MIGRATE_TLS)
+         || (g_str_equal (feature, "parallel") && params->flags & VIR_MIGRATE_PARALLEL)
+         || (g_str_equal (feature, "zstd") && params->flags & VIR_MIGRATE_COMPRESSED)
+         || (g_str_equal (feature, "frames") && params->flags & any);
+}
+
+/* Encrypted, compressed, or on several connections the data is in frames; a person who wants one of these wants them.
+ */
+static XfFeatureNeed
+need_of (XfDataPolicy what, gboolean asked)
+{
+  if (asked || what == XF_POLICY_IS_REQUIRE)
+    return XF_FEATURE_REQUIRED;
+  return what == XF_POLICY_IS_ALWAYS ? XF_FEATURE_OPTIONAL : XF_FEATURE_OFFERED;
+}
+
+gboolean
+xf_migrate_plan_offer (const XfDriverConfig *settings, const XfMigrateParams *params, XfCookie *cookie, GError **error)
+{
+  gboolean tunnelled = params->flags & VIR_MIGRATE_TUNNELLED;
+
+  for (guint i = 0; i < N_FEATURES; i++) {
+    XfDataPolicy what = policy (settings, i);
+    gboolean asked = is_asked_for (params, features[i].name);
+    gboolean fits = !tunnelled || g_str_equal (features[i].name, "frames") || g_str_equal (features[i].name, "zstd");
+
+    if (asked && what == XF_POLICY_IS_NEVER) {
+      g_set_error (error, XF_ERROR, XF_ERROR_DENIED,
+                   "the configuration of this host forbids '%s' for migrations, which was asked for", features[i].name);
+      return FALSE;
+    }
+    if (tunnelled && what == XF_POLICY_IS_REQUIRE && !fits) {
+      g_set_error (error, XF_ERROR, XF_ERROR_DENIED,
+                   "the configuration of this host requires '%s' for migrations, which a tunnelled one does not have",
+                   features[i].name);
+      return FALSE;
+    }
+    if (what != XF_POLICY_IS_NEVER && fits)
+      xf_cookie_add_feature (cookie, features[i].name, need_of (what, asked));
+  }
+  return TRUE;
+}
+
+static const XfFeature *
+find (const XfCookie *cookie, const char *name)
+{
+  for (guint i = 0; cookie && cookie->is_xenferry && i < cookie->features->len; i++) {
+    const XfFeature *feature = &g_array_index (cookie->features, XfFeature, i);
+
+    if (g_str_equal (feature->name, name))
+      return feature;
+  }
+  return NULL;
+}
+
+gboolean
+xf_migrate_plan_accept (const XfCookie *offer, const XfCookie *answer, XfMigratePlan *plan_out, GError **error)
+{
+  *plan_out = (XfMigratePlan){ 0 };
+  if (answer && answer->is_xenferry && !xf_cookie_check_features (answer, known, error))
+    return FALSE;
+  for (guint i = 0; i < N_FEATURES; i++) {
+    const XfFeature *offered = find (offer, features[i].name), *chosen = find (answer, features[i].name);
+    gboolean use = chosen && chosen->need == XF_FEATURE_REQUIRED;
+
+    if (offered && offered->need == XF_FEATURE_REQUIRED && !use) {
+      g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
+                   "the destination does not do '%s', which is required here", features[i].name);
+      return FALSE;
+    }
+    if (use && !offered) {
+      g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "the destination has chosen '%s', which was not offered",
+                   features[i].name);
+      return FALSE;
+    }
+    G_STRUCT_MEMBER (gboolean, plan_out, features[i].offset) = use;
+  }
+  return TRUE;
+}
+
+/* ---- the destination -------------------------------------------------------------------------------------- */
+
+static gboolean
+choose (XfDataPolicy what, const XfFeature *offered, const char *name, gboolean *use_out, GError **error)
+{
+  *use_out = FALSE;
+  if (offered && offered->need == XF_FEATURE_REQUIRED && what == XF_POLICY_IS_NEVER) {
+    g_set_error (error, XF_ERROR, XF_ERROR_DENIED,
+                 "the source requires '%s' for the migration's data, which this host's configuration forbids", name);
+    return FALSE;
+  }
+  if (!offered && what == XF_POLICY_IS_REQUIRE) {
+    g_set_error (error, XF_ERROR, XF_ERROR_DENIED,
+                 "this host's configuration requires '%s' for migrations, which the source does not do", name);
+    return FALSE;
+  }
+  *use_out = offered && what != XF_POLICY_IS_NEVER
+             && (offered->need != XF_FEATURE_OFFERED || what >= XF_POLICY_IS_ALWAYS);
+  return TRUE;
+}
+
+gboolean
+xf_migrate_plan_choose (const XfDriverConfig *settings, const XfCookie *offer, gboolean tunnelled,
+                        XfMigratePlan *plan_out, GError **error)
+{
+  *plan_out = (XfMigratePlan){ 0 };
+  if (offer && offer->is_xenferry && !xf_cookie_check_features (offer, known, error))
+    return FALSE;
+  for (guint i = 0; i < N_FEATURES; i++) {
+    gboolean *use = &G_STRUCT_MEMBER (gboolean, plan_out, features[i].offset);
+
+    if (!choose (policy (settings, i), find (offer, features[i].name), features[i].name, use, error))
+      return FALSE;
+  }
+  /* What needs frames brings them, where the source has any. */
+  if ((plan_out->zstd || plan_out->tls || plan_out->parallel) && find (offer, "frames"))
+    plan_out->frames = TRUE;
+  if (tunnelled)
+    plan_out->ticket = plan_out->parallel = plan_out->tls = FALSE;
+  if (plan_out->frames)
+    return TRUE;
+  if (plan_out->tls) {
+    g_set_error (error, XF_ERROR, XF_ERROR_DENIED, "encrypted data goes in frames, which the source does not do");
+    return FALSE;
+  }
+  plan_out->zstd = plan_out->parallel = FALSE;
+  return TRUE;
+}
+
+void
+xf_migrate_plan_tell (const XfMigratePlan *plan, XfCookie *cookie)
+{
+  for (guint i = 0; i < N_FEATURES; i++) {
+    if (G_STRUCT_MEMBER (gboolean, plan, features[i].offset))
+      xf_cookie_add_feature (cookie, features[i].name, XF_FEATURE_REQUIRED);
+  }
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A guest that does not run while it is being sent: one that was paused before, and one that is paused meanwhile, which
+ * is what virsh migrate --timeout does to have an end. Neither can answer Xen's request to suspend: libxl would wait a
+ * minute and give up. So it is woken when the request has been made, which is all that it finds to do. The one that was
+ * paused before arrives paused; the other runs there.
+ */
+#include "libxl/migrate_source_private.h"
+
+#include <libvirt/libvirt.h>
+#include <libxl.h>
+#include <string.h>
+
+/* libxl tells of the request only in its log. */
+#define SUSPEND_REQUEST "suspend request via"
+
+static void
+woken (int rc, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->wake = NULL;
+  if (rc != 0)
+    g_warning ("%s: the paused guest could not be woken to suspend (libxl error %d)", source->sm.id, rc);
+  xf_migrate_source_check_all_sent (source);
+}
+
+static gboolean
+wake (gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->wake_id = 0;
+  source->woken = TRUE;
+  source->wake = xf_ao_new (source->ctx, woken, source);
+  xf_ao_started (source->wake,
+                 libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->wake)));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+wake_if_needed (XfMigrateSource *source)
+{
+  gboolean stands = source->held || xf_migrate_source_guest_paused (source);
+
+  if (stands && source->asked && !source->woken && !source->wake_id)
+    source->wake_id = g_idle_add_full (G_PRIORITY_HIGH, wake, source, NULL);
+}
+
+void
+xf_migrate_source_libxl_said (const char *text, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  if (!strstr (text, SUSPEND_REQUEST))
+    return;
+  source->asked = TRUE;
+  wake_if_needed (source);
+}
+
+/* ---- meanwhile -------------------------------------------------------------------------------------------- */
+
+static void
+held (int rc, gpointer data)
+{
+  XfMigrateSource *source = data;
+  XfDone done = source->hold_done;
+  g_autoptr (GError) error = NULL;
+
+  source->hold = NULL;
+  source->hold_done = NULL;
+  if (rc == 0) {
+    source->held = TRUE;
+    g_info ("%s: the guest stands still until it is there", source->sm.id);
+    xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+    xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED);
+    /* The request to suspend may have come in between. */
+    wake_if_needed (source);
+  } else {
+    xf_rc_to_error (rc, &error, source->ctx, "libxl could not pause it");
+  }
+  done (error, source->hold_data);
+  xf_migrate_source_check_all_sent (source);
+}
+
+gboolean
+xf_migrate_source_hold_still (XfGuest *guest, XfDone done, gpointer data)
+{
+  XfMigrateSource *source = xf_migrate_source_find (guest);
+
+  if (!source || source->sm.state != SENDING || source->asked || source->held || source->hold || source->error)
+    return FALSE;
+  source->hold_done = done;
+  source->hold_data = data;
+  source->hold = xf_ao_new (source->ctx, held, source);
+  xf_ao_started (source->hold, libxl_domain_pause (xf_ctx_libxl (source->ctx), guest->domid, xf_ao_how (source->hold)));
+  return TRUE;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A guest that writes faster than the line takes it never comes to a short last pass. With --auto-converge, or for whom
+ * a largest downtime was set, its processors are capped, a little more after each pass that would still take too long;
+ * it dirties less, and the last pass is shorter. The cap that it had is in the journal before it is changed, and comes
+ * back with the end of the migration, whichever, or at the daemon's next start. At the destination the guest never had
+ * another: its configuration was read before.
+ */
+#include "libxl/migrate_source_private.h"
+
+#include <libvirt/libvirt.h>
+#include <libxl.h>
+
+/* libxl makes five passes at most: there is no time for small steps. Percent of the guest's processors. */
+#define INITIAL 50
+#define INCREMENT 20
+#define MOST 99
+
+/* libvirt's, where nobody has said one. */
+#define DOWNTIME_MS 300
+
+static gboolean
+set_cap (XfMigrateSource *source, int cap)
+{
+  libxl_domain_sched_params sched;
+  int rc;
+
+  libxl_domain_sched_params_init (&sched);
+  sched.sched = LIBXL_SCHEDULER_UNKNOWN;
+  sched.cap = cap;
+  rc = libxl_domain_sched_params_set (xf_ctx_libxl (source->ctx), source->guest->domid, &sched);
+  libxl_domain_sched_params_dispose (&sched);
+  if (rc != 0)
+    g_warning ("%s: the scheduler does not take a cap of %d %% (libxl error %d)", source->sm.id, cap, rc);
+  return rc == 0;
+}
+
+static int
+present_cap (XfMigrateSource *source)
+{
+  libxl_domain_sched_params sched;
+  int cap = -1;
+
+  libxl_domain_sched_params_init (&sched);
+  if (libxl_domain_sched_params_get (xf_ctx_libxl (source->ctx), source->guest->domid, &sched) == 0)
+    cap = MAX (sched.cap, 0);
+  libxl_domain_sched_params_dispose (&sched);
+  return cap;
+}
+
+/* Percent of one processor; 0 would be no cap. */
+static int
+cap_of (const XfMigrateSource *source)
+{
+  int whole = source->entry->cap > 0 ? (int)source->entry->cap : (int)source->guest->def->vcpus * 100;
+
+  return MAX (whole * (int)(100 - source->throttle) / 100, 1);
+}
+
+static void
+apply (XfMigrateSource *source)
+{
+  if (!set_cap (source, cap_of (source)))
+    return;
+  g_info ("%s: its processors are capped by %u %%", source->sm.id, source->throttle);
+}
+
+/* What it had is on disk now; the migration may have come to its end meanwhile. */
+static void
+cap_written (const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  if (error)
+    g_warning ("%s: the guest is not slowed down: %s", source->sm.id, error->message);
+  else if (source->sm.state == SENDING && source->throttle)
+    apply (source);
+}
+
+static void
+throttle_more (XfMigrateSource *source)
+{
+  const XfMigrateParams *params = &source->params;
+  guint initial = params->converge_initial ? (guint)params->converge_initial : INITIAL;
+  guint increment = params->converge_increment ? (guint)params->converge_increment : INCREMENT;
+  int had;
+
+  if (source->throttle) {
+    source->throttle = MIN (source->throttle + increment, MOST);
+    apply (source);
+    return;
+  }
+  had = present_cap (source);
+  if (had < 0)
+    return;
+  source->throttle = MIN (initial, MOST);
+  source->entry->cap = had;
+  xf_journal_write (source->driver->journal, source->entry, xf_migrate_source_states[SENDING].name, cap_written,
+                    source);
+}
+
+void
+xf_migrate_source_another_pass (XfMigrateSource *source)
+{
+  guint64 wanted_ms = source->guest->max_downtime_ms, expected_ms;
+  guint64 per_s = xf_migrate_progress_rate (&source->progress);
+
+  if (!(source->params.flags & VIR_MIGRATE_LIVE) || source->held || source->asked || source->sm.state != SENDING)
+    return;
+  if (!wanted_ms && !(source->params.flags & VIR_MIGRATE_AUTO_CONVERGE))
+    return;
+  if (source->progress.iteration < 2 || !per_s || source->throttle == MOST)
+    return;
+  expected_ms = source->progress.pass_total * XF_MIGRATE_PAGE_SIZE * 1000 / per_s;
+  if (expected_ms > (wanted_ms ? wanted_ms : DOWNTIME_MS))
+    throttle_more (source);
+}
+
+void
+xf_migrate_source_unthrottle (XfMigrateSource *source)
+{
+  if (!source->entry || source->entry->cap < 0 || source->guest->domid < 0 || !source->ctx)
+    return;
+  if (set_cap (source, (int)source->entry->cap))
+    g_info ("%s: its processors are as they were", source->sm.id);
+  source->entry->cap = -1;
+  source->throttle = 0;
+}
