@@ -112,8 +112,8 @@ class Run:
         try:
             self.b = SimHost("b", dict(SETTINGS, migration_host=address, migration_listen="127.0.0.1"), control=control)
             first = self.b.ports.first
-            ports = {first: "control", first + 1: "control"}
-            ports.update({first + port: "data" for port in range(2, 8)})
+            ports = {first: "control"}
+            ports.update({first + port: "data" for port in range(1, 8)})
             self.wire = Wire(address, "127.0.0.1", ports)
         except BaseException:
             self.a.close(check=False)
