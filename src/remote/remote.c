@@ -132,11 +132,30 @@ peer_stays_too_long (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* One of those who have been there for some time goes: a crowd that says nothing keeps nobody from asking. */
+static void
+make_room (XfRemote *remote)
+{
+  g_autoptr (GError) error = g_error_new_literal (XF_ERROR, XF_ERROR_TIMEOUT, "others want to ask");
+
+  for (guint i = 0; i < remote->clients->len; i++) {
+    XfRemoteClient *client = remote->clients->pdata[i];
+
+    if (client->is_peer) {
+      xf_conn_close (client->conn, error);
+      return;
+    }
+  }
+}
+
 void
 xf_remote_accept_peer (XfRemote *remote, int fd)
 {
-  XfRemoteClient *client = client_new (remote, fd, remote->n_peers, PEERS_MAX);
+  XfRemoteClient *client;
 
+  if (remote->n_peers >= PEERS_MAX)
+    make_room (remote);
+  client = client_new (remote, fd, remote->n_peers, PEERS_MAX);
   if (!client)
     return;
   client->is_peer = TRUE;
