@@ -186,6 +186,14 @@ packed_content (XfMigrateTransport *transport)
   return packed->pump ? xf_pump_bytes_in (packed->pump) : 0;
 }
 
+static GError *
+packed_reason (XfMigrateTransport *transport)
+{
+  Packed *packed = (Packed *)transport;
+
+  return packed->pump ? xf_pump_reason (packed->pump) : NULL;
+}
+
 static void
 packed_free (XfMigrateTransport *transport)
 {
@@ -210,6 +218,7 @@ static const XfMigrateTransportOps packed_ops = {
   .set_rate = packed_set_rate,
   .sent = packed_sent,
   .content = packed_content,
+  .reason = packed_reason,
   .free = packed_free,
 };
 

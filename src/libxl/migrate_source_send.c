@@ -55,10 +55,13 @@ suspended (int rc, gpointer data)
     if (!source->error)
       source->transport->ops->finish_writing (source->transport);
   } else if (!source->error) {
-    g_autoptr (GError) libxl_error = NULL;
+    XfMigrateTransport *transport = source->transport;
+    g_autoptr (GError) why = transport->ops->reason ? transport->ops->reason (transport) : NULL;
 
-    xf_rc_to_error (rc, &libxl_error, source->ctx, "libxl could not send it");
-    source->error = xf_migrate_source_error (source, "perform", libxl_error->code, libxl_error->message);
+    /* What ended the way of the data ended libxl's writing. */
+    if (!why)
+      xf_rc_to_error (rc, &why, source->ctx, "libxl could not send it");
+    source->error = xf_migrate_source_error (source, "perform", why->code, why->message);
     source->transport->ops->abort (source->transport);
     source->drained = TRUE;
   }
