@@ -57,17 +57,19 @@ xf_fd_set_nonblocking (int fd, gboolean nonblocking, GError **error)
   return TRUE;
 }
 
-static gboolean
-write_all (int fd, const char *data, gsize length)
+gboolean
+xf_fd_write_all (int fd, const void *data, gsize length)
 {
+  const char *next = data;
+
   while (length > 0) {
-    ssize_t n = write (fd, data, length);
+    ssize_t n = write (fd, next, length);
 
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
       return FALSE;
-    data += n;
+    next += n;
     length -= n;
   }
   return TRUE;
@@ -83,7 +85,7 @@ xf_file_replace (const char *path, const char *contents, gsize length, int mode,
 
   if (fd < 0)
     return xf_error_set_errno (error, errno, "cannot create '%s'", temporary);
-  if (!write_all (fd, contents, length) || fsync (fd) < 0 || rename (temporary, path) < 0) {
+  if (!xf_fd_write_all (fd, contents, length) || fsync (fd) < 0 || rename (temporary, path) < 0) {
     xf_error_set_errno (error, errno, "cannot write '%s'", path);
     unlink (temporary);
     return FALSE;

@@ -26,6 +26,9 @@ gboolean xf_pipe_new (int fds_out[2], int nonblock_end, GError **error);
 /* Sets or clears O_NONBLOCK. */
 gboolean xf_fd_set_nonblocking (int fd, gboolean nonblocking, GError **error);
 
+/* Writes all of @data to @fd, which blocks; FALSE with errno. May be called from any thread. */
+gboolean xf_fd_write_all (int fd, const void *data, gsize length);
+
 /* Writes @contents to @path so that after a crash either the old or the new file is there, complete: temporary
  * file in the same directory, fsync, rename, fsync of the directory. @mode as for open(2). Blocks on the disk. */
 gboolean xf_file_replace (const char *path, const char *contents, gsize length, int mode, GError **error);

@@ -16,7 +16,6 @@ struct XfDriver {
   XfCtx *ctx;
   GPtrArray *guests; /* of XfGuest, owned */
   char *hostname;
-  char *boot_id;       /* of this host's present boot */
   GQueue libxl_events; /* of libxl_event, death.c's */
   guint libxl_events_id;
   XfEventFunc listener;

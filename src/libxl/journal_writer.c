@@ -66,20 +66,6 @@ failed (Put *put, const char *step)
 }
 
 static gboolean
-write_all (int fd, const guint8 *bytes, gsize length)
-{
-  while (length > 0) {
-    gssize n = write (fd, bytes, length);
-
-    if (n < 0 && errno != EINTR)
-      return FALSE;
-    bytes += MAX (n, 0);
-    length -= MAX (n, 0);
-  }
-  return TRUE;
-}
-
-static gboolean
 write_new (Put *put)
 {
   gsize length;
@@ -89,7 +75,7 @@ write_new (Put *put)
   errno = fd < 0 ? errno : xf_watch_point (put->point);
   if (errno)
     return failed (put, "create");
-  if (!write_all (fd, bytes, length))
+  if (!xf_fd_write_all (fd, bytes, length))
     return failed (put, "write");
   /* Begun for all of a batch before any of them is waited for. */
   (void)sync_file_range (fd, 0, 0, SYNC_FILE_RANGE_WRITE);

@@ -40,7 +40,7 @@ job_describe (XfJob *job)
   return g_strdup_printf ("being received from '%s' (%s)", dest->from, xf_sm_name (&dest->sm));
 }
 
-const XfJobOps xf_migrate_dest_job_ops = { .info = job_info, .stats = job_stats, .describe = job_describe };
+static const XfJobOps job_ops = { .info = job_info, .stats = job_stats, .describe = job_describe };
 
 /* ---- helpers ---------------------------------------------------------------------------------------------- */
 
@@ -71,6 +71,19 @@ xf_migrate_dest_new (XfDriver *driver, gconstpointer client)
   dest->settlers = g_array_new (FALSE, FALSE, sizeof (XfMigrateSettler));
   libxl_domain_config_init (&dest->config);
   return dest;
+}
+
+gboolean
+xf_migrate_dest_reserve (XfMigrateDest *dest, GError **error)
+{
+  dest->guest = xf_guest_reserve_incoming (dest->driver, dest->name, dest->def->uuid, error);
+  if (!dest->guest)
+    return FALSE;
+  xf_job_init (&dest->job, XF_JOB_MIGRATION_IN, &job_ops, dest);
+  if (xf_job_begin (dest->guest, &dest->job, error))
+    return TRUE;
+  xf_guest_release_incoming (dest->guest);
+  return FALSE;
 }
 
 void

@@ -254,14 +254,7 @@ static gboolean
 reserve (XfMigrateDest *dest, GError **error)
 {
   forget_failed (dest->driver, dest->name);
-  dest->guest = xf_guest_reserve_incoming (dest->driver, dest->name, dest->def->uuid, error);
-  if (!dest->guest)
-    return FALSE;
-  xf_job_init (&dest->job, XF_JOB_MIGRATION_IN, &xf_migrate_dest_job_ops, dest);
-  if (xf_job_begin (dest->guest, &dest->job, error))
-    return TRUE;
-  xf_guest_release_incoming (dest->guest);
-  return FALSE;
+  return xf_migrate_dest_reserve (dest, error);
 }
 
 /* Everything that can be known before a byte moves. Takes @params on success. */

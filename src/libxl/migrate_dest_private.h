@@ -94,8 +94,6 @@ typedef struct {
   gpointer data;
 } XfMigrateSettler;
 
-extern const XfJobOps xf_migrate_dest_job_ops;
-
 extern const XfSmState xf_migrate_dest_states[N_STATES];
 
 /* An error of this side: names guest, hosts and phase. */
@@ -119,6 +117,9 @@ void xf_migrate_dest_drop_ready (XfMigrateDest *dest);
 /* As yet of nobody: id, names and state machine are the caller's to fill. */
 XfMigrateDest *xf_migrate_dest_new (XfDriver *driver, gconstpointer client);
 void xf_migrate_dest_free (XfMigrateDest *dest);
+
+/* Takes name and uuid of its def, and the job of the guest that they are; the error of whoever has one of them. */
+gboolean xf_migrate_dest_reserve (XfMigrateDest *dest, GError **error);
 
 /* Out of the list, told, gone. */
 void xf_migrate_dest_end (XfMigrateDest *dest, int final_state, const XfMigrateResult *result, const GError *told);

@@ -22,19 +22,6 @@ read_entry (XfMigrateDest *dest, GError **error)
   return dest->def && (dest->persistent || !entry->persistent_xml);
 }
 
-static gboolean
-reserve (XfMigrateDest *dest, GError **error)
-{
-  dest->guest = xf_guest_reserve_incoming (dest->driver, dest->name, dest->def->uuid, error);
-  if (!dest->guest)
-    return FALSE;
-  xf_job_init (&dest->job, XF_JOB_MIGRATION_IN, &xf_migrate_dest_job_ops, dest);
-  if (xf_job_begin (dest->guest, &dest->job, error))
-    return TRUE;
-  xf_guest_release_incoming (dest->guest);
-  return FALSE;
-}
-
 /* The id of the state machine is there from the beginning: it is in every message. */
 static XfMigrateDest *
 dest_new (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
@@ -63,7 +50,7 @@ xf_migrate_dest_recover (XfDriver *driver, XfJournalEntry *entry, guint32 domid,
   gboolean decided = g_str_equal (entry->state, xf_migrate_dest_states[UNPAUSING].name);
 
   dest->ctx = xf_ctx_new (dest->sm.id, error);
-  if (!dest->ctx || !read_entry (dest, error) || !reserve (dest, error)) {
+  if (!dest->ctx || !read_entry (dest, error) || !xf_migrate_dest_reserve (dest, error)) {
     dest->entry = NULL;
     xf_migrate_dest_free (dest);
     return FALSE;

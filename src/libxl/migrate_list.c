@@ -9,6 +9,7 @@
 #include "libxl/driver_private.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_source.h"
+#include "libxl/operation.h"
 
 void
 xf_migration_info_free (XfMigrationInfo *info)
@@ -78,37 +79,18 @@ xf_driver_migrations (XfDriver *driver)
   return list;
 }
 
-typedef struct {
-  XfDone done;
-  gpointer data;
-  GError *error;
-} Refusal;
-
-static gboolean
-deliver (gpointer data)
-{
-  Refusal *refusal = data;
-
-  refusal->done (refusal->error, refusal->data);
-  g_error_free (refusal->error);
-  g_free (refusal);
-  return G_SOURCE_REMOVE;
-}
-
 void
 xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, XfDone done, gpointer data)
 {
   XfMigrateSource *source = find_source (driver, id);
   XfGuest *guest = source ? xf_migrate_source_guest (source) : NULL;
   g_autofree char *text = NULL;
-  Refusal *refusal;
+  GError *error = NULL;
 
   if (guest && xf_migrate_source_decide (guest, here, here ? "--resolve here" : "--resolve there", done, data))
     return;
   text = xf_uuid_to_string (id);
-  refusal = g_new0 (Refusal, 1);
-  *refusal = (Refusal){ done, data, NULL };
-  g_set_error (&refusal->error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+  g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
                "migration %s does not wait for a decision here: only one that is 'settling' does", text);
-  g_idle_add_full (G_PRIORITY_DEFAULT, deliver, refusal, NULL);
+  xf_operation_answer (done, NULL, data, error, NULL);
 }

@@ -239,15 +239,21 @@ recover_dest (XfDriver *driver, XfJournalEntry *entry)
              entry->name, entry->peer ? entry->peer : "an unnamed host");
 }
 
-/* The daemon ended between the tombstone and the end of what it is for. */
+/* The daemon ended between the tombstone and the end of what it is for. There may be thousands, and each names its
+ * domain: no list of all is asked for. */
 static void
 bury (XfDriver *driver, const XfJournalEntry *entry)
 {
-  guint32 domid;
+  libxl_dominfo info;
 
-  if (g_str_equal (entry->state, "cancelled") && entry->domid > 0 && look_for_half (driver, entry, &domid) == PAUSED
-      && entry->domid == (gint64)domid)
-    destroy (driver, entry, domid);
+  if (!g_str_equal (entry->state, "cancelled") || entry->domid <= 0
+      || !xf_journal_is_of_this_boot (driver->journal, entry))
+    return;
+  libxl_dominfo_init (&info);
+  if (libxl_domain_info (xf_ctx_libxl (driver->ctx), &info, (uint32_t)entry->domid) == 0
+      && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), entry->uuid) && found_of (&info) == PAUSED)
+    destroy (driver, entry, info.domid);
+  libxl_dominfo_dispose (&info);
 }
 
 void
