@@ -41,6 +41,29 @@ broken (const XfChannel *channel, GError **error)
     error, errno, channel->output ? "cannot hand on the migration stream" : "cannot read the migration stream");
 }
 
+static void
+count (const XfChannel *channel, gsize n)
+{
+  XfPumpCounts *counts = channel->loop->counts;
+
+  if (!channel->inner)
+    *(channel->output ? &counts->out : &counts->in) += n;
+}
+
+/* What may go now, as xf_loop_take(). */
+static gsize
+take (const XfChannel *channel, gsize size, GError **error)
+{
+  return channel->inner ? size : xf_loop_take (channel->loop, size, error);
+}
+
+static void
+give_back (const XfChannel *channel, gsize size)
+{
+  if (!channel->inner)
+    xf_loop_give_back (channel->loop, size);
+}
+
 gboolean
 xf_channel_read_some (XfChannel *channel, guint8 *data, gsize size, gsize *n_out, GError **error)
 {
@@ -48,7 +71,7 @@ xf_channel_read_some (XfChannel *channel, guint8 *data, gsize size, gsize *n_out
     ssize_t n = channel->tls ? xf_tls_read (channel->tls, data, size, error) : read (channel->fd, data, size);
 
     if (n >= 0) {
-      channel->loop->counts.in += n;
+      count (channel, n);
       *n_out = n;
       return TRUE;
     }
@@ -81,20 +104,20 @@ xf_channel_read (XfChannel *channel, guint8 *data, gsize size, gsize *n_out, GEr
 gboolean
 xf_channel_write_some (XfChannel *channel, const guint8 *data, gsize size, gsize *n_out, GError **error)
 {
-  gsize granted = xf_loop_take (channel->loop, size, error);
+  gsize granted = take (channel, size, error);
   ssize_t n;
 
   *n_out = 0;
   if (granted == 0 && size > 0)
     return FALSE;
   n = channel->tls ? xf_tls_write (channel->tls, data, granted, error) : write (channel->fd, data, granted);
-  xf_loop_give_back (channel->loop, granted - MAX (n, 0));
+  give_back (channel, granted - MAX (n, 0));
   if (n < 0 && error && *error)
     return FALSE;
   if (n < 0 && errno != EAGAIN && errno != EINTR)
     return broken (channel, error);
   *n_out = MAX (n, 0);
-  channel->loop->counts.out += *n_out;
+  count (channel, *n_out);
   return TRUE;
 }
 
@@ -129,16 +152,16 @@ gboolean
 xf_channel_splice (XfChannel *in, XfChannel *out, guint64 size, gsize *n_out, GError **error)
 {
   for (;;) {
-    gsize granted = xf_loop_take (in->loop, MIN (size, XF_PIPE_SIZE), error);
+    gsize granted = take (out, MIN (size, XF_PIPE_SIZE), error);
     ssize_t n;
 
     if (granted == 0)
       return FALSE;
     n = splice (in->fd, NULL, out->fd, NULL, granted, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    xf_loop_give_back (in->loop, granted - MAX (n, 0));
+    give_back (out, granted - MAX (n, 0));
     if (n >= 0) {
-      in->loop->counts.in += n;
-      in->loop->counts.out += n;
+      count (in, n);
+      count (out, n);
       *n_out = n;
       return TRUE;
     }

@@ -7,15 +7,15 @@
 
 #include "pump/loop.h"
 
-
 typedef struct {
   XfPumpLoop *loop;
   int fd; /* owned */
   gboolean is_pipe, output;
-  gpointer tls; /* gnutls_session_t; NULL: plain. Owned */
+  gboolean inner; /* between processes of one pump: neither counted nor paced */
+  gpointer tls;   /* gnutls_session_t; NULL: plain. Owned */
 } XfChannel;
 
-/* Takes @fd and makes it non-blocking. @output: only then the pace and "out" count. */
+/* Takes @fd and makes it non-blocking. */
 gboolean xf_channel_init (XfChannel *channel, XfPumpLoop *loop, int fd, gboolean output, GError **error);
 void xf_channel_clear (XfChannel *channel);
 

@@ -42,8 +42,8 @@ typedef struct {
 
 guint64 xf_frame_hash (const XfFrameHeader *header, const guint8 *content);
 
-/* Takes runs of zeros out of @content. @body_out: FRAME_BODY_MAX bytes. Returns the length, 0 when there is no run; adds
- * to *@zeros. */
+/* Takes runs of zeros out of @content. @body_out: FRAME_BODY_MAX bytes. Returns the length, 0 when there is no run;
+ * adds to *@zeros. */
 gsize xf_frame_cut_zeros (const guint8 *content, gsize size, guint8 *body_out, guint64 *zeros);
 
 /* The way back; FALSE when the list does not give exactly @size bytes. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The reading side: frames in the order of their numbers, each from the connection whose turn it is; what the others
- * have meanwhile waits in the kernel. Lengths are bounded before a byte is read, content is handed on only after its
- * checksum.
+ * The reading side of one connection. Lengths are bounded before a byte is read, content is handed on only after its
+ * checksum. Each frame but a stream's last is full, so the place of its content follows from its number.
  */
 #include <string.h>
 #include <zstd.h>
@@ -11,11 +10,10 @@
 #include "pump/frame_private.h"
 
 struct XfFrameReader {
-  XfChannel *channels;
-  guint n;
-  guint8 id[XF_FRAME_ID_SIZE];
+  XfChannel *channel;
+  XfFramePlace place;
   gboolean greeted, ended;
-  guint order[XF_FRAME_CONNECTIONS_MAX]; /* which channel has which index */
+  gboolean short_seen; /* nothing but the end may follow */
   ZSTD_DCtx *zstd;
   guint64 number;
   gsize at, filled;
@@ -25,15 +23,15 @@ struct XfFrameReader {
 };
 
 XfFrameReader *
-xf_frame_reader_new (XfChannel *channels, guint n, const guint8 id[XF_FRAME_ID_SIZE])
+xf_frame_reader_new (XfChannel *channel, const XfFramePlace *place)
 {
   XfFrameReader *reader = g_new0 (XfFrameReader, 1);
 
-  g_assert (n >= 1 && n <= XF_FRAME_CONNECTIONS_MAX);
-  reader->channels = channels;
-  reader->n = n;
+  g_assert (place->index < place->count && place->count <= XF_FRAME_CONNECTIONS_MAX);
+  reader->channel = channel;
+  reader->place = *place;
+  reader->number = place->index;
   reader->zstd = ZSTD_createDCtx ();
-  memcpy (reader->id, id, sizeof (reader->id));
   return reader;
 }
 
@@ -53,11 +51,11 @@ refuse (const XfFrameReader *reader, GError **error, const char *what)
 }
 
 static gboolean
-read_exactly (XfFrameReader *reader, XfChannel *channel, gpointer data, gsize size, GError **error)
+read_exactly (XfFrameReader *reader, gpointer data, gsize size, GError **error)
 {
   gsize n;
 
-  if (!xf_channel_read (channel, data, size, &n, error))
+  if (!xf_channel_read (reader->channel, data, size, &n, error))
     return FALSE;
   return n == size || refuse (reader, error, "a connection ended before the stream did");
 }
@@ -65,26 +63,19 @@ read_exactly (XfFrameReader *reader, XfChannel *channel, gpointer data, gsize si
 static gboolean
 greet (XfFrameReader *reader, GError **error)
 {
-  guint32 seen = 0;
+  XfFrameGreeting greeting;
 
-  for (guint i = 0; i < reader->n; i++) {
-    XfFrameGreeting greeting;
-    guint index;
-
-    if (!read_exactly (reader, &reader->channels[i], &greeting, sizeof (greeting), error))
-      return FALSE;
-    index = GUINT16_FROM_LE (greeting.index);
-    if (memcmp (greeting.magic, FRAME_GREETING, sizeof (greeting.magic)) != 0)
-      return refuse (reader, error, "the other side is no xenferry-pump");
-    if (GUINT16_FROM_LE (greeting.version) != FRAME_VERSION || greeting.flags != 0)
-      return refuse (reader, error, "the other side speaks another version");
-    if (memcmp (greeting.id, reader->id, sizeof (reader->id)) != 0)
-      return refuse (reader, error, "a connection belongs to another migration");
-    if (GUINT16_FROM_LE (greeting.count) != reader->n || index >= reader->n || seen & 1u << index)
-      return refuse (reader, error, "the connections are not those of one stream");
-    seen |= 1u << index;
-    reader->order[index] = i;
-  }
+  if (!read_exactly (reader, &greeting, sizeof (greeting), error))
+    return FALSE;
+  if (memcmp (greeting.magic, FRAME_GREETING, sizeof (greeting.magic)) != 0)
+    return refuse (reader, error, "the other side is no xenferry-pump");
+  if (GUINT16_FROM_LE (greeting.version) != FRAME_VERSION || greeting.flags != 0)
+    return refuse (reader, error, "the other side speaks another version");
+  if (memcmp (greeting.id, reader->place.id, sizeof (greeting.id)) != 0)
+    return refuse (reader, error, "a connection belongs to another migration");
+  if (GUINT16_FROM_LE (greeting.count) != reader->place.count
+      || GUINT16_FROM_LE (greeting.index) != reader->place.index)
+    return refuse (reader, error, "the connections are not those of one stream, or not in their order");
   reader->greeted = TRUE;
   return TRUE;
 }
@@ -102,63 +93,67 @@ check_header (XfFrameReader *reader, const XfFrameHeader *header, GError **error
   if (content > XF_FRAME_CONTENT || wire > FRAME_BODY_MAX || (header->kind == FRAME_END) != (content == 0)
       || (header->kind == FRAME_END && wire != 0))
     return refuse (reader, error, "its lengths cannot be");
+  if (reader->short_seen && header->kind != FRAME_END)
+    return refuse (reader, error, "it follows the last one");
   return TRUE;
 }
 
+/* From the wire to reader->content. */
 static gboolean
-decode (XfFrameReader *reader, const XfFrameHeader *header, GError **error)
+read_body (XfFrameReader *reader, const XfFrameHeader *header, GError **error)
 {
   gsize length = GUINT32_FROM_LE (header->wire), content = GUINT32_FROM_LE (header->content);
+  gboolean holes = header->flags & FRAME_HOLES;
   const guint8 *body = reader->wire;
 
+  if (header->coding == FRAME_STORED && !holes)
+    return (length == content || refuse (reader, error, "its length is not what it says"))
+           && read_exactly (reader, reader->content, content, error);
+  if (!read_exactly (reader, reader->wire, length, error))
+    return FALSE;
   if (header->coding == FRAME_PACKED) {
-    length = ZSTD_decompressDCtx (reader->zstd, reader->body, sizeof (reader->body), reader->wire, length);
+    guint8 *place = holes ? reader->body : reader->content;
+
+    length = ZSTD_decompressDCtx (reader->zstd, place, holes ? FRAME_BODY_MAX : XF_FRAME_CONTENT, reader->wire, length);
     if (ZSTD_isError (length))
       return refuse (reader, error, "it cannot be decompressed");
-    body = reader->body;
+    body = place;
   }
-  if (header->flags & FRAME_HOLES) {
-    if (!xf_frame_put_zeros (body, length, reader->content, content))
-      return refuse (reader, error, "its list of zeros is damaged");
-  } else {
-    if (length != content)
-      return refuse (reader, error, "its length is not what it says");
-    memcpy (reader->content, body, content);
-  }
-  return TRUE;
+  if (holes)
+    return xf_frame_put_zeros (body, length, reader->content, content)
+           || refuse (reader, error, "its list of zeros is damaged");
+  return length == content || refuse (reader, error, "its length is not what it says");
 }
 
 static gboolean
 read_frame (XfFrameReader *reader, GError **error)
 {
-  XfChannel *channel;
   XfFrameHeader header;
 
   if (!reader->greeted && !greet (reader, error))
     return FALSE;
-  channel = &reader->channels[reader->order[reader->number % reader->n]];
-  if (!read_exactly (reader, channel, &header, sizeof (header), error) || !check_header (reader, &header, error)
-      || !read_exactly (reader, channel, reader->wire, GUINT32_FROM_LE (header.wire), error)
-      || !decode (reader, &header, error))
+  if (!read_exactly (reader, &header, sizeof (header), error) || !check_header (reader, &header, error)
+      || !read_body (reader, &header, error))
     return FALSE;
   if (xf_frame_hash (&header, reader->content) != GUINT64_FROM_LE (header.hash))
     return refuse (reader, error, "its checksum is wrong, it was damaged on the way");
-  reader->number++;
-  channel->loop->counts.frames++;
+  reader->number += reader->place.count;
+  reader->channel->loop->counts->frames++;
   reader->ended = header.kind == FRAME_END;
   reader->at = 0;
   reader->filled = GUINT32_FROM_LE (header.content);
+  reader->short_seen = reader->filled < XF_FRAME_CONTENT;
   return TRUE;
 }
 
 gboolean
-xf_frame_read_some (XfFrameReader *reader, guint8 *data, gsize size, gsize *n_out, GError **error)
+xf_frame_read_view (XfFrameReader *reader, gsize most, const guint8 **data_out, gsize *n_out, GError **error)
 {
   *n_out = 0;
   if (reader->at == reader->filled && !reader->ended && !read_frame (reader, error))
     return FALSE;
-  *n_out = MIN (size, reader->filled - reader->at);
-  memcpy (data, reader->content + reader->at, *n_out);
+  *data_out = reader->content + reader->at;
+  *n_out = MIN (most, reader->filled - reader->at);
   reader->at += *n_out;
   return TRUE;
 }
@@ -168,12 +163,14 @@ xf_frame_read (XfFrameReader *reader, guint8 *data, gsize size, gsize *n_out, GE
 {
   *n_out = 0;
   while (*n_out < size) {
+    const guint8 *view;
     gsize n;
 
-    if (!xf_frame_read_some (reader, data + *n_out, size - *n_out, &n, error))
+    if (!xf_frame_read_view (reader, size - *n_out, &view, &n, error))
       return FALSE;
     if (n == 0)
       return TRUE;
+    memcpy (data + *n_out, view, n);
     *n_out += n;
   }
   return TRUE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The writing side: content gathers into a frame, the frame is coded into its connection's queue, and queues empty as
- * fast as the connections take it. A full queue makes the writer wait, and so the source.
+ * The writing side: content gathers in its place in the connection's queue, becomes a frame there, and the queue
+ * empties as fast as the connection takes it. A full queue makes the writer wait, and so the source.
  */
 #include <poll.h>
 #include <string.h>
@@ -10,117 +10,105 @@
 #include "base/error.h"
 #include "pump/frame_private.h"
 
-typedef struct {
-  guint8 *data;
-  gsize head, tail; /* what is queued is between */
-} Queue;
+/* What a frame takes while it is made, and after. */
+#define FRAME_MAX (sizeof (XfFrameHeader) + FRAME_BODY_MAX)
+/* What is queued moves to the front when there is no room behind it: with twice the limit, each byte at most once. */
+#define QUEUE_SIZE (2 * XF_FRAME_QUEUE + FRAME_MAX)
+#define PACKED_MAX ZSTD_COMPRESSBOUND (FRAME_BODY_MAX)
+
+/* After so many in a row every 16th frame is tried. */
+#define FUTILE_MAX 4
 
 struct XfFrameWriter {
-  XfChannel *channels;
-  guint n;
-  Queue queues[XF_FRAME_CONNECTIONS_MAX];
+  XfChannel *channel;
+  guint count; /* of connections: the distance of our numbers */
   XfFrameCompress compress;
   int level;
   ZSTD_CCtx *zstd;
   guint futile, skip; /* auto: attempts in a row that gained little, and frames to let pass before the next */
   guint64 number;
-  gsize filled;
-  guint8 content[XF_FRAME_CONTENT];
+  gsize head, tail; /* what is queued is between */
+  gsize filled;     /* content of the frame in hand, behind the tail and room for a header */
+  guint8 queue[QUEUE_SIZE];
   guint8 body[FRAME_BODY_MAX];
+  guint8 packed[PACKED_MAX];
 };
 
-/* After so many in a row every 16th frame is tried. */
-#define FUTILE_MAX 4
-
-/* The largest frame beside what is already there. */
-#define QUEUE_SIZE (XF_FRAME_QUEUE + sizeof (XfFrameHeader) + ZSTD_COMPRESSBOUND (FRAME_BODY_MAX))
-
-static void
-queue_put (Queue *queue, gconstpointer data, gsize size)
-{
-  memcpy (queue->data + queue->tail, data, size);
-  queue->tail += size;
-}
-
 XfFrameWriter *
-xf_frame_writer_new (XfChannel *channels, guint n, const guint8 id[XF_FRAME_ID_SIZE], XfFrameCompress compress, int level)
+xf_frame_writer_new (XfChannel *channel, const XfFramePlace *place, XfFrameCompress compress, int level)
 {
   XfFrameWriter *writer = g_new0 (XfFrameWriter, 1);
+  XfFrameGreeting greeting = { .version = GUINT16_TO_LE (FRAME_VERSION),
+                               .index = GUINT16_TO_LE ((guint16)place->index),
+                               .count = GUINT16_TO_LE ((guint16)place->count) };
 
-  g_assert (n >= 1 && n <= XF_FRAME_CONNECTIONS_MAX);
-  *writer = (XfFrameWriter){ .channels = channels, .n = n, .compress = compress, .level = level };
+  g_assert (place->index < place->count && place->count <= XF_FRAME_CONNECTIONS_MAX);
+  memcpy (greeting.magic, FRAME_GREETING, sizeof (greeting.magic));
+  memcpy (greeting.id, place->id, sizeof (greeting.id));
+  writer->channel = channel;
+  writer->count = place->count;
+  writer->number = place->index;
+  writer->compress = compress;
+  writer->level = level;
   writer->zstd = ZSTD_createCCtx ();
-  for (guint i = 0; i < n; i++) {
-    XfFrameGreeting greeting = { .version = GUINT16_TO_LE (FRAME_VERSION),
-                                 .index = GUINT16_TO_LE ((guint16)i),
-                                 .count = GUINT16_TO_LE ((guint16)n) };
-
-    memcpy (greeting.magic, FRAME_GREETING, sizeof (greeting.magic));
-    memcpy (greeting.id, id, sizeof (greeting.id));
-    writer->queues[i].data = g_malloc (QUEUE_SIZE);
-    queue_put (&writer->queues[i], &greeting, sizeof (greeting));
-  }
+  memcpy (writer->queue, &greeting, sizeof (greeting));
+  writer->tail = sizeof (greeting);
   return writer;
 }
 
 void
 xf_frame_writer_free (XfFrameWriter *writer)
 {
-  for (guint i = 0; i < writer->n; i++)
-    g_free (writer->queues[i].data);
   ZSTD_freeCCtx (writer->zstd);
   g_free (writer);
 }
 
-/* One attempt on each connection. */
+/* As much as goes without waiting. */
 static gboolean
 push (XfFrameWriter *writer, GError **error)
 {
-  for (guint i = 0; i < writer->n; i++) {
-    Queue *queue = &writer->queues[i];
-    gsize n = 1;
+  gsize n = 1;
 
-    while (queue->head < queue->tail && n > 0) {
-      if (!xf_channel_write_some (&writer->channels[i], queue->data + queue->head, queue->tail - queue->head, &n, error))
-        return FALSE;
-      queue->head += n;
-    }
-    if (queue->head == queue->tail)
-      queue->head = queue->tail = 0;
+  while (writer->head < writer->tail && n > 0) {
+    if (!xf_channel_write_some (writer->channel, writer->queue + writer->head, writer->tail - writer->head, &n, error))
+      return FALSE;
+    writer->head += n;
   }
+  if (writer->head == writer->tail)
+    writer->head = writer->tail = 0;
   return TRUE;
 }
 
-/* Until queue @i has no more than @limit bytes. */
+/* Until no more than @limit bytes are queued. */
 static gboolean
-drain (XfFrameWriter *writer, guint i, gsize limit, GError **error)
+drain (XfFrameWriter *writer, gsize limit, GError **error)
 {
-  Queue *queue = &writer->queues[i];
-
   for (;;) {
-    struct pollfd fds[XF_FRAME_CONNECTIONS_MAX];
-    guint n = 0;
-
     if (!push (writer, error))
       return FALSE;
-    if (queue->tail - queue->head <= limit)
-      break;
-    for (guint j = 0; j < writer->n; j++) {
-      if (writer->queues[j].tail > 0)
-        fds[n++] = (struct pollfd){ .fd = writer->channels[j].fd, .events = POLLOUT };
-    }
-    if (!xf_loop_wait_any (writer->channels[0].loop, fds, n, error))
+    if (writer->tail - writer->head <= limit)
+      return TRUE;
+    if (!xf_loop_wait (writer->channel->loop, writer->channel->fd, POLLOUT, error))
       return FALSE;
   }
-  memmove (queue->data, queue->data + queue->head, queue->tail - queue->head);
-  queue->tail -= queue->head;
-  queue->head = 0;
+}
+
+static gboolean
+make_room (XfFrameWriter *writer, GError **error)
+{
+  if (!drain (writer, XF_FRAME_QUEUE, error))
+    return FALSE;
+  if (writer->tail + FRAME_MAX > QUEUE_SIZE) {
+    memmove (writer->queue, writer->queue + writer->head, writer->tail - writer->head);
+    writer->tail -= writer->head;
+    writer->head = 0;
+  }
   return TRUE;
 }
 
-/* Is time spent on compressing this frame time in which its connection works on what it has? */
+/* Is time spent on compressing this frame time in which the connection works on what it has? */
 static gboolean
-should_compress (XfFrameWriter *writer, const Queue *queue)
+should_compress (XfFrameWriter *writer)
 {
   if (writer->compress != XF_FRAME_AUTO)
     return writer->compress == XF_FRAME_ZSTD;
@@ -128,7 +116,7 @@ should_compress (XfFrameWriter *writer, const Queue *queue)
     writer->skip--;
     return FALSE;
   }
-  return writer->channels[0].loop->rate > 0 || queue->tail >= XF_FRAME_CONTENT;
+  return writer->channel->loop->rate > 0 || writer->tail - writer->head >= XF_FRAME_CONTENT;
 }
 
 /* Noise does not shrink, and rarely comes alone. */
@@ -139,66 +127,87 @@ learn (XfFrameWriter *writer, gsize length, gsize packed)
   writer->skip = writer->futile ? 1u << writer->futile : 0;
 }
 
-/* Puts @body behind @header into @queue, through zstd if that makes it smaller. Returns the bytes it takes. */
+/* What travels of @content: without its zeros, through zstd if that makes it smaller. Says so in @header: then it is in
+ * writer->packed, or in writer->body, or @content itself. Returns its length. */
 static gsize
-code (XfFrameWriter *writer, Queue *queue, const guint8 *body, gsize length, guint8 *coding_out)
+code (XfFrameWriter *writer, const guint8 *content, XfFrameHeader *header)
 {
-  guint8 *place = queue->data + queue->tail + sizeof (XfFrameHeader);
-  gsize packed = 0;
+  XfPumpCounts *counts = writer->channel->loop->counts;
+  gsize length = xf_frame_cut_zeros (content, writer->filled, writer->body, &counts->zeros), packed = 0;
+  const guint8 *body = length ? writer->body : content;
 
-  if (length > FRAME_ZERO_RUN && should_compress (writer, queue)) {
-    packed = ZSTD_compressCCtx (writer->zstd, place, ZSTD_COMPRESSBOUND (FRAME_BODY_MAX), body, length, writer->level);
+  header->flags = length ? FRAME_HOLES : 0;
+  length = length ? length : writer->filled;
+  if (length > FRAME_ZERO_RUN && should_compress (writer)) {
+    packed = ZSTD_compressCCtx (writer->zstd, writer->packed, sizeof (writer->packed), body, length, writer->level);
     learn (writer, length, packed);
   }
   if (packed > 0 && !ZSTD_isError (packed) && packed < length) {
-    *coding_out = FRAME_PACKED;
+    header->coding = FRAME_PACKED;
+    counts->packed++;
     return packed;
   }
-  memcpy (place, body, length);
-  *coding_out = FRAME_STORED;
+  counts->stored++;
   return length;
 }
 
 static gboolean
 write_frame (XfFrameWriter *writer, guint8 kind, GError **error)
 {
-  guint i = writer->number % writer->n;
-  Queue *queue = &writer->queues[i];
-  XfPumpCounts *counts = &writer->channels[0].loop->counts;
+  guint8 *place = writer->queue + writer->tail, *content = place + sizeof (XfFrameHeader);
   XfFrameHeader header = { .magic = GUINT32_TO_LE (FRAME_MAGIC),
                            .kind = kind,
                            .number = GUINT64_TO_LE (writer->number),
                            .content = GUINT32_TO_LE ((guint32)writer->filled) };
-  gsize cut, wire;
+  gsize length = code (writer, content, &header);
 
-  if (!drain (writer, i, XF_FRAME_QUEUE, error))
-    return FALSE;
-  cut = xf_frame_cut_zeros (writer->content, writer->filled, writer->body, &counts->zeros);
-  header.flags = cut ? FRAME_HOLES : 0;
-  wire = code (writer, queue, cut ? writer->body : writer->content, cut ? cut : writer->filled, &header.coding);
-  header.wire = GUINT32_TO_LE ((guint32)wire);
-  header.hash = GUINT64_TO_LE (xf_frame_hash (&header, writer->content));
-  queue_put (queue, &header, sizeof (header));
-  queue->tail += wire;
-  counts->frames++;
-  *(header.coding == FRAME_PACKED ? &counts->packed : &counts->stored) += 1;
-  writer->number++;
+  header.wire = GUINT32_TO_LE ((guint32)length);
+  header.hash = GUINT64_TO_LE (xf_frame_hash (&header, content));
+  if (header.coding == FRAME_PACKED)
+    memcpy (content, writer->packed, length);
+  else if (header.flags & FRAME_HOLES)
+    memcpy (content, writer->body, length);
+  memcpy (place, &header, sizeof (header));
+  writer->tail += sizeof (header) + length;
+  writer->channel->loop->counts->frames++;
+  writer->number += writer->count;
   writer->filled = 0;
   return push (writer, error);
+}
+
+gboolean
+xf_frame_write_space (XfFrameWriter *writer, guint8 **data_out, gsize *size_out, GError **error)
+{
+  if (writer->filled == 0 && !make_room (writer, error))
+    return FALSE;
+  *data_out = writer->queue + writer->tail + sizeof (XfFrameHeader) + writer->filled;
+  *size_out = XF_FRAME_CONTENT - writer->filled;
+  return TRUE;
+}
+
+gboolean
+xf_frame_write_filled (XfFrameWriter *writer, gsize size, GError **error)
+{
+  g_assert (size <= XF_FRAME_CONTENT - writer->filled);
+  writer->filled += size;
+  return writer->filled < XF_FRAME_CONTENT || write_frame (writer, FRAME_DATA, error);
 }
 
 gboolean
 xf_frame_write (XfFrameWriter *writer, const guint8 *data, gsize size, GError **error)
 {
   while (size > 0) {
-    gsize n = MIN (size, XF_FRAME_CONTENT - writer->filled);
+    guint8 *space;
+    gsize n;
 
-    memcpy (writer->content + writer->filled, data, n);
-    writer->filled += n;
+    if (!xf_frame_write_space (writer, &space, &n, error))
+      return FALSE;
+    n = MIN (n, size);
+    memcpy (space, data, n);
+    if (!xf_frame_write_filled (writer, n, error))
+      return FALSE;
     data += n;
     size -= n;
-    if (writer->filled == XF_FRAME_CONTENT && !write_frame (writer, FRAME_DATA, error))
-      return FALSE;
   }
   return TRUE;
 }
@@ -206,11 +215,6 @@ xf_frame_write (XfFrameWriter *writer, const guint8 *data, gsize size, GError **
 gboolean
 xf_frame_write_end (XfFrameWriter *writer, GError **error)
 {
-  if ((writer->filled > 0 && !write_frame (writer, FRAME_DATA, error)) || !write_frame (writer, FRAME_END, error))
-    return FALSE;
-  for (guint i = 0; i < writer->n; i++) {
-    if (!drain (writer, i, 0, error))
-      return FALSE;
-  }
-  return TRUE;
+  return (writer->filled == 0 || write_frame (writer, FRAME_DATA, error)) && make_room (writer, error)
+         && write_frame (writer, FRAME_END, error) && drain (writer, 0, error);
 }

@@ -147,14 +147,16 @@ xf_guard_passed (XfGuard *guard, guint64 length)
 static gboolean
 check_libxl_header (XfGuard *guard, const guint8 *data, GError **error)
 {
-  static const guint8 good[XEN_LIBXL_HEADER_SIZE] = { 'L', 'i', 'b', 'x', 'l', 'F', 'm', 't', 0, 0, 0, XEN_LIBXL_VERSION };
+  static const guint8 good[XEN_LIBXL_HEADER_SIZE] = {
+    'L', 'i', 'b', 'x', 'l', 'F', 'm', 't', 0, 0, 0, XEN_LIBXL_VERSION
+  };
 
   if (memcmp (data, good, 8) != 0)
     return xf_guard_fail (guard, error, "it does not begin with libxl's identification");
   if (memcmp (data, good, sizeof (good)) != 0)
-    return xf_guard_fail (guard, error,
-                          "libxl stream version %u with options 0x%x, only version 2 of little endian hosts is accepted",
-                          GUINT32_SWAP_LE_BE (xf_guard_u32 (data + 8)), GUINT32_SWAP_LE_BE (xf_guard_u32 (data + 12)));
+    return xf_guard_fail (
+      guard, error, "libxl stream version %u with options 0x%x, only version 2 of little endian hosts is accepted",
+      GUINT32_SWAP_LE_BE (xf_guard_u32 (data + 8)), GUINT32_SWAP_LE_BE (xf_guard_u32 (data + 12)));
   expect (guard, AT_LIBXL_RECORD, XEN_RECORD_HEADER_SIZE);
   return TRUE;
 }
@@ -260,14 +262,9 @@ gboolean
 xf_guard_check (XfGuard *guard, const guint8 *data, GError **error)
 {
   static gboolean (*const checks[]) (XfGuard *, const guint8 *, GError **) = {
-    [AT_LIBXL_HEADER] = check_libxl_header,
-    [AT_LIBXL_RECORD] = check_record,
-    [AT_LIBXC_HEADER] = check_libxc_header,
-    [AT_DOMAIN_HEADER] = check_domain_header,
-    [AT_LIBXC_RECORD] = check_record,
-    [AT_PREFIX] = check_prefix,
-    [AT_PAGE_LIST] = check_page_list,
-    [AT_PADDING] = check_padding,
+    [AT_LIBXL_HEADER] = check_libxl_header,   [AT_LIBXL_RECORD] = check_record, [AT_LIBXC_HEADER] = check_libxc_header,
+    [AT_DOMAIN_HEADER] = check_domain_header, [AT_LIBXC_RECORD] = check_record, [AT_PREFIX] = check_prefix,
+    [AT_PAGE_LIST] = check_page_list,         [AT_PADDING] = check_padding,
   };
   guint64 size = guard->want;
 

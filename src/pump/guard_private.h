@@ -12,9 +12,9 @@ typedef enum {
   AT_LIBXC_HEADER,
   AT_DOMAIN_HEADER,
   AT_LIBXC_RECORD,
-  AT_PREFIX,     /* the part of a record's body that is looked at */
-  AT_PAGE_LIST,  /* page numbers of a PAGE_DATA record */
-  AT_BODY,       /* the part of a body that is not */
+  AT_PREFIX,    /* the part of a record's body that is looked at */
+  AT_PAGE_LIST, /* page numbers of a PAGE_DATA record */
+  AT_BODY,      /* the part of a body that is not */
   AT_PADDING,
   AT_DONE,
 } XfGuardAt;
@@ -30,14 +30,14 @@ struct XfGuard {
   guint64 want; /* bytes of this piece that are missing */
   const XfGuardRecord *record;
   guint32 type, length;
-  guint64 body_left;  /* bytes of the body after the pieces that are looked at */
-  gboolean in_libxc;  /* whose records these are */
+  guint64 body_left; /* bytes of the body after the pieces that are looked at */
+  gboolean in_libxc; /* whose records these are */
   gboolean image_done;
   XfGuardPhase phase;
   gboolean pv;
   guint32 seen, libxl_seen; /* bits by record number */
-  guint pv_width;     /* bytes of a PV guest's word */
-  guint64 pfn_limit;  /* page numbers are below */
+  guint pv_width;           /* bytes of a PV guest's word */
+  guint64 pfn_limit;        /* page numbers are below */
   guint64 last_pfn;
   guint32 page_count; /* of the record in hand */
 };

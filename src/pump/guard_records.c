@@ -54,8 +54,9 @@ xf_guard_pages_check (XfGuard *guard, const guint8 *list, GError **error)
 
     if (!page_is_good (guard, entry))
       return xf_guard_fail (guard, error,
-                            "PAGE_DATA names page 0x%" G_GINT64_MODIFIER "x of type %u; this guest's are below 0x%"
-                            G_GINT64_MODIFIER "x", pfn, XEN_PAGE_TYPE (entry), guard->pfn_limit);
+                            "PAGE_DATA names page 0x%" G_GINT64_MODIFIER
+                            "x of type %u; this guest's are below 0x%" G_GINT64_MODIFIER "x",
+                            pfn, XEN_PAGE_TYPE (entry), guard->pfn_limit);
     with_data += XEN_PAGE_HAS_DATA (entry);
     if (guard->last_pfn == G_MAXUINT64 || pfn <= guard->last_pfn)
       guard->counts.passes++;
@@ -93,7 +94,8 @@ check_p2m (XfGuard *guard, const guint8 *data, gsize size, GError **error)
   if (start > end || end >= guard->pfn_limit)
     return xf_guard_fail (guard, error,
                           "X86_PV_P2M_FRAMES for pages 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER
-                          "x; this guest's are below 0x%" G_GINT64_MODIFIER "x", start, end, guard->pfn_limit);
+                          "x; this guest's are below 0x%" G_GINT64_MODIFIER "x",
+                          start, end, guard->pfn_limit);
   if (guard->length != 8 + 8 * frames)
     return xf_guard_fail (guard, error, "X86_PV_P2M_FRAMES of %u bytes for %" G_GUINT64_FORMAT " frames", guard->length,
                           frames);
@@ -107,7 +109,8 @@ check_vcpu (XfGuard *guard, const guint8 *data, gsize size, GError **error)
   guint32 vcpu = xf_guard_u32 (data);
 
   if (vcpu >= guard->limits.vcpus || xf_guard_u32 (data + 4) != 0)
-    return xf_guard_fail (guard, error, "%s of vCPU %u; the guest has %u", guard->record->name, vcpu, guard->limits.vcpus);
+    return xf_guard_fail (guard, error, "%s of vCPU %u; the guest has %u", guard->record->name, vcpu,
+                          guard->limits.vcpus);
   return TRUE;
 }
 
@@ -127,7 +130,8 @@ check_hvm_params (XfGuard *guard, const guint8 *data, gsize size, GError **error
     gboolean page = index < 256 && memchr (page_params, (int)index, sizeof (page_params)) != NULL;
 
     if (!page && (index > 255 || !memchr (other_params, (int)index, sizeof (other_params))))
-      return xf_guard_fail (guard, error, "HVM_PARAMS sets parameter %" G_GUINT64_FORMAT ", which no migration sends", index);
+      return xf_guard_fail (guard, error, "HVM_PARAMS sets parameter %" G_GUINT64_FORMAT ", which no migration sends",
+                            index);
     if (page && value >= guard->pfn_limit)
       return xf_guard_fail (guard, error,
                             "HVM_PARAMS puts parameter %" G_GUINT64_FORMAT " at page 0x%" G_GINT64_MODIFIER "x", index,
@@ -150,8 +154,8 @@ key_is_good (const char *key)
   static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-/_@";
   gsize length = strlen (key);
 
-  return length <= 256 && g_str_has_prefix (key, "physmap/") && strspn (key, allowed) == length
-         && !strstr (key, "//") && key[length - 1] != '/';
+  return length <= 256 && g_str_has_prefix (key, "physmap/") && strspn (key, allowed) == length && !strstr (key, "//")
+         && key[length - 1] != '/';
 }
 
 static gboolean
@@ -293,7 +297,8 @@ check_length (XfGuard *guard, const XfGuardRecord *record, GError **error)
 {
   guint32 length = guard->length;
 
-  if (length < record->min || length > record->max || (record->multiple && (length - record->base) % record->multiple != 0))
+  if (length < record->min || length > record->max
+      || (record->multiple && (length - record->base) % record->multiple != 0))
     return xf_guard_fail (guard, error, "record %s of %u bytes", record->name, length);
   return TRUE;
 }

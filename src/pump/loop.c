@@ -13,9 +13,10 @@
 #define LINE_MAX_BYTES 256
 
 void
-xf_loop_init (XfPumpLoop *loop, int control, int report, guint64 rate)
+xf_loop_init (XfPumpLoop *loop, int control, int report, guint64 rate, XfPumpCounts *counts)
 {
   *loop = (XfPumpLoop){ .control = control, .report = report, .rate = rate };
+  loop->counts = counts ? counts : &loop->own;
   loop->line = g_string_new (NULL);
   loop->started_us = loop->filled_us = g_get_monotonic_time ();
   loop->report_due_us = loop->started_us + REPORT_US;
@@ -30,17 +31,30 @@ xf_loop_clear (XfPumpLoop *loop)
 
 /* ---- report ----------------------------------------------------------------------------------------------- */
 
+/* All counters are words of one size, and those of a leg may be a moment old. */
+static XfPumpCounts
+sum (const XfPumpLoop *loop)
+{
+  XfPumpCounts all = *loop->counts;
+
+  for (guint i = 0; i < loop->n_legs; i++) {
+    for (gsize word = 0; word < sizeof (all) / sizeof (guint64); word++)
+      ((guint64 *)&all)[word] += ((const guint64 *)&loop->legs[i])[word];
+  }
+  return all;
+}
+
 static void
 write_report (XfPumpLoop *loop, const char *tail)
 {
-  const XfPumpCounts *c = &loop->counts;
+  const XfPumpCounts all = sum (loop), *c = &all;
   g_autofree char *line = g_strdup_printf (
-    "{\"ms\":%" G_GINT64_FORMAT ",\"in\":%" G_GUINT64_FORMAT ",\"out\":%" G_GUINT64_FORMAT ",\"frames\":%" G_GUINT64_FORMAT
-    ",\"stored\":%" G_GUINT64_FORMAT ",\"packed\":%" G_GUINT64_FORMAT ",\"zeros\":%" G_GUINT64_FORMAT
-    ",\"records\":%" G_GUINT64_FORMAT ",\"pages\":%" G_GUINT64_FORMAT ",\"data_pages\":%" G_GUINT64_FORMAT
-    ",\"passes\":%" G_GUINT64_FORMAT ",\"stalls_in\":%" G_GUINT64_FORMAT ",\"stalls_out\":%" G_GUINT64_FORMAT
-    ",\"wait_in_ms\":%" G_GUINT64_FORMAT ",\"wait_out_ms\":%" G_GUINT64_FORMAT ",\"wait_rate_ms\":%" G_GUINT64_FORMAT
-    ",\"rate\":%" G_GUINT64_FORMAT "%s}\n",
+    "{\"ms\":%" G_GINT64_FORMAT ",\"in\":%" G_GUINT64_FORMAT ",\"out\":%" G_GUINT64_FORMAT
+    ",\"frames\":%" G_GUINT64_FORMAT ",\"stored\":%" G_GUINT64_FORMAT ",\"packed\":%" G_GUINT64_FORMAT
+    ",\"zeros\":%" G_GUINT64_FORMAT ",\"records\":%" G_GUINT64_FORMAT ",\"pages\":%" G_GUINT64_FORMAT
+    ",\"data_pages\":%" G_GUINT64_FORMAT ",\"passes\":%" G_GUINT64_FORMAT ",\"stalls_in\":%" G_GUINT64_FORMAT
+    ",\"stalls_out\":%" G_GUINT64_FORMAT ",\"wait_in_ms\":%" G_GUINT64_FORMAT ",\"wait_out_ms\":%" G_GUINT64_FORMAT
+    ",\"wait_rate_ms\":%" G_GUINT64_FORMAT ",\"rate\":%" G_GUINT64_FORMAT "%s}\n",
     (g_get_monotonic_time () - loop->started_us) / 1000, c->in, c->out, c->frames, c->stored, c->packed, c->zeros,
     c->records, c->pages, c->data_pages, c->passes, c->stalls_in, c->stalls_out, c->wait_in_us / 1000,
     c->wait_out_us / 1000, c->wait_rate_us / 1000, loop->rate, tail);
@@ -80,15 +94,45 @@ xf_loop_report_end (XfPumpLoop *loop, const GError *failure)
 
 /* ---- control ---------------------------------------------------------------------------------------------- */
 
+guint64
+xf_loop_share (guint64 rate, guint n)
+{
+  return rate ? MAX (rate / n, 1) : 0;
+}
+
+void
+xf_loop_command (int line, const char *command)
+{
+  g_autofree char *text = g_strconcat (command, "\n", NULL);
+
+  if (write (line, text, strlen (text)) < 0)
+    return; /* one that is gone has its own way to be noticed */
+}
+
+static void
+set_rate (XfPumpLoop *loop, guint64 rate)
+{
+  loop->rate = rate;
+  loop->tokens = 0;
+  loop->filled_us = g_get_monotonic_time ();
+  for (guint i = 0; i < loop->n_paced_legs; i++) {
+    g_autofree char *command = g_strdup_printf ("rate %" G_GUINT64_FORMAT, xf_loop_share (rate, loop->n_paced_legs));
+
+    xf_loop_command (loop->paced_legs[i], command);
+  }
+}
+
 static gboolean
 obey (XfPumpLoop *loop, const char *command, GError **error)
 {
   guint64 rate;
 
   if (g_str_has_prefix (command, "rate ") && g_ascii_string_to_unsigned (command + 5, 10, 0, G_MAXINT64, &rate, NULL)) {
-    loop->rate = rate;
-    loop->tokens = 0;
-    loop->filled_us = g_get_monotonic_time ();
+    set_rate (loop, rate);
+    return TRUE;
+  }
+  if (loop->needs_word && strcmp (command, XF_LOOP_END) == 0) {
+    loop->word = TRUE;
     return TRUE;
   }
   loop->aborted = TRUE;
@@ -163,37 +207,40 @@ count_wait (XfPumpLoop *loop, short events, gint64 since)
   gint64 waited = g_get_monotonic_time () - since;
 
   if (events & POLLOUT) {
-    loop->counts.stalls_out++;
-    loop->counts.wait_out_us += waited;
+    loop->counts->stalls_out++;
+    loop->counts->wait_out_us += waited;
   } else {
-    loop->counts.stalls_in++;
-    loop->counts.wait_in_us += waited;
+    loop->counts->stalls_in++;
+    loop->counts->wait_in_us += waited;
   }
-}
-
-gboolean
-xf_loop_wait_any (XfPumpLoop *loop, struct pollfd *fds, guint n, GError **error)
-{
-  g_autofree struct pollfd *all = g_new (struct pollfd, n + 1);
-  gint64 since = g_get_monotonic_time ();
-  gboolean ready = FALSE;
-
-  memcpy (all, fds, n * sizeof (*fds));
-  while (!ready) {
-    if (!poll_once (loop, all, n, -1, &ready, error))
-      return FALSE;
-  }
-  memcpy (fds, all, n * sizeof (*fds));
-  count_wait (loop, n ? fds[0].events : POLLIN, since);
-  return TRUE;
 }
 
 gboolean
 xf_loop_wait (XfPumpLoop *loop, int fd, short events, GError **error)
 {
-  struct pollfd one = { .fd = fd, .events = events };
+  struct pollfd fds[2] = { { .fd = fd, .events = events } };
+  gint64 since = g_get_monotonic_time ();
+  gboolean ready = FALSE;
 
-  return xf_loop_wait_any (loop, &one, 1, error);
+  while (!ready) {
+    if (!poll_once (loop, fds, 1, -1, &ready, error))
+      return FALSE;
+  }
+  count_wait (loop, events, since);
+  return TRUE;
+}
+
+gboolean
+xf_loop_wait_word (XfPumpLoop *loop, GError **error)
+{
+  struct pollfd none[1];
+  gboolean ready;
+
+  while (loop->needs_word && !loop->word) {
+    if (!poll_once (loop, none, 0, -1, &ready, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 /* ---- pace ------------------------------------------------------------------------------------------------- */
@@ -229,7 +276,7 @@ xf_loop_take (XfPumpLoop *loop, gsize bytes, GError **error)
       break;
     if (!poll_once (loop, none, 0, 10, &ready, error))
       return 0;
-    loop->counts.wait_rate_us += g_get_monotonic_time () - since;
+    loop->counts->wait_rate_us += g_get_monotonic_time () - since;
   }
   granted = MIN (bytes, (gsize)loop->tokens);
   loop->tokens -= granted;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "pump/pass.h"
+#include "pump/legs.h"
 #include "pump/sandbox.h"
 #include "pump/tls.h"
 
@@ -28,8 +28,8 @@ typedef struct {
 static void
 options_clear (Options *o)
 {
-  char **texts[] = { &o->in,  &o->out, &o->type, &o->compress,    &o->id, &o->user,
-                     &o->tls, &o->ca,  &o->certificate, &o->key, &o->name };
+  char **texts[] = { &o->in,  &o->out, &o->type,        &o->compress, &o->id,  &o->user,
+                     &o->tls, &o->ca,  &o->certificate, &o->key,      &o->name };
 
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -54,7 +54,8 @@ parse (Options *o, int *argc, char ***argv, GError **error)
     { "type", 0, 0, G_OPTION_ARG_STRING, &o->type, "guard: the guest is pv or hvm (PVH too)", "TYPE" },
     { "max-memory", 0, 0, G_OPTION_ARG_INT64, &o->max_memory_kib, "guard: the most memory it may have", "KIB" },
     { "vcpus", 0, 0, G_OPTION_ARG_INT, &o->vcpus, "guard: the most vCPUs it may have", "N" },
-    { "total-max", 0, 0, G_OPTION_ARG_INT64, &o->total_max, "guard: the longest stream (16 times its memory)", "BYTES" },
+    { "total-max", 0, 0, G_OPTION_ARG_INT64, &o->total_max, "guard: the longest stream (16 times its memory)",
+      "BYTES" },
     { "pack", 0, 0, G_OPTION_ARG_NONE, &o->pack, "Frames with checksums go out", NULL },
     { "unpack", 0, 0, G_OPTION_ARG_NONE, &o->unpack, "Frames come in", NULL },
     { "compress", 0, 0, G_OPTION_ARG_STRING, &o->compress, "pack: none, zstd or auto (auto)", "HOW" },
@@ -89,7 +90,7 @@ parse (Options *o, int *argc, char ***argv, GError **error)
 }
 
 static gboolean
-open_channels (XfPass *pass, XfChannel *channels, guint *n_out, const char *list, gboolean output, GError **error)
+open_channels (XfPass *pass, XfTurns *turns, const char *list, gboolean output, GError **error)
 {
   g_auto (GStrv) numbers = g_strsplit (list, ",", XF_FRAME_CONNECTIONS_MAX + 1);
 
@@ -98,11 +99,11 @@ open_channels (XfPass *pass, XfChannel *channels, guint *n_out, const char *list
 
     if (i == XF_FRAME_CONNECTIONS_MAX || !g_ascii_string_to_unsigned (numbers[i], 10, 0, 1 << 20, &fd, NULL))
       return wrong (error, "--in and --out are up to 16 descriptors");
-    if (!xf_channel_init (&channels[i], &pass->loop, (int)fd, output, error))
+    if (!xf_channel_init (&turns->channels[i], &pass->loop, (int)fd, output, error))
       return FALSE;
-    *n_out = i + 1;
+    turns->n = i + 1;
   }
-  return *n_out > 0 || wrong (error, "--in or --out is empty");
+  return turns->n > 0 || wrong (error, "--in or --out is empty");
 }
 
 static gboolean
@@ -135,100 +136,109 @@ parse_id (const char *text, guint8 id_out[XF_FRAME_ID_SIZE], GError **error)
 }
 
 static gboolean
-make_frames (XfPass *pass, const Options *o, GError **error)
+parse_compress (const char *text, XfFrameCompress *compress_out, GError **error)
 {
   static const char *const words[] = { [XF_FRAME_RAW] = "none", [XF_FRAME_ZSTD] = "zstd", [XF_FRAME_AUTO] = "auto" };
-  guint how = XF_FRAME_AUTO;
-  guint8 id[XF_FRAME_ID_SIZE];
 
-  if (o->compress) {
-    for (how = 0; how < G_N_ELEMENTS (words) && strcmp (words[how], o->compress) != 0;)
-      how++;
+  for (guint how = 0; how < G_N_ELEMENTS (words); how++) {
+    *compress_out = (XfFrameCompress)how;
+    if (strcmp (words[how], text) == 0)
+      return TRUE;
   }
-  if (how == G_N_ELEMENTS (words))
-    return wrong (error, "--compress is none, zstd or auto");
-  if ((pass->n_in > 1 && !o->unpack) || (pass->n_out > 1 && !o->pack))
-    return wrong (error, "only frames travel on several connections: --pack, --unpack");
-  if (!parse_id (o->id, id, error))
-    return FALSE;
-  if (o->pack)
-    pass->writer = xf_frame_writer_new (pass->out, pass->n_out, id, how, o->level);
-  if (o->unpack)
-    pass->reader = xf_frame_reader_new (pass->in, pass->n_in, id);
-  return TRUE;
+  return wrong (error, "--compress is none, zstd or auto");
 }
 
+/* What is left open: the stream's ends, whoever gives commands, whoever reads the counters, the legs. */
 static gboolean
 enter_sandbox (XfPass *pass, const Options *o, GError **error)
 {
-  int keep[2 * XF_FRAME_CONNECTIONS_MAX + 2];
+  int keep[4 * XF_FRAME_CONNECTIONS_MAX + 2];
   guint n = 0;
 
-  if (o->no_sandbox)
-    return TRUE;
-  for (guint i = 0; i < pass->n_in; i++)
-    keep[n++] = pass->in[i].fd;
-  for (guint i = 0; i < pass->n_out; i++)
-    keep[n++] = pass->out[i].fd;
-  if (o->control >= 0)
-    keep[n++] = o->control;
-  if (o->report >= 0)
-    keep[n++] = o->report;
-  return xf_sandbox_enter (o->user, keep, n, error);
+  for (guint i = 0; i < pass->in.n; i++)
+    keep[n++] = pass->in.channels[i].fd;
+  for (guint i = 0; i < pass->out.n; i++)
+    keep[n++] = pass->out.channels[i].fd;
+  if (pass->legs_in)
+    n += xf_legs_descriptors (pass->legs_in, keep + n);
+  if (pass->legs_out)
+    n += xf_legs_descriptors (pass->legs_out, keep + n);
+  if (pass->loop.control >= 0)
+    keep[n++] = pass->loop.control;
+  if (pass->loop.report >= 0)
+    keep[n++] = pass->loop.report;
+  xf_sandbox_close_others (keep, n);
+  return o->no_sandbox || xf_sandbox_enter (o->user, error);
+}
+
+/* What a process that has connections itself needs to know. */
+typedef struct {
+  const Options *options;
+  XfTls *tls; /* NULL: none */
+  gboolean server;
+  XfFramePlace place;
+  XfFrameCompress compress;
+} Work;
+
+/* The stages between @pass's two ends, from the sandbox to the last byte. */
+static gboolean
+run_stages (XfPass *pass, const Work *work, const XfFramePlace *place, gboolean pack, gboolean unpack, GError **error)
+{
+  XfChannel *in = &pass->in.channels[0], *out = &pass->out.channels[0], *secret = work->server ? in : out;
+  gboolean tls = work->tls && (work->server ? unpack : pack);
+
+  if (pack)
+    pass->writer = xf_frame_writer_new (out, place, work->compress, work->options->level);
+  if (unpack)
+    pass->reader = xf_frame_reader_new (in, place);
+  pass->buffer = g_malloc (XF_PASS_BUFFER);
+  if (!enter_sandbox (pass, work->options, error) || (tls && !xf_tls_handshake (work->tls, secret, error))
+      || !xf_pass_run (pass, error))
+    return FALSE;
+  if (out->tls)
+    xf_tls_session_end (out->tls);
+  return TRUE;
 }
 
 static gboolean
-handshakes (XfPass *pass, XfTls *tls, gboolean server, GError **error)
+run_leg (XfPass *leg, guint index, guint count, gpointer data, GError **error)
 {
-  XfChannel *channels = server ? pass->in : pass->out;
-  guint n = server ? pass->n_in : pass->n_out;
+  const Work *work = data;
+  XfFramePlace place = work->place;
 
-  for (guint i = 0; i < n; i++) {
-    if (!xf_tls_handshake (tls, &channels[i], error))
-      return FALSE;
-  }
-  return TRUE;
+  place.index = index;
+  place.count = count;
+  return run_stages (leg, work, &place, leg->in.channels[0].inner, leg->out.channels[0].inner, error);
+}
+
+static gboolean
+start_legs (XfPass *pass, Work *work, GError **error)
+{
+  if (pass->in.n > 1 && !(pass->legs_in = xf_legs_start (&pass->in, FALSE, 0, run_leg, work, error)))
+    return FALSE;
+  return pass->out.n == 1
+         || (pass->legs_out = xf_legs_start (&pass->out, TRUE, work->options->rate, run_leg, work, error));
 }
 
 static gboolean
 run (XfPass *pass, const Options *o, GError **error)
 {
   g_autoptr (XfTls) tls = NULL;
-  gboolean server = o->tls && strcmp (o->tls, "server") == 0;
+  Work work = { .options = o, .server = o->tls && strcmp (o->tls, "server") == 0, .place = { .count = 1 } };
 
-  if (!open_channels (pass, pass->in, &pass->n_in, o->in ? o->in : "0", FALSE, error)
-      || !open_channels (pass, pass->out, &pass->n_out, o->out ? o->out : "1", TRUE, error))
+  if (!open_channels (pass, &pass->in, o->in ? o->in : "0", FALSE, error)
+      || !open_channels (pass, &pass->out, o->out ? o->out : "1", TRUE, error))
     return FALSE;
-  if (o->tls && !(tls = xf_tls_new (server, o->ca, o->certificate, o->key, o->name, error)))
+  if ((pass->in.n > 1 && !o->unpack) || (pass->out.n > 1 && !o->pack))
+    return wrong (error, "only frames travel on several connections: --pack, --unpack");
+  if (o->tls && !(tls = xf_tls_new (work.server, o->ca, o->certificate, o->key, o->name, error)))
     return FALSE;
-  if (!make_guard (pass, o, error) || !make_frames (pass, o, error))
+  work.tls = tls;
+  if (!make_guard (pass, o, error) || !parse_id (o->id, work.place.id, error)
+      || !parse_compress (o->compress ? o->compress : "auto", &work.compress, error)
+      || !start_legs (pass, &work, error))
     return FALSE;
-  pass->buffer = g_malloc (XF_PASS_BUFFER);
-  if (!enter_sandbox (pass, o, error))
-    return FALSE;
-  if (tls && !handshakes (pass, tls, server, error))
-    return FALSE;
-  if (!xf_pass_run (pass, error))
-    return FALSE;
-  for (guint i = 0; i < pass->n_out; i++) {
-    if (pass->out[i].tls)
-      xf_tls_session_end (pass->out[i].tls);
-  }
-  return TRUE;
-}
-
-static void
-pass_clear (XfPass *pass)
-{
-  g_clear_pointer (&pass->writer, xf_frame_writer_free);
-  g_clear_pointer (&pass->reader, xf_frame_reader_free);
-  g_clear_pointer (&pass->guard, xf_guard_free);
-  g_clear_pointer (&pass->buffer, g_free);
-  for (guint i = 0; i < pass->n_in; i++)
-    xf_channel_clear (&pass->in[i]);
-  for (guint i = 0; i < pass->n_out; i++)
-    xf_channel_clear (&pass->out[i]);
-  xf_loop_clear (&pass->loop);
+  return run_stages (pass, &work, &work.place, o->pack && !pass->legs_out, o->unpack && !pass->legs_in, error);
 }
 
 int
@@ -245,12 +255,12 @@ main (int argc, char **argv)
     options_clear (&options);
     return 2;
   }
-  xf_loop_init (&pass.loop, options.control, options.report, options.rate);
+  xf_loop_init (&pass.loop, options.control, options.report, options.rate, NULL);
   ok = run (&pass, &options, &error);
   if (!ok)
     fprintf (stderr, "xenferry-pump: %s\n", error->message);
   xf_loop_report_end (&pass.loop, error);
-  pass_clear (&pass);
+  xf_pass_clear (&pass);
   options_clear (&options);
   return ok ? 0 : 1;
 }

@@ -9,21 +9,25 @@
  */
 #pragma once
 
-#include "pump/channel.h"
-#include "pump/frame.h"
 #include "pump/guard.h"
+#include "pump/turns.h"
+
+typedef struct XfLegs XfLegs;
 
 typedef struct {
   XfPumpLoop loop;
-  XfChannel in[XF_FRAME_CONNECTIONS_MAX], out[XF_FRAME_CONNECTIONS_MAX];
-  guint n_in, n_out;
-  XfFrameReader *reader; /* NULL: no frames come in */
-  XfFrameWriter *writer; /* NULL: none go out */
-  XfGuard *guard;        /* NULL: nobody looks */
-  guint8 *buffer;        /* XF_PASS_BUFFER */
+  XfTurns in, out;
+  XfLegs *legs_in, *legs_out; /* whose pipes those are; NULL: nobody's */
+  XfFrameReader *reader;      /* NULL: no frames come in */
+  XfFrameWriter *writer;      /* NULL: none go out */
+  XfGuard *guard;             /* NULL: nobody looks */
+  guint8 *buffer;             /* XF_PASS_BUFFER */
 } XfPass;
 
 #define XF_PASS_BUFFER XF_FRAME_CONTENT
+
+/* @pass belongs to the caller; what it points to is freed, its channels are closed. */
+void xf_pass_clear (XfPass *pass);
 
 /* Moves the stream from its beginning to its end. FALSE with @error when it must not be used: what went out already is
  * not complete then, and never has an END. */

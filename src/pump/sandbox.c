@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <netinet/tcp.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
@@ -11,6 +12,9 @@
 
 #include "base/error.h"
 
+#ifndef SOL_TLS
+#define SOL_TLS 282
+#endif
 #define MEMORY_MAX (512ul << 20)
 #define DESCRIPTORS_MAX 64 /* poll takes no more than the limit says */
 
@@ -32,8 +36,8 @@ compare (gconstpointer a, gconstpointer b)
   return *(const int *)a - *(const int *)b;
 }
 
-static void
-close_others (const int *keep, guint n)
+void
+xf_sandbox_close_others (const int *keep, guint n)
 {
   g_autofree int *sorted = g_memdup2 (keep, n * sizeof (*keep));
   int next = 3;
@@ -88,23 +92,14 @@ static gboolean
 filter (GError **error)
 {
   static const int allowed[] = {
-    SCMP_SYS (read),           SCMP_SYS (write),
-    SCMP_SYS (readv),          SCMP_SYS (writev),
-    SCMP_SYS (splice),         SCMP_SYS (recvfrom),
-    SCMP_SYS (recvmsg),        SCMP_SYS (sendto),
-    SCMP_SYS (sendmsg),        SCMP_SYS (shutdown),
-    SCMP_SYS (poll),           SCMP_SYS (ppoll),
-    SCMP_SYS (close),          SCMP_SYS (brk),
-    SCMP_SYS (mmap),           SCMP_SYS (munmap),
-    SCMP_SYS (mremap),         SCMP_SYS (madvise),
-    SCMP_SYS (fstat),          SCMP_SYS (newfstatat),
-    SCMP_SYS (futex),          SCMP_SYS (getrandom),
-    SCMP_SYS (clock_gettime),  SCMP_SYS (gettimeofday),
-    SCMP_SYS (time),           SCMP_SYS (getpid),
-    SCMP_SYS (gettid),         SCMP_SYS (rt_sigreturn),
-    SCMP_SYS (rt_sigprocmask), SCMP_SYS (restart_syscall),
-    SCMP_SYS (exit),           SCMP_SYS (exit_group),
-    SCMP_SYS (sched_yield),
+    SCMP_SYS (read),          SCMP_SYS (write),        SCMP_SYS (readv),          SCMP_SYS (writev),
+    SCMP_SYS (splice),        SCMP_SYS (recvfrom),     SCMP_SYS (recvmsg),        SCMP_SYS (sendto),
+    SCMP_SYS (sendmsg),       SCMP_SYS (shutdown),     SCMP_SYS (poll),           SCMP_SYS (ppoll),
+    SCMP_SYS (close),         SCMP_SYS (brk),          SCMP_SYS (mmap),           SCMP_SYS (munmap),
+    SCMP_SYS (mremap),        SCMP_SYS (madvise),      SCMP_SYS (futex),          SCMP_SYS (getrandom),
+    SCMP_SYS (clock_gettime), SCMP_SYS (gettimeofday), SCMP_SYS (time),           SCMP_SYS (getpid),
+    SCMP_SYS (gettid),        SCMP_SYS (rt_sigreturn), SCMP_SYS (rt_sigprocmask), SCMP_SYS (restart_syscall),
+    SCMP_SYS (exit),          SCMP_SYS (exit_group),   SCMP_SYS (sched_yield),
   };
   scmp_filter_ctx context = seccomp_init (SCMP_ACT_KILL_PROCESS);
   int rc = context ? 0 : -ENOMEM;
@@ -117,6 +112,12 @@ filter (GError **error)
     else
       rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, allowed[i], 0);
   }
+  /* TLS in the kernel, where gnutls is told to use it ("ktls" in its configuration) and the kernel has it. */
+  if (rc == 0)
+    rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (setsockopt), 2, SCMP_A1 (SCMP_CMP_EQ, SOL_TCP),
+                           SCMP_A2 (SCMP_CMP_EQ, TCP_ULP));
+  if (rc == 0)
+    rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (setsockopt), 1, SCMP_A1 (SCMP_CMP_EQ, SOL_TLS));
   /* How much waits to be read (FIONREAD), nothing else. */
   if (rc == 0)
     rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (ioctl), 1, SCMP_A1 (SCMP_CMP_EQ, 0x541b));
@@ -128,9 +129,8 @@ filter (GError **error)
 }
 
 gboolean
-xf_sandbox_enter (const char *user, const int *keep, guint n, GError **error)
+xf_sandbox_enter (const char *user, GError **error)
 {
-  close_others (keep, n);
   if (SANITIZED)
     return TRUE;
   if (user && !become (user, error))

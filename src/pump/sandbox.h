@@ -8,5 +8,8 @@
 
 #include <glib.h>
 
-/* @user: to become, by name; NULL: stay who we are. @keep: the @n descriptors besides 0 to 2 that stay open. */
-gboolean xf_sandbox_enter (const char *user, const int *keep, guint n, GError **error);
+/* All descriptors but 0 to 2 and the @n of @keep. */
+void xf_sandbox_close_others (const int *keep, guint n);
+
+/* @user: to become, by name; NULL: stay who we are. */
+gboolean xf_sandbox_enter (const char *user, GError **error);

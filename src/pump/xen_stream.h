@@ -54,8 +54,9 @@ enum {
   XEN_LIBXC_MSR_POLICY = 18,
 };
 
-/* An entry of PAGE_DATA: type in bits 63-60, number in bits 51-0. Types from 13 on (broken, unpopulated) have no data. */
+/* An entry of PAGE_DATA: type in bits 63-60, number in bits 51-0. Types from 13 on (broken, unpopulated) have no data.
+ */
 #define XEN_PAGE_TYPE(entry) ((guint)((entry) >> 60))
-#define XEN_PAGE_PFN(entry) ((entry) & G_GUINT64_CONSTANT (0x000fffffffffffff))
-#define XEN_PAGE_RESERVED(entry) ((entry) & G_GUINT64_CONSTANT (0x0ff0000000000000))
+#define XEN_PAGE_PFN(entry) ((entry)&G_GUINT64_CONSTANT (0x000fffffffffffff))
+#define XEN_PAGE_RESERVED(entry) ((entry)&G_GUINT64_CONSTANT (0x0ff0000000000000))
 #define XEN_PAGE_HAS_DATA(entry) (XEN_PAGE_TYPE (entry) < 13)

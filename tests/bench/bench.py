@@ -19,7 +19,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 
-from sim_host import BUILD, MODES, SimHost, wait_until  # noqa: E402
+from sim_host import BUILD, MODES, SimHost  # noqa: E402
 
 try:
     from libvirtd_host import LibvirtdHost, why_not

@@ -9,6 +9,7 @@
 Medians, in one run. XF_BUILD says which build."""
 import argparse
 import contextlib
+import ctypes
 import os
 import random
 import socket
@@ -50,22 +51,20 @@ def guard(mib):
 
 
 def through(path, *stages):
-    """cat FILE | pump STAGE | pump STAGE ... | cat >/dev/null; @stages: option lists. Returns seconds and CPU seconds."""
-    before, started = os.times(), time.monotonic()
+    """cat FILE | pump STAGE | pump STAGE ... | cat >/dev/null; @stages: option lists."""
+    started = time.monotonic()
     processes = [subprocess.Popen(["cat", path], stdout=subprocess.PIPE)]
     for options in stages:
         processes.append(subprocess.Popen([PUMP, *options], stdin=processes[-1].stdout, stdout=subprocess.PIPE))
         processes[-2].stdout.close()
     processes.append(subprocess.Popen(["cat"], stdin=processes[-1].stdout, stdout=subprocess.DEVNULL))
     processes[-2].stdout.close()
-    finish(processes)
-    after = os.times()
-    return time.monotonic() - started, after.children_user + after.children_system - before.children_user - before.children_system
+    return finish(processes, started)
 
 
 def wired(path, n, source, destination):
     """The same with @n local connections between two pumps."""
-    before, started = os.times(), time.monotonic()
+    started = time.monotonic()
     pairs = [socket.socketpair() for _ in range(n)]
     outs, ins = [a.fileno() for a, _ in pairs], [b.fileno() for _, b in pairs]
     cat = subprocess.Popen(["cat", path], stdout=subprocess.PIPE)
@@ -76,15 +75,33 @@ def wired(path, n, source, destination):
     for a, b in pairs:
         a.close()
         b.close()
-    finish([cat, first, second])
-    after = os.times()
-    return time.monotonic() - started, after.children_user + after.children_system - before.children_user - before.children_system
+    return finish([cat, first, second], started)
 
 
-def finish(processes):
-    for process in processes:
-        if process.wait(300) != 0:
-            sys.exit(f"{process.args} ended with {process.returncode}")
+def adopt():
+    """A pump's processes become ours when it ends before them, and so does the count of their CPU time."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def finish(processes, started):
+    """Waits for @processes and whatever they started. Seconds, CPU seconds of all, those in user space, and CPU seconds of
+    the pumps' busiest process."""
+    names, spent, user, busiest, seconds = {process.pid: process for process in processes}, 0, 0, 0, None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status, usage = os.wait4(-1, 0)
+            spent += usage.ru_utime + usage.ru_stime
+            user += usage.ru_utime
+            process = names.pop(pid, None)
+            if not process or process.args[0] == PUMP:
+                busiest = max(busiest, usage.ru_utime + usage.ru_stime)
+            if process:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                if process.returncode != 0:
+                    sys.exit(f"{process.args} ended with {process.returncode}")
+            if not names and seconds is None:
+                seconds = time.monotonic() - started
+    return seconds, spent, user, busiest
 
 
 def certificates(place):
@@ -99,7 +116,7 @@ def certificates(place):
 
 
 def take_turns(ways, rounds):
-    """Seconds and CPU seconds of each way, medians; one round of each at a time."""
+    """What finish() says of each way, medians; one round of each at a time."""
     results = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
@@ -108,9 +125,30 @@ def take_turns(ways, rounds):
 
 
 def table(results, mib, first):
-    print(f"{'':32}{'MiB/s':>9}{'ratio':>8}{'CPU s/GiB':>11}")
-    for name, (seconds, cpu) in results.items():
-        print(f"{name:32}{mib / seconds:9.0f}{results[first][0] / seconds:8.2f}{cpu * 1024 / mib:11.2f}")
+    print(f"{'':32}{'MiB/s':>9}{'ratio':>8}{'CPU s/GiB':>11}{'busiest process s/GiB':>23}")
+    for name, (seconds, cpu, _, busiest) in results.items():
+        print(f"{name:32}{mib / seconds:9.0f}{results[first][0] / seconds:8.2f}{cpu * 1024 / mib:11.2f}"
+              f"{busiest * 1024 / mib:23.2f}")
+
+
+def openssl_rate():
+    """AES-256-GCM on one processor, in records of TLS's size, MiB/s."""
+    told = subprocess.run(["openssl", "speed", "-mr", "-seconds", "1", "-bytes", "16384", "-evp", "aes-256-gcm"],
+                          capture_output=True, text=True, check=True).stdout
+    return float(told.strip().splitlines()[-1].rsplit(":", 1)[1]) / (1 << 20)
+
+
+def tls_sums(results, mib):
+    """What TLS costs by itself, and how far it spreads where there are processors enough: the busiest process is then
+    what everything waits for."""
+    plain, one, two = (results[name] for name in ("1 connection", "TLS, 1 connection", "TLS, 2 connections"))
+    openssl = openssl_rate()
+    # Both ends work, so half of it is one end's; a third of the stream is zeros, which do not travel.
+    per_core = 2 * mib * 2 / 3 / max(one[2] - plain[2], 1e-3)
+    print(f"\nTLS alone, one end, one processor: {per_core:.0f} MiB/s; openssl speed aes-256-gcm, 16 KiB: {openssl:.0f} MiB/s;"
+          f" ratio {per_core / openssl:.2f}")
+    print(f"TLS, 2 connections : 1, by the busiest process: {one[3] / two[3]:.2f}; in this run on {os.cpu_count()} processors:"
+          f" {one[0] / two[0]:.2f}")
 
 
 def stages(path, mib, rounds, place):
@@ -128,8 +166,13 @@ def stages(path, mib, rounds, place):
         "4 connections": lambda: wired(path, 4, raw, []),
         "TLS, 1 connection": lambda: wired(path, 1, raw + client, server),
         "TLS, 2 connections": lambda: wired(path, 2, raw + client, server),
+        "TLS, 4 connections": lambda: wired(path, 4, raw + client, server),
+        "zstd, 1 connection": lambda: wired(path, 1, ["--compress", "zstd"], []),
+        "zstd, 2 connections": lambda: wired(path, 2, ["--compress", "zstd"], []),
     }
-    table(take_turns(ways, rounds), mib, "bytes only (splice)")
+    results = take_turns(ways, rounds)
+    table(results, mib, "bytes only (splice)")
+    tls_sums(results, mib)
 
 
 # ---- links ------------------------------------------------------------------------------------------------------
@@ -181,8 +224,7 @@ def across(names, path, mib, compress):
     started = time.monotonic()
     with open(path, "rb") as stream:
         source = there(names[0], "source", "--compress", compress, stdin=stream)
-    finish([source, destination])
-    return time.monotonic() - started, 0
+    return finish([source, destination], started)
 
 
 def links(path, mib, rounds):
@@ -190,7 +232,7 @@ def links(path, mib, rounds):
         with link(rate) as names:
             ways = {how: (lambda how=how: across(names, path, mib, how)) for how in ("none", "zstd", "auto")}
             print(f"\n{rate}")
-            for name, (seconds, _) in (results := take_turns(ways, rounds)).items():
+            for name, (seconds, *_) in (results := take_turns(ways, rounds)).items():
                 print(f"{name:32}{mib / seconds:9.0f}{results['none'][0] / seconds:8.2f}")
 
 
@@ -202,6 +244,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--links", action="store_true")
     chosen = parser.parse_args()
+    adopt()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
         path = os.path.join(place, "stream")
         write_stream(path, chosen.mib)

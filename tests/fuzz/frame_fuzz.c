@@ -12,22 +12,21 @@
 static void
 read_frames (int file)
 {
-  static const guint8 id[XF_FRAME_ID_SIZE];
+  static const XfFramePlace place = { .count = 1 };
   g_autoptr (XfFrameReader) reader = NULL;
   g_autoptr (GError) error = NULL;
   XfPumpLoop loop;
   XfChannel channel;
-  guint8 *buffer = g_malloc (65536);
+  const guint8 *view;
   gsize n = 1;
 
-  xf_loop_init (&loop, -1, -1, 0);
+  xf_loop_init (&loop, -1, -1, 0, NULL);
   g_assert_true (xf_channel_init (&channel, &loop, file, FALSE, &error));
-  reader = xf_frame_reader_new (&channel, 1, id);
-  while (n > 0 && xf_frame_read_some (reader, buffer, 65536, &n, &error))
+  reader = xf_frame_reader_new (&channel, &place);
+  while (n > 0 && xf_frame_read_view (reader, 65536, &view, &n, &error))
     g_assert_cmpuint (n, <=, 65536);
   xf_channel_clear (&channel);
   xf_loop_clear (&loop);
-  g_free (buffer);
 }
 
 static void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Any bytes as a migration stream. What must hold: no crash, memory bounded by the guard's own; a page number beyond the
- * guest's never passes; nothing is done without an end.
+ * Any bytes as a migration stream. What must hold: no crash, memory bounded by the guard's own; a page number beyond
+ * the guest's never passes; nothing is done without an end.
  */
 #include "base/error.h"
 #include "fuzz.h"

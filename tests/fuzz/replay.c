@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Each file of the directory CORPUS (in the environment) as it is, cut, and with bytes changed in a way that is the same each time.
+ * Each file of the directory CORPUS (in the environment) as it is, cut, and with bytes changed in a way that is the
+ * same each time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ somewhere (GRand *chance, gsize size)
 static void
 change (GRand *chance, guint8 *data, gsize size)
 {
-  static const guint32 numbers[] = { 0, 1, 7, 0x7fffffff, 0x80000000, 0xffffffff, 128u << 20, (128u << 20) + 1, 1024, 16385 };
+  static const guint32 numbers[] = { 0,    1,    7, 0x7fffffff, 0x80000000, 0xffffffff, 128u << 20, (128u << 20) + 1,
+                                     1024, 16385 };
   int times = g_rand_int_range (chance, 1, 4);
 
   for (int i = 0; i < times; i++) {

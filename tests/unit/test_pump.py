@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import select
 import signal
 import socket
@@ -134,9 +135,95 @@ class Wire:
 @pytest.mark.parametrize('n', [1, 2, 3, 16])
 def test_parallel_connections_keep_the_order(n):
     data = memory(5 << 20)
-    out, *codes = Wire(n, crossed=True).carry(data)
-    assert codes == [0, 0]
+    wire = Wire(n)
+    out, *codes = wire.carry(data)
+    assert codes == [0, 0], wire.errors()
     assert out == data
+
+
+@pytest.mark.parametrize('size', [0, 1, 262143, 262144, 262145, 3 * 262144, 3 * 262144 + 1])
+def test_where_the_turns_end(size):
+    data = memory(size)[:size]
+    wire = Wire(3)
+    assert wire.carry(data) == (data, 0, 0), wire.errors()
+
+
+def test_connections_in_another_order_are_refused():
+    wire = Wire(2, crossed=True)
+    out, _, code = wire.carry(b'x' * 1000)
+    assert (out, code) == (b'', 1)
+    assert b'not in their order' in wire.errors()
+
+
+def legs(process):
+    """Its processes of a connection each, once they are there."""
+    children = pathlib.Path(f'/proc/{process.pid}/task/{process.pid}/children')
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        found = [int(word) for word in children.read_text().split()]
+        if len(found) == 2:
+            return found
+        time.sleep(0.01)
+    raise AssertionError('no two processes')
+
+
+@pytest.mark.parametrize('side', ['source', 'destination'])
+@pytest.mark.parametrize('whose', ['leg', 'starter'])
+def test_the_death_of_one_of_its_processes(side, whose):
+    """Whoever dies: nothing that was cut ends as if it were whole, and nobody stays behind."""
+    wire = Wire(2, source=['--rate', '4000000'])
+    processes = {'source': wire.source, 'destination': wire.destination}
+    both = [one for process in processes.values() for one in legs(process)]
+    threading.Thread(target=wire.feed, args=(memory(64 << 20),), daemon=True).start()
+    got = len(os.read(wire.destination.stdout.fileno(), 1 << 20))
+    victim = processes[side]
+    os.kill(legs(victim)[1] if whose == 'leg' else victim.pid, signal.SIGKILL)
+    if victim is wire.source or whose == 'leg':
+        got += len(wire.destination.stdout.read())
+    codes = wire.source.wait(10), wire.destination.wait(10)
+    assert 0 not in codes and got < 64 << 20
+    if whose == 'leg':
+        assert b'has died' in processes[side].stderr.read()
+    until = time.monotonic() + 10
+    while any(os.path.exists(f'/proc/{one}') for one in both) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not any(os.path.exists(f'/proc/{one}') for one in both)
+
+
+def test_a_bit_flipped_on_one_of_several_connections():
+    data = memory(4 << 20)
+    (a, b), (c, d), (e, f) = (socket.socketpair() for _ in range(3))
+    source = pump('--pack', '--compress', 'none', '--out', f'{a.fileno()},{c.fileno()}', fds=[a.fileno(), c.fileno()],
+                  stdin=subprocess.PIPE)
+    destination = pump('--unpack', '--in', f'{b.fileno()},{f.fileno()}', fds=[b.fileno(), f.fileno()],
+                       stdout=subprocess.PIPE)
+    for one in a, b, c, f:
+        one.close()
+
+    def forward():
+        total = 0
+        while piece := d.recv(65536):
+            if total < 1000000 <= total + len(piece):
+                piece = piece[:1000000 - total] + bytes([piece[1000000 - total] ^ 1]) + piece[1000001 - total:]
+            total += len(piece)
+            try:
+                e.sendall(piece)
+            except BrokenPipeError:
+                break
+        d.close()
+        e.close()
+
+    threads = [threading.Thread(target=forward, daemon=True)]
+    wire = Wire.__new__(Wire)
+    wire.source, wire.destination = source, destination
+    threads.append(threading.Thread(target=wire.feed, args=(data,), daemon=True))
+    for thread in threads:
+        thread.start()
+    out = destination.stdout.read()
+    assert destination.wait(20) == 1 and len(out) < len(data) and data.startswith(out)
+    assert re.search(rb'connection 1: frame \d*[13579] .*checksum', destination.stderr.read())
+    source.kill()
+    source.wait()
 
 
 def test_connections_of_two_streams_are_refused():
