@@ -12,8 +12,8 @@
 #include "procs.h"
 #include "rpc/conn_private.h"
 
-/* What one dispatch may move before other sources of the loop get their turn. */
-#define SHARE (4 * 1024 * 1024)
+/* What one dispatch may do before other sources of the loop get their turn; of data no more than xf_stream_share(). */
+#define SHARE_STEPS 64
 
 typedef enum { MORE, WAIT, ENDED } Step;
 
@@ -47,7 +47,8 @@ read_some (XfConn *conn, guint8 *into, gsize wanted, gsize *have)
 static gboolean
 is_data (const XfFrameHeader *header)
 {
-  return (header->type == XF_FRAME_STREAM && header->status == XF_FRAME_CONTINUE) || header->type == XF_FRAME_STREAM_HOLE;
+  return (header->type == XF_FRAME_STREAM && header->status == XF_FRAME_CONTINUE)
+         || header->type == XF_FRAME_STREAM_HOLE;
 }
 
 static Step
@@ -160,13 +161,14 @@ read_payload (XfConn *conn)
 static Step
 read_into_stream (XfConn *conn)
 {
-  gssize taken = xf_stream_take (conn->sink, conn->sink_left);
+  gssize taken = xf_stream_take (conn->sink, MIN (conn->sink_left, conn->share_left));
 
   if (taken < 0)
     return ENDED;
   if (taken == 0)
     return WAIT;
   conn->sink_left -= taken;
+  conn->share_left -= taken;
   if (conn->sink_left == 0) {
     conn->sink = NULL;
     conn->header_have = 0;
@@ -195,9 +197,10 @@ static gboolean
 readable (int fd, GIOCondition condition, gpointer data)
 {
   g_autoptr (XfConn) conn = xf_conn_ref (data);
-  gsize steps = SHARE / (64 * 1024);
+  guint steps = SHARE_STEPS;
 
-  while (steps-- > 0) {
+  conn->share_left = xf_stream_share ();
+  while (steps-- > 0 && conn->share_left > 0) {
     Step next = step (conn);
 
     if (next == ENDED)

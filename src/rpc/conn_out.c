@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "rpc/conn_private.h"
 
+/* What one dispatch may write before other sources of the loop get their turn; of data no more than one frame. */
 #define SHARE_FRAMES 8
 
 typedef enum { MORE, FULL, IDLE, ENDED } Step;
@@ -107,9 +108,12 @@ writable (int fd, GIOCondition condition, gpointer data)
   g_autoptr (XfConn) conn = xf_conn_ref (data);
   guint frames = SHARE_FRAMES;
   Step next = MORE;
+  gboolean had_share = FALSE;
 
-  while (next == MORE && frames-- > 0)
+  while (next == MORE && !had_share && frames-- > 0) {
+    had_share = conn->sending && !conn->data_header;
     next = step (conn);
+  }
   if (next == MORE || next == FULL)
     return G_SOURCE_CONTINUE;
   if (next == IDLE)

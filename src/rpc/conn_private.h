@@ -28,6 +28,7 @@ struct XfConn {
   gsize payload_have;
   XfStream *sink; /* the payload goes into this stream */
   gsize sink_left;
+  gsize share_left; /* of this turn */
   guint fds_left; /* bytes that carry descriptors, still to come */
 
   /* out */
@@ -62,6 +63,9 @@ void xf_keepalive_stop (XfConn *conn);
 /* stream.c */
 XfStream *xf_stream_find (XfConn *conn, const XfFrameHeader *header);
 gboolean xf_stream_has_sink (const XfStream *stream);
+/* Bytes of data that one connection may move in a turn of the loop: the fewer, the more tunnels there are, so that whoever
+ * asks something meanwhile waits no longer for ten of them than for one. */
+gsize xf_stream_share (void);
 /* Takes up to @left bytes of the payload from the connection; how many, or -1 when the connection has ended. 0: not now (the
  * stream has blocked the connection, or the socket is empty). */
 gssize xf_stream_take (XfStream *stream, gsize left);

@@ -14,7 +14,9 @@
 #include "rpc/conn_private.h"
 
 /* A frame's payload at most: what a pipe of ours holds. */
-#define FRAME_PAYLOAD XF_PIPE_SIZE
+/* What all tunnels together may move in one turn of the loop, and the least for one. */
+#define TURN (2 * XF_PIPE_SIZE)
+#define SHARE_MIN (64 * 1024)
 #define COPY_SIZE (64 * 1024)
 #define PACE_MS 20
 
@@ -30,7 +32,7 @@ struct XfStream {
   /* from the peer */
   int into;
   gboolean into_is_pipe, discarding;
-  guint into_id; /* waiting until it takes more; the connection is blocked then */
+  guint into_id;   /* waiting until it takes more; the connection is blocked then */
   guint8 *pending; /* copy mode: what it has not taken yet */
   gsize pending_have, pending_done;
 
@@ -64,10 +66,21 @@ unblock (XfStream *stream)
   xf_conn_in_unblock (stream->conn);
 }
 
+/* Ends of tunnels that are open in this process. */
+static guint tunnels;
+
+gsize
+xf_stream_share (void)
+{
+  return MAX (TURN / MAX (tunnels, 1), SHARE_MIN);
+}
+
 static void
 close_into (XfStream *stream)
 {
   unblock (stream);
+  if (stream->into >= 0 && stream->into_is_pipe)
+    tunnels--;
   xf_clear_fd (&stream->into);
   g_clear_pointer (&stream->pending, g_free);
   stream->pending_have = stream->pending_done = 0;
@@ -79,6 +92,8 @@ close_from (XfStream *stream)
   g_clear_handle_id (&stream->from_id, g_source_remove);
   g_clear_handle_id (&stream->pace_id, g_source_remove);
   stream->from_ready = FALSE;
+  if (stream->from >= 0 && stream->from_is_pipe)
+    tunnels--;
   xf_clear_fd (&stream->from);
 }
 
@@ -119,6 +134,7 @@ xf_stream_new (XfConn *conn, const XfFrameHeader *call, gboolean is_server, int 
   stream->data = data;
   stream->into = into;
   stream->into_is_pipe = into >= 0 && is_pipe (into);
+  tunnels += stream->into_is_pipe;
   stream->from = -1;
   if (into >= 0)
     (void)xf_fd_set_nonblocking (into, TRUE, NULL);
@@ -208,7 +224,8 @@ control_from_server (XfStream *stream, guint status, GBytes *payload)
     return;
   }
   (void)xf_frame_decode_error (payload, &wire);
-  error = g_error_new_literal (XF_ERROR, XF_ERROR_INVALID_STREAM, wire.message ? wire.message : "the stream failed there");
+  error = g_error_new_literal (XF_ERROR, XF_ERROR_INVALID_STREAM,
+                               wire.message ? wire.message : "the stream failed there");
   end (stream, XF_STREAM_FAILED, error);
 }
 
@@ -351,7 +368,8 @@ static gboolean
 flush_pending (XfStream *stream)
 {
   while (stream->pending_done < stream->pending_have) {
-    gssize n = write (stream->into, stream->pending + stream->pending_done, stream->pending_have - stream->pending_done);
+    gssize n = write (stream->into, stream->pending + stream->pending_done,
+                      stream->pending_have - stream->pending_done);
 
     if (n < 0 && errno == EAGAIN)
       return FALSE;
@@ -418,6 +436,7 @@ xf_stream_send_from (XfStream *stream, int from)
 {
   stream->from = from;
   stream->from_is_pipe = is_pipe (from);
+  tunnels += stream->from_is_pipe;
   (void)xf_fd_set_nonblocking (from, TRUE, NULL);
   watch_from (stream);
 }
@@ -447,12 +466,12 @@ allowance (XfStream *stream)
   gint64 now = g_get_monotonic_time ();
 
   if (!stream->rate)
-    return FRAME_PAYLOAD;
+    return xf_stream_share ();
   stream->budget += stream->rate * (now - stream->budget_us) / G_USEC_PER_SEC;
   stream->budget = MIN (stream->budget, MAX (stream->rate / 10, 4096));
   stream->budget_us = now;
   if (stream->budget >= MIN (4096, stream->rate / 100 + 1))
-    return MIN (stream->budget, FRAME_PAYLOAD);
+    return MIN (stream->budget, xf_stream_share ());
   if (!stream->pace_id)
     stream->pace_id = g_timeout_add (PACE_MS, paced, stream);
   return 0;

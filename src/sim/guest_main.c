@@ -64,6 +64,8 @@ boot (Guest *guest)
   guint64 percent = host_control_number (guest->dir, guest->block->name, "fill-percent", 25);
   guint64 pages = guest->block->n_pages * MIN (percent, 100) / 100;
 
+  if (host_control_number (guest->dir, guest->block->name, "synthetic", 0))
+    pages = 0; /* made up when it is needed (synthetic.h) */
   *state = (SimGuestState){ .magic = SIM_GUEST_MAGIC, .random = 0x9e3779b97f4a7c15 ^ guest->block->domid };
   for (guint64 page = 1; page < pages; page++) {
     guint64 *words = (gpointer)(guest->memory + page * SIM_PAGE);

@@ -25,6 +25,7 @@ typedef struct {
   int fd;     /* the stream */
   int report; /* to the daemon */
   gboolean live;
+  gboolean synthetic; /* synthetic.h */
 } Helper;
 
 /* Each returns libxl's code. */

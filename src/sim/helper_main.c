@@ -74,6 +74,7 @@ main (int argc, char **argv)
   helper.memory = helper.block ? host_memory_map (helper.dir, helper.block, !save) : NULL;
   name = g_strdup (helper.block ? helper.block->name : "");
   helper.name = name;
+  helper.synthetic = host_control_number (helper.dir, helper.name, "synthetic", 0) != 0;
   rc = !helper.memory ? ERROR_DOMAIN_NOTFOUND : save ? helper_save (&helper) : helper_restore (&helper);
   helper_report (&helper, "result %d\n", rc);
   return 0;

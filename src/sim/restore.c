@@ -9,6 +9,7 @@
 
 #include "sim/helper.h"
 #include "sim/stream.h"
+#include "sim/synthetic.h"
 
 typedef struct {
   Helper *helper;
@@ -102,8 +103,14 @@ take_pages (Restore *restore, gsize length)
     }
     if (pfn >= restore->helper->block->n_pages)
       return ERROR_FAIL;
-    page = restore->helper->memory + pfn * SIM_PAGE;
-    fill (page, data, restore->seen, pfn);
+    if (restore->helper->synthetic && pfn != 0) {
+      if (!synthetic_is (data, pfn))
+        return ERROR_FAIL;
+      restore->seen[pfn] = 1;
+    } else {
+      page = restore->helper->memory + pfn * SIM_PAGE;
+      fill (page, data, restore->seen, pfn);
+    }
     data += SIM_PAGE;
   }
   return used == length ? 0 : ERROR_FAIL;
@@ -201,6 +208,17 @@ read_tail (Restore *restore)
   }
 }
 
+/* Pages of zeros need not have come; synthetic ones are none. */
+static int
+check_all_came (const Restore *restore)
+{
+  for (guint64 pfn = 1; restore->helper->synthetic && pfn < restore->helper->block->n_pages; pfn++) {
+    if (!restore->seen[pfn])
+      return ERROR_FAIL;
+  }
+  return 0;
+}
+
 int
 helper_restore (Helper *helper)
 {
@@ -212,6 +230,8 @@ helper_restore (Helper *helper)
     rc = read_headers (&restore);
   if (rc == 0)
     rc = read_image (&restore);
+  if (rc == 0)
+    rc = check_all_came (&restore);
   if (rc == 0)
     rc = helper_point (helper, "restore-last-record");
   if (rc == 0)

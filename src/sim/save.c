@@ -14,6 +14,7 @@
 
 #include "sim/helper.h"
 #include "sim/stream.h"
+#include "sim/synthetic.h"
 
 /* libxc's own rule: SPP_MAX_ITERATIONS and SPP_TARGET_DIRTY_COUNT. */
 #define MAX_ITERATIONS 5
@@ -32,6 +33,7 @@ typedef struct {
   guint64 rate; /* bytes a second, 0 = none */
   gint64 started_us;
   guint64 sent;
+  guint8 *synthetic; /* room for a batch; NULL: the guest's memory is what it has */
 } Save;
 
 /* ---- writing ---------------------------------------------------------------------------------------------- */
@@ -101,6 +103,20 @@ write_record (Save *save, guint32 type, gconstpointer body, guint32 length)
 
 /* ---- pages ------------------------------------------------------------------------------------------------ */
 
+/* Page @i of the batch. The guest's own state is always the real one. */
+static guint8 *
+batch_page (Save *save, guint i)
+{
+  guint64 pfn = save->entries[i];
+  guint8 *page;
+
+  if (!save->synthetic || pfn == 0)
+    return save->helper->memory + pfn * SIM_PAGE;
+  page = save->synthetic + (gsize)i * SIM_PAGE;
+  synthetic_stamp (page, pfn);
+  return page;
+}
+
 static int
 flush_batch (Save *save)
 {
@@ -117,7 +133,7 @@ flush_batch (Save *save)
   vector[1] = (struct iovec){ count, sizeof (count) };
   vector[2] = (struct iovec){ save->entries, 8 * save->n };
   for (guint i = 0; i < save->n; i++)
-    vector[3 + i] = (struct iovec){ save->helper->memory + save->entries[i] * SIM_PAGE, SIM_PAGE };
+    vector[3 + i] = (struct iovec){ batch_page (save, i), SIM_PAGE };
   rc = write_vector (save, vector, 3 + save->n);
   save->done += save->n;
   save->n = 0;
@@ -400,6 +416,8 @@ helper_save (Helper *helper)
   Save save = { .helper = helper, .started_us = g_get_monotonic_time () };
   int rc = helper_point (helper, "save-start");
 
+  if (helper->synthetic)
+    save.synthetic = synthetic_new (STREAM_BATCH, host_control_number (helper->dir, helper->name, "fill-percent", 25));
   save.rate = host_control_number (helper->dir, helper->name, "rate-mib", 0) * 1024 * 1024;
   if (helper->live) {
     (void)take_dirty (helper->block, bitmap);
@@ -425,5 +443,6 @@ helper_save (Helper *helper)
     rc = write_end (&save);
   }
   helper->block->log_dirty = 0;
+  g_free (save.synthetic);
   return rc;
 }

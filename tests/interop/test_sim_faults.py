@@ -248,3 +248,20 @@ def test_named_points_stop_fail_and_kill(a):
     a.kill_at("journal:sent:renamed")
     assert communicate(call_points(a, *points))[0] == -signal.SIGKILL
     assert communicate(call_points(a, *points))[0] == 0, "it dies there once"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_memory_that_is_made_up(a, b, mode):
+    a.control(synthetic=1)
+    b.control(synthetic=1)
+    a.create("g", memory_kib=16384)
+    wait_until(lambda: a.heartbeats("g"), "it beats")
+    a.migrate("g", b, "--live", mode=mode).ok()
+    assert_heartbeat("g", a, b)
+
+
+def test_made_up_memory_that_does_not_come_is_noticed(a, b):
+    b.control(synthetic=1)
+    a.create("g", memory_kib=16384)
+    a.migrate("g", b, "--live").failed()
+    wait_until(lambda: a.state("g") == "running" and not b.domains(), "as before")
