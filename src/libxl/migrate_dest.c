@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secret.h"
 #include "conf/cookie.h"
 
 const XfSmState xf_migrate_dest_states[N_STATES] = {
@@ -210,7 +211,7 @@ xf_migrate_dest_cookie (const XfMigrateDest *dest)
   cookie->secret = g_strdup (dest->secret);
   xf_migrate_plan_tell (&dest->plan, cookie);
   if (dest->plan.ticket)
-    cookie->token = xf_ticket_token_format (dest->token);
+    cookie->token = xf_hex_format (dest->token, sizeof (dest->token));
   cookie->settle_port = dest->driver->config.peer_port;
   return xf_cookie_format (cookie);
 }

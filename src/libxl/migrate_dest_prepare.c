@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secret.h"
 #include "conf/cookie.h"
 #include "conf/migrate_uri.h"
 #include "libxl/config.h"
@@ -236,18 +237,13 @@ xf_migrate_dest_when_ready (XfMigrateDest *dest, XfDone done, gpointer data)
   xf_memory_claim_wait (dest->claim, memory_is_there, dest);
 }
 
-/* As many random bits as cannot be guessed. */
 static char *
 make_secret (void)
 {
   guint8 bytes[32];
-  GString *text = g_string_new (NULL);
 
-  if (getentropy (bytes, sizeof (bytes)) < 0)
-    g_error ("the kernel gives no random bytes: %s", g_strerror (errno));
-  for (gsize i = 0; i < sizeof (bytes); i++)
-    g_string_append_printf (text, "%02x", bytes[i]);
-  return g_string_free (text, FALSE);
+  xf_secret_new (bytes, sizeof (bytes));
+  return xf_hex_format (bytes, sizeof (bytes));
 }
 
 static gboolean
@@ -275,8 +271,7 @@ prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes
   *params = (XfMigrateParams){ 0 };
   if (dest->from_xenferry)
     dest->secret = make_secret ();
-  if (getentropy (dest->token, sizeof (dest->token)) < 0)
-    g_error ("the kernel gives no random bytes: %s", g_strerror (errno));
+  xf_secret_new (dest->token, sizeof (dest->token));
   id = xf_uuid_to_string (dest->id);
   sm_id = g_strdup_printf ("migration %s of '%s', destination", id, dest->name);
   xf_sm_init (&dest->sm, xf_migrate_dest_states, N_STATES, sm_id);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/secret.h"
 
 typedef struct {
   XfVerdictDone done;
@@ -48,18 +49,12 @@ unknown (const XfDriver *driver, const guint8 *id)
                       driver->hostname, text);
 }
 
-/* In a time that does not tell how much of it was right. */
 static gboolean
 is_secret (const char *secret, const char *guess)
 {
   gsize length = secret ? strlen (secret) : 0;
-  guint8 differs = 0;
 
-  if (length == 0 || strlen (guess) != length)
-    return FALSE;
-  for (gsize i = 0; i < length; i++)
-    differs |= (guint8)secret[i] ^ (guint8)guess[i];
-  return differs == 0;
+  return length > 0 && strlen (guess) == length && xf_secret_equal (secret, guess, length);
 }
 
 void

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secret.h"
 #include "libxl/migrate_door.h"
 
 /* The first eight bytes of libxl's migration stream (reference: the stream's header). */
@@ -106,15 +107,11 @@ start_size (const XfMigrateListener *listener)
   return listener->has_token ? XF_TICKET_SIZE : sizeof (stream_ident);
 }
 
-/* The token in a time that does not tell how much of it was right. */
 static gboolean
 is_right (const XfMigrateListener *listener, const XfTicket *ticket)
 {
-  guint8 differs = 0;
-
-  for (guint i = 0; i < XF_TICKET_TOKEN; i++)
-    differs |= ticket->token[i] ^ listener->token[i];
-  return listener->has_token && differs == 0 && listener->chosen[ticket->index] < 0;
+  return listener->has_token && xf_secret_equal (ticket->token, listener->token, XF_TICKET_TOKEN)
+         && listener->chosen[ticket->index] < 0;
 }
 
 static gboolean

@@ -6,60 +6,56 @@
 
 #include "base/error.h"
 
-static const struct {
+typedef struct {
   const char *name;
-  gsize offset; /* into XfMigratePlan */
-} features[] = {
-  { "ticket", G_STRUCT_OFFSET (XfMigratePlan, ticket) }, { "frames", G_STRUCT_OFFSET (XfMigratePlan, frames) },
-  { "zstd", G_STRUCT_OFFSET (XfMigratePlan, zstd) },     { "parallel", G_STRUCT_OFFSET (XfMigratePlan, parallel) },
-  { "tls", G_STRUCT_OFFSET (XfMigratePlan, tls) },
+  gsize offset;   /* into XfMigratePlan */
+  gssize setting; /* the host's policy, a word in XfDriverConfig; NONE: there is none to set, and it is */
+  XfDataPolicy else_policy;
+  guint asked_by;   /* flags of a migration, each of which asks for it */
+  gboolean tunnels; /* a tunnel may have it */
+} Feature;
+
+#define PLAN(field) G_STRUCT_OFFSET (XfMigratePlan, field)
+#define SETTING(field) ((gssize)G_STRUCT_OFFSET (XfDriverConfig, field))
+#define NONE (-1)
+#define IN_FRAMES (VIR_MIGRATE_TLS | VIR_MIGRATE_PARALLEL | VIR_MIGRATE_COMPRESSED)
+
+static const Feature features[] = {
+  { "ticket", PLAN (ticket), NONE, XF_POLICY_IS_ALWAYS, 0, FALSE },
+  { "frames", PLAN (frames), SETTING (checksums), XF_POLICY_IS_ALLOW, IN_FRAMES, TRUE },
+  { "zstd", PLAN (zstd), SETTING (compression), XF_POLICY_IS_ALLOW, VIR_MIGRATE_COMPRESSED, TRUE },
+  { "parallel", PLAN (parallel), NONE, XF_POLICY_IS_ALLOW, VIR_MIGRATE_PARALLEL, FALSE },
+  { "tls", PLAN (tls), SETTING (tls), XF_POLICY_IS_ALLOW, VIR_MIGRATE_TLS, FALSE },
 };
 
 #define N_FEATURES G_N_ELEMENTS (features)
 
-static const char *const known[] = { "ticket", "frames", "zstd", "parallel", "tls", NULL };
+static gboolean
+check_known (const XfCookie *cookie, GError **error)
+{
+  const char *known[N_FEATURES + 1] = { NULL };
 
-/* ---- policy ----------------------------------------------------------------------------------------------- */
+  for (guint i = 0; i < N_FEATURES; i++)
+    known[i] = features[i].name;
+  return !cookie || !cookie->is_xenferry || xf_cookie_check_features (cookie, known, error);
+}
 
 static XfDataPolicy
-policy_of (const char *word)
+policy (const XfDriverConfig *settings, const Feature *feature)
 {
   static const char *const words[] = { "never", "allow", "always", "require" };
+  const char *word = feature->setting == NONE ? NULL : G_STRUCT_MEMBER (char *, settings, feature->setting);
 
   for (guint i = 0; word && i < G_N_ELEMENTS (words); i++) {
     if (g_str_equal (word, words[i]))
       return i;
   }
-  return XF_POLICY_IS_ALLOW;
-}
-
-static XfDataPolicy
-policy (const XfDriverConfig *settings, guint feature)
-{
-  if (g_str_equal (features[feature].name, "frames"))
-    return policy_of (settings->checksums);
-  if (g_str_equal (features[feature].name, "zstd"))
-    return policy_of (settings->compression);
-  if (g_str_equal (features[feature].name, "tls"))
-    return policy_of (settings->tls);
-  return g_str_equal (features[feature].name, "ticket") ? XF_POLICY_IS_ALWAYS : XF_POLICY_IS_ALLOW;
+  return feature->else_policy;
 }
 
 /* ---- the source ------------------------------------------------------------------------------------------- */
 
-static gboolean
-is_asked_for (const XfMigrateParams *params, const char *feature)
-{
-  guint any = VIR_MIGRATE_TLS | VIR_MIGRATE_PARALLEL | VIR_MIGRATE_COMPRESSED;
-
-  return (g_str_equal (feature, "tls") && params->flags & VIR_MIGRATE_TLS)
-         || (g_str_equal (feature, "parallel") && params->flags & VIR_MIGRATE_PARALLEL)
-         || (g_str_equal (feature, "zstd") && params->flags & VIR_MIGRATE_COMPRESSED)
-         || (g_str_equal (feature, "frames") && params->flags & any);
-}
-
-/* Encrypted, compressed, or on several connections the data is in frames; a person who wants one of these wants them.
- */
+/* A person who asks insists. */
 static XfFeatureNeed
 need_of (XfDataPolicy what, gboolean asked)
 {
@@ -74,9 +70,8 @@ xf_migrate_plan_offer (const XfDriverConfig *settings, const XfMigrateParams *pa
   gboolean tunnelled = params->flags & VIR_MIGRATE_TUNNELLED;
 
   for (guint i = 0; i < N_FEATURES; i++) {
-    XfDataPolicy what = policy (settings, i);
-    gboolean asked = is_asked_for (params, features[i].name);
-    gboolean fits = !tunnelled || g_str_equal (features[i].name, "frames") || g_str_equal (features[i].name, "zstd");
+    XfDataPolicy what = policy (settings, &features[i]);
+    gboolean asked = params->flags & features[i].asked_by, fits = !tunnelled || features[i].tunnels;
 
     if (asked && what == XF_POLICY_IS_NEVER) {
       g_set_error (error, XF_ERROR, XF_ERROR_DENIED,
@@ -111,7 +106,7 @@ gboolean
 xf_migrate_plan_accept (const XfCookie *offer, const XfCookie *answer, XfMigratePlan *plan_out, GError **error)
 {
   *plan_out = (XfMigratePlan){ 0 };
-  if (answer && answer->is_xenferry && !xf_cookie_check_features (answer, known, error))
+  if (!check_known (answer, error))
     return FALSE;
   for (guint i = 0; i < N_FEATURES; i++) {
     const XfFeature *offered = find (offer, features[i].name), *chosen = find (answer, features[i].name);
@@ -158,12 +153,12 @@ xf_migrate_plan_choose (const XfDriverConfig *settings, const XfCookie *offer, g
                         XfMigratePlan *plan_out, GError **error)
 {
   *plan_out = (XfMigratePlan){ 0 };
-  if (offer && offer->is_xenferry && !xf_cookie_check_features (offer, known, error))
+  if (!check_known (offer, error))
     return FALSE;
   for (guint i = 0; i < N_FEATURES; i++) {
     gboolean *use = &G_STRUCT_MEMBER (gboolean, plan_out, features[i].offset);
 
-    if (!choose (policy (settings, i), find (offer, features[i].name), features[i].name, use, error))
+    if (!choose (policy (settings, &features[i]), find (offer, features[i].name), features[i].name, use, error))
       return FALSE;
   }
   /* What needs frames brings them, where the source has any. */

@@ -23,6 +23,7 @@
 #pragma once
 
 #include "conf/cookie.h"
+#include "libxl/ctx.h"
 #include "libxl/guest.h"
 #include "libxl/journal.h"
 #include "libxl/migrate_params.h"
@@ -95,6 +96,9 @@ void xf_migrate_source_settle (XfMigrateSource *source, const GError *why, XfDon
 /* A person decides for a guest whose migration is settling: it goes on @here, or ends here. FALSE: it is not settling.
  */
 gboolean xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone done, gpointer data);
+
+/* Lets the scheduler give a domain no more than @percent of one processor; 0: as much as it likes. Returns libxl's code. */
+int xf_migrate_source_set_cap (XfCtx *ctx, guint32 domid, int percent);
 
 /* What the daemon before us left behind: goes on with it. */
 void xf_migrate_source_recover (XfDriver *driver, XfJournalEntry *entry, XfGuest *guest);

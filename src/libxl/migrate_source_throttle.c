@@ -19,17 +19,25 @@
 /* libvirt's, where nobody has said one. */
 #define DOWNTIME_MS 300
 
-static gboolean
-set_cap (XfMigrateSource *source, int cap)
+int
+xf_migrate_source_set_cap (XfCtx *ctx, guint32 domid, int percent)
 {
   libxl_domain_sched_params sched;
   int rc;
 
   libxl_domain_sched_params_init (&sched);
   sched.sched = LIBXL_SCHEDULER_UNKNOWN;
-  sched.cap = cap;
-  rc = libxl_domain_sched_params_set (xf_ctx_libxl (source->ctx), source->guest->domid, &sched);
+  sched.cap = percent;
+  rc = libxl_domain_sched_params_set (xf_ctx_libxl (ctx), domid, &sched);
   libxl_domain_sched_params_dispose (&sched);
+  return rc;
+}
+
+static gboolean
+set_cap (XfMigrateSource *source, int cap)
+{
+  int rc = xf_migrate_source_set_cap (source->ctx, source->guest->domid, cap);
+
   if (rc != 0)
     g_warning ("%s: the scheduler does not take a cap of %d %% (libxl error %d)", source->sm.id, cap, rc);
   return rc == 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "libxl/migrate_plan.h"
 
 #define CONNECTIONS 2 /* of --parallel without a number */
@@ -21,7 +22,7 @@ add_connections (const XfMigrateSource *source, const XfMigratePlan *plan, const
   guint timeout_s = source->driver->config.connect_timeout_s;
 
   if (plan->ticket)
-    (void)xf_ticket_token_parse (answer->token, ticket.token);
+    (void)xf_hex_parse (answer->token, ticket.token, sizeof (ticket.token));
   for (; ticket.index < ticket.count; ticket.index++)
     g_ptr_array_add (transports, xf_migrate_direct_new (host, port, timeout_s, plan->ticket ? &ticket : NULL));
 }
@@ -55,7 +56,7 @@ xf_migrate_source_way (XfMigrateSource *source, const XfCookie *answer, const ch
 
   if (!xf_migrate_plan_accept (source->cookie, answer, &plan, error))
     return NULL;
-  if (plan.ticket && !xf_ticket_token_parse (answer->token, token)) {
+  if (plan.ticket && !xf_hex_parse (answer->token, token, sizeof (token))) {
     g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "the destination's cookie has no ticket for the data");
     return NULL;
   }

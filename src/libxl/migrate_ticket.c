@@ -52,28 +52,3 @@ xf_ticket_get (const guint8 in[XF_TICKET_SIZE], XfTicket *ticket_out)
          && ticket_out->count >= 1 && ticket_out->count <= XF_TICKET_CONNECTIONS_MAX
          && ticket_out->index < ticket_out->count;
 }
-
-char *
-xf_ticket_token_format (const guint8 *token)
-{
-  GString *text = g_string_new (NULL);
-
-  for (guint i = 0; i < XF_TICKET_TOKEN; i++)
-    g_string_append_printf (text, "%02x", token[i]);
-  return g_string_free (text, FALSE);
-}
-
-gboolean
-xf_ticket_token_parse (const char *text, guint8 *token_out)
-{
-  if (!text || strlen (text) != 2 * XF_TICKET_TOKEN)
-    return FALSE;
-  for (guint i = 0; i < XF_TICKET_TOKEN; i++) {
-    int high = g_ascii_xdigit_value (text[2 * i]), low = g_ascii_xdigit_value (text[2 * i + 1]);
-
-    if (high < 0 || low < 0)
-      return FALSE;
-    token_out[i] = (guint8)(high << 4 | low);
-  }
-  return TRUE;
-}

@@ -23,7 +23,3 @@ gboolean xf_ticket_begins (const guint8 *in);
 
 /* FALSE when it is none, or of a version that we do not know, or its numbers make no sense. */
 gboolean xf_ticket_get (const guint8 in[XF_TICKET_SIZE], XfTicket *ticket_out);
-
-/* As text: 32 hexadecimal digits. */
-char *xf_ticket_token_format (const guint8 *token);
-gboolean xf_ticket_token_parse (const char *text, guint8 *token_out);

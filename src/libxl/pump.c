@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secret.h"
 #include "conf/uuid.h"
 
 /* A line of the pump's report is shorter. */
@@ -151,12 +152,9 @@ add_frames (GPtrArray *argv, const XfPumpJob *job)
   if (job->pack && job->level)
     add (argv, "--level=%u", job->level);
   if (job->id) {
-    GString *id = g_string_new (NULL);
+    g_autofree char *id = xf_hex_format (job->id, XF_UUID_SIZE);
 
-    for (guint i = 0; i < XF_UUID_LENGTH; i++)
-      g_string_append_printf (id, "%02x", job->id[i]);
-    add (argv, "--id=%s", id->str);
-    g_string_free (id, TRUE);
+    add (argv, "--id=%s", id);
   }
 }
 

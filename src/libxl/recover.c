@@ -129,14 +129,8 @@ xf_recover_def (XfDriver *driver, const guint8 *uuid)
 static void
 uncap (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
 {
-  libxl_domain_sched_params sched;
-
-  libxl_domain_sched_params_init (&sched);
-  sched.sched = LIBXL_SCHEDULER_UNKNOWN;
-  sched.cap = (int)entry->cap;
-  if (libxl_domain_sched_params_set (xf_ctx_libxl (driver->ctx), domid, &sched) != 0)
+  if (xf_migrate_source_set_cap (driver->ctx, domid, (int)entry->cap) != 0)
     g_warning ("domain '%s' was slowed down by a migration and stays so: see xl sched-credit2", entry->name);
-  libxl_domain_sched_params_dispose (&sched);
   entry->cap = -1;
 }
 

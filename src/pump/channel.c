@@ -6,12 +6,15 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "pump/tls.h"
+
+#define LOW_WATER (256 * 1024)
 
 gboolean
 xf_channel_init (XfChannel *channel, XfPumpLoop *loop, int fd, gboolean output, GError **error)
@@ -22,6 +25,7 @@ xf_channel_init (XfChannel *channel, XfPumpLoop *loop, int fd, gboolean output, 
   if (fstat (fd, &st) < 0)
     return xf_error_set_errno (error, errno, "descriptor %d is not open", fd);
   channel->is_pipe = S_ISFIFO (st.st_mode);
+  channel->is_socket = S_ISSOCK (st.st_mode);
   return xf_fd_set_nonblocking (fd, TRUE, error);
 }
 
@@ -64,8 +68,22 @@ give_back (const XfChannel *channel, gsize size)
     xf_loop_give_back (channel->loop, size);
 }
 
-gboolean
-xf_channel_read_some (XfChannel *channel, guint8 *data, gsize size, gsize *n_out, GError **error)
+/* Waits for something to read. @least bytes are still to come for certain: a connection need not wake us for fewer,
+ * each time for the little that has just arrived. */
+static gboolean
+wait_readable (XfChannel *channel, gsize least, GError **error)
+{
+  int low = (int)CLAMP (least, 1, LOW_WATER);
+
+  if (channel->is_socket && !channel->tls && low != channel->low_water
+      && setsockopt (channel->fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof (low)) == 0)
+    channel->low_water = low;
+  return xf_loop_wait (channel->loop, channel->fd, POLLIN, error);
+}
+
+/* @least: that many bytes more are still to come for certain. */
+static gboolean
+read_part (XfChannel *channel, guint8 *data, gsize size, gsize least, gsize *n_out, GError **error)
 {
   for (;;) {
     ssize_t n = channel->tls ? xf_tls_read (channel->tls, data, size, error) : read (channel->fd, data, size);
@@ -80,9 +98,15 @@ xf_channel_read_some (XfChannel *channel, guint8 *data, gsize size, gsize *n_out
     if (errno != EAGAIN && errno != EINTR)
       return broken (channel, error);
     /* Waiting changes errno. */
-    if (errno == EAGAIN && !xf_loop_wait (channel->loop, channel->fd, POLLIN, error))
+    if (errno == EAGAIN && !wait_readable (channel, least, error))
       return FALSE;
   }
+}
+
+gboolean
+xf_channel_read_some (XfChannel *channel, guint8 *data, gsize size, gsize *n_out, GError **error)
+{
+  return read_part (channel, data, size, 1, n_out, error);
 }
 
 gboolean
@@ -92,7 +116,7 @@ xf_channel_read (XfChannel *channel, guint8 *data, gsize size, gsize *n_out, GEr
   while (*n_out < size) {
     gsize n;
 
-    if (!xf_channel_read_some (channel, data + *n_out, size - *n_out, &n, error))
+    if (!read_part (channel, data + *n_out, size - *n_out, size - *n_out, &n, error))
       return FALSE;
     if (n == 0)
       return TRUE;
@@ -139,17 +163,17 @@ xf_channel_write (XfChannel *channel, const guint8 *data, gsize size, GError **e
 
 /* splice does not say which side was not ready. */
 static gboolean
-wait_both (XfChannel *in, XfChannel *out, GError **error)
+wait_both (XfChannel *in, XfChannel *out, gsize least, GError **error)
 {
   struct pollfd ready = { .fd = in->fd, .events = POLLIN };
 
   if (poll (&ready, 1, 0) == 0)
-    return xf_loop_wait (in->loop, in->fd, POLLIN, error);
+    return wait_readable (in, least, error);
   return xf_loop_wait (out->loop, out->fd, POLLOUT, error);
 }
 
 gboolean
-xf_channel_splice (XfChannel *in, XfChannel *out, guint64 size, gsize *n_out, GError **error)
+xf_channel_splice (XfChannel *in, XfChannel *out, guint64 size, gsize least, gsize *n_out, GError **error)
 {
   for (;;) {
     gsize granted = take (out, MIN (size, XF_PIPE_SIZE), error);
@@ -167,7 +191,7 @@ xf_channel_splice (XfChannel *in, XfChannel *out, guint64 size, gsize *n_out, GE
     }
     if (errno != EAGAIN && errno != EINTR)
       return broken (out, error);
-    if (errno == EAGAIN && !wait_both (in, out, error))
+    if (errno == EAGAIN && !wait_both (in, out, least, error))
       return FALSE;
   }
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "pump/legs.h"
 #include "pump/sandbox.h"
 #include "pump/tls.h"
@@ -126,13 +127,7 @@ static gboolean
 parse_id (const char *text, guint8 id_out[XF_FRAME_ID_SIZE], GError **error)
 {
   memset (id_out, 0, XF_FRAME_ID_SIZE);
-  if (!text)
-    return TRUE;
-  if (strlen (text) != 2 * XF_FRAME_ID_SIZE || strspn (text, "0123456789abcdefABCDEF") != 2 * XF_FRAME_ID_SIZE)
-    return wrong (error, "--id is 32 hexadecimal digits");
-  for (guint i = 0; i < XF_FRAME_ID_SIZE; i++)
-    id_out[i] = g_ascii_xdigit_value (text[2 * i]) << 4 | g_ascii_xdigit_value (text[2 * i + 1]);
-  return TRUE;
+  return !text || xf_hex_parse (text, id_out, XF_FRAME_ID_SIZE) || wrong (error, "--id is 32 hexadecimal digits");
 }
 
 static gboolean

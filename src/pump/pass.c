@@ -86,10 +86,10 @@ can_splice (const XfPass *pass)
 static gboolean
 splice_some (XfPass *pass, guint64 size, gsize *n_out, GError **error)
 {
-  gsize most_in, most_out;
+  gsize most_in, most_out, least = pass->guard ? size : 1; /* the guard knows how long a record is */
   XfChannel *in = xf_turns_channel (&pass->in, &most_in), *out = xf_turns_channel (&pass->out, &most_out);
 
-  if (!xf_channel_splice (in, out, MIN (size, MIN (most_in, most_out)), n_out, error))
+  if (!xf_channel_splice (in, out, MIN (size, MIN (most_in, most_out)), least, n_out, error))
     return !pass->legs_out ? FALSE : xf_legs_failed (pass->legs_out, error);
   xf_turns_moved (&pass->in, *n_out);
   xf_turns_moved (&pass->out, *n_out);

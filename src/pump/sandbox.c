@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -118,6 +119,10 @@ filter (GError **error)
                            SCMP_A2 (SCMP_CMP_EQ, TCP_ULP));
   if (rc == 0)
     rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (setsockopt), 1, SCMP_A1 (SCMP_CMP_EQ, SOL_TLS));
+  /* How much must have arrived before we are woken. */
+  if (rc == 0)
+    rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (setsockopt), 2, SCMP_A1 (SCMP_CMP_EQ, SOL_SOCKET),
+                           SCMP_A2 (SCMP_CMP_EQ, SO_RCVLOWAT));
   /* How much waits to be read (FIONREAD), nothing else. */
   if (rc == 0)
     rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (ioctl), 1, SCMP_A1 (SCMP_CMP_EQ, 0x541b));

@@ -29,6 +29,7 @@ struct XfConn {
   XfStream *sink; /* the payload goes into this stream */
   gsize sink_left;
   gsize share_left; /* of this turn */
+  int low_water;    /* bytes that must be there before the socket wakes us; 0: as it was made */
   guint fds_left; /* bytes that carry descriptors, still to come */
 
   /* out */

@@ -3,6 +3,7 @@
  * What two hosts agree upon for the data: every policy of either side with every wish, by a rule that is written down
  * here once more, in other words; and the ticket.
  */
+#include "base/secret.h"
 #include "libxl/migrate_plan.h"
 
 #include <libvirt/libvirt.h>
@@ -163,7 +164,7 @@ test_ticket (void)
 {
   XfTicket ticket = { .token = { 1, 2, 3, 250 }, .index = 3, .count = 16 }, read;
   guint8 bytes[XF_TICKET_SIZE], token[XF_TICKET_TOKEN];
-  g_autofree char *text = xf_ticket_token_format (ticket.token);
+  g_autofree char *text = xf_hex_format (ticket.token, sizeof (ticket.token));
 
   xf_ticket_put (&ticket, bytes);
   g_assert_true (xf_ticket_begins (bytes) && xf_ticket_get (bytes, &read));
@@ -175,11 +176,14 @@ test_ticket (void)
     changed[i] ^= 0x80;
     g_assert_false (xf_ticket_get (changed, &read));
   }
-  g_assert_true (xf_ticket_token_parse (text, token));
+  g_assert_true (xf_hex_parse (text, token, sizeof (token)));
   g_assert_cmpmem (token, sizeof (token), ticket.token, sizeof (ticket.token));
-  g_assert_false (xf_ticket_token_parse (text + 1, token));
-  g_assert_false (xf_ticket_token_parse ("0102030405060708090a0b0c0d0e0fxx", token));
-  g_assert_false (xf_ticket_token_parse (NULL, token));
+  g_assert_true (xf_secret_equal (token, ticket.token, sizeof (token)));
+  token[15] ^= 1;
+  g_assert_false (xf_secret_equal (token, ticket.token, sizeof (token)));
+  g_assert_false (xf_hex_parse (text + 1, token, sizeof (token)));
+  g_assert_false (xf_hex_parse ("0102030405060708090a0b0c0d0e0fxx", token, sizeof (token)));
+  g_assert_false (xf_hex_parse (NULL, token, sizeof (token)));
 }
 
 int

@@ -102,6 +102,7 @@ def test_what_it_cannot_do(name):
     ('more memory than it may have', 9, (0, 1 << 30, 3, 0x22, -1), lambda result: result == -12),
     # Standard input is no connection (ENOTSOCK): what counts is that the question was asked.
     ('setsockopt TCP_ULP', 54, (0, 6, 31), lambda result: result == -88),
+    ('setsockopt SO_RCVLOWAT', 54, (0, 1, 18), lambda result: result == -88),
     ('setsockopt SOL_TLS', 54, (0, 282, 1), lambda result: result == -88),
 ], ids=lambda value: value if isinstance(value, str) else '')
 def test_what_it_needs(name, number, arguments, right):

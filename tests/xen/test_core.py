@@ -9,11 +9,11 @@ from conftest import beats_go_on
 import lab_guest
 
 
-def hop(pair, source, name, mode, live):
+def hop(pair, source, name, mode, live, *options):
     """One move; returns a line for the table."""
     before = len(source.beats(name))
     began = time.monotonic()
-    pair.migrate(source, name, mode, live).ok()
+    pair.migrate(source, name, mode, live, *options).ok()
     took = time.monotonic() - began
     target = pair.other(source)
     pair.runs_only_on(target, name)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Real Xen's streams through the pumps: packed, encrypted, on several connections, each way and all together; and one that
+is stopped in the middle."""
+
+import subprocess
+
+from test_core import hop
+from test_failures import WRITES
+
+SERVER = "migrations.example"
+ZSTD = ["--compressed", "--comp-methods", "zstd"]
+PARALLEL = ["--parallel", "--parallel-connections", "2"]
+TLS = ["--tls", "--tls-destination", SERVER]
+
+
+def certificates(pair, place):
+    """One certificate for both roles, in libvirt's places on both hosts."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key", "-out", "cert", "-days",
+                    "20", "-subj", f"/CN={SERVER}", "-addext", f"subjectAltName=DNS:{SERVER}"], cwd=place, check=True,
+                   capture_output=True)
+    cert, key = ((place / name).read_text() for name in ("cert", "key"))
+    for host in (pair.a, pair.b):
+        host.run("mkdir -p /etc/pki/CA /etc/pki/libvirt/private; umask 077\n"
+                 f"cat >/etc/pki/CA/cacert.pem <<'PEM'\n{cert}PEM\n"
+                 f"cat >/etc/pki/libvirt/private/serverkey.pem <<'PEM'\n{key}PEM\n"
+                 "cp /etc/pki/CA/cacert.pem /etc/pki/libvirt/servercert.pem\n"
+                 "cp /etc/pki/CA/cacert.pem /etc/pki/libvirt/clientcert.pem\n"
+                 "cp /etc/pki/libvirt/private/serverkey.pem /etc/pki/libvirt/private/clientkey.pem\n").ok()
+
+
+def test_ways(pair, tmp_path):
+    # The hosts' clocks are this machine's; a certificate is good from its first second on.
+    certificates(pair, tmp_path)
+    pair.create(pair.a, "g", "pvh", disk=True)
+    source = pair.a
+    for mode, options in (("direct", ZSTD), ("tunnelled", ZSTD), ("p2p", PARALLEL), ("direct", TLS),
+                          ("p2p", [*TLS, *ZSTD, *PARALLEL])):
+        print("pvh", hop(pair, source, "g", mode, True, *options), *options)
+        source = pair.other(source)
+
+
+def test_hvm_with_all_of_it(pair, tmp_path):
+    certificates(pair, tmp_path)
+    pair.create(pair.a, "g", "hvm")
+    print("hvm", hop(pair, pair.a, "g", "p2p", True, *TLS, *ZSTD, *PARALLEL))
+
+
+def test_abort_of_a_packed_one(pair):
+    pair.create(pair.a, "g", "pvh", **WRITES)
+    mark = len(pair.a.daemon_log())
+    virsh = pair.migrate_start(pair.a, "g", "p2p", True, "--bandwidth", "4", *ZSTD, *PARALLEL)
+    pair.wait("data flows", lambda: "Frames iteration 0: 2048" in pair.a.daemon_log()[mark:])
+    pair.virsh(pair.a, "domjobabort", "g").ok()
+    virsh.communicate(timeout=20)
+    assert virsh.returncode != 0
+    pair.runs_only_on(pair.a, "g")
+    pair.wait("nothing of it on the destination", lambda: not pair.b.domains())
