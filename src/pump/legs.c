@@ -232,7 +232,7 @@ xf_legs_finish (XfLegs *legs, GError **error)
     if (legs->output)
       give_end (legs, i);
     else if (!nothing_left (legs, i, error))
-      return xf_legs_failed (legs, error);
+      return FALSE;
   }
   for (guint i = 0; i < legs->n; i++) {
     if (!is_done (legs, i, error))
@@ -244,14 +244,14 @@ xf_legs_finish (XfLegs *legs, GError **error)
 gboolean
 xf_legs_failed (XfLegs *legs, GError **error)
 {
-  for (guint i = 0; i < legs->n; i++) {
-    g_autoptr (GError) reason = NULL;
+  guint at = legs->turns->at;
+  struct pollfd pipe = { .fd = legs->turns->channels[at].fd };
+  g_autoptr (GError) reason = NULL;
 
-    if (!is_gone (legs, i) || ended_well (legs, i, &reason))
-      continue;
-    g_clear_error (error);
-    g_propagate_error (error, g_steal_pointer (&reason));
-    break;
-  }
+  /* A leg that ends closes the pipe before it is gone; only then has it said all. */
+  if (poll (&pipe, 1, 0) <= 0 || !(pipe.revents & POLLERR) || is_done (legs, at, &reason))
+    return FALSE;
+  g_clear_error (error);
+  g_propagate_error (error, g_steal_pointer (&reason));
   return FALSE;
 }

@@ -31,7 +31,7 @@ guint xf_legs_descriptors (const XfLegs *legs, int *fds_out);
  * the reason of the first that was not. */
 gboolean xf_legs_finish (XfLegs *legs, GError **error);
 
-/* Something failed between us and the legs. When one of them failed first, its reason takes the place of @error's.
+/* Bytes could not be moved to the leg whose turn it is. When it has ended, its reason takes the place of @error's.
  * Returns FALSE. */
 gboolean xf_legs_failed (XfLegs *legs, GError **error);
 

@@ -208,7 +208,7 @@ def test_a_bit_flipped_on_one_of_several_connections():
             total += len(piece)
             try:
                 e.sendall(piece)
-            except BrokenPipeError:
+            except OSError:
                 break
         d.close()
         e.close()
