@@ -151,8 +151,9 @@ packed_abort (XfMigrateTransport *transport)
   Packed *packed = (Packed *)transport;
 
   packed->over = TRUE;
+  /* With the pump goes the other end of the pipe, so that libxl's helper fails. Our end is libxl's until it says that it
+   * has ended. */
   g_clear_pointer (&packed->pump, xf_pump_free);
-  xf_clear_fd (&packed->fd);
   for (guint i = 0; i < packed->ways->len; i++) {
     XfMigrateTransport *way = g_array_index (packed->ways, Way, i).transport;
 
@@ -200,6 +201,7 @@ packed_free (XfMigrateTransport *transport)
   Packed *packed = (Packed *)transport;
 
   packed_abort (transport);
+  xf_clear_fd (&packed->fd);
   for (guint i = 0; i < packed->ways->len; i++)
     xf_migrate_transport_free (g_array_index (packed->ways, Way, i).transport);
   g_array_unref (packed->ways);

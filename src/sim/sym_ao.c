@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xentoollog.h>
@@ -27,6 +28,7 @@ typedef struct {
   guint32 domid;
   pid_t pid;
   int stream, stream_flags; /* the application's descriptor, and how it was */
+  struct stat stream_is;
   int report;
   GString *line;
   gboolean save, responded; /* responded: the guest has suspended */
@@ -142,6 +144,19 @@ take_report (Operation *operation)
   return TRUE;
 }
 
+/* The descriptor is libxl's until the operation has ended: one that was closed before may be anything by now. */
+static void
+give_back_stream (Operation *operation)
+{
+  struct stat now;
+
+  if (fstat (operation->stream, &now) == 0 && now.st_dev == operation->stream_is.st_dev
+      && now.st_ino == operation->stream_is.st_ino)
+    (void)fcntl (operation->stream, F_SETFL, operation->stream_flags);
+  else
+    host_trace (sim_dir (), "stream-lost %u: descriptor %d was closed under libxl", operation->domid, operation->stream);
+}
+
 /* The operation's code, once the helper has ended. */
 static int
 conclude (Operation *operation)
@@ -156,7 +171,7 @@ conclude (Operation *operation)
   /* Never of "any child": the application has its own. */
   if (operation->pid > 0)
     waitpid (operation->pid, &status, 0);
-  (void)fcntl (operation->stream, F_SETFL, operation->stream_flags);
+  give_back_stream (operation);
   if (operation->aborted)
     rc = ERROR_ABORTED;
   else if (operation->got_result)
@@ -270,6 +285,7 @@ sim_run_helper (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *mode, 
   /* As libxl: the helper wants a blocking descriptor, whatever the application has. */
   operation->stream = fd;
   operation->stream_flags = fcntl (fd, F_GETFL);
+  (void)fstat (fd, &operation->stream_is);
   (void)fcntl (fd, F_SETFL, operation->stream_flags & ~O_NONBLOCK);
   operation->pid = spawn (mode, domid, fd, pipe_fds[1], live);
   close (pipe_fds[1]);

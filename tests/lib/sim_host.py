@@ -259,6 +259,8 @@ class SimHost:
         assert self.process and self.process.poll() is None, f"xenferryd of {self.name} died:\n{self.log()[-4000:]}"
         for sign in ("ERROR: AddressSanitizer", "runtime error:", "CRITICAL", "ERROR: LeakSanitizer"):
             assert sign not in self.log(), f"{self.name}: {sign}\n{self.log()[-6000:]}"
+        lost = self.traced("stream-lost")
+        assert not lost, f"{self.name}: {lost}"
 
     def __enter__(self):
         return self
