@@ -94,8 +94,7 @@ xf_migrate_dest_free (XfMigrateDest *dest)
   g_clear_handle_id (&dest->deadline_id, g_source_remove);
   g_clear_pointer (&dest->listener, xf_migrate_listener_free);
   xf_migrate_dest_release_tunnel (dest);
-  xf_clear_fd (&dest->fd);
-  xf_pump_free (dest->pump);
+  xf_migrate_dest_stop_looking (dest);
   xf_memory_claim_free (dest->claim);
   libxl_domain_config_dispose (&dest->config);
   g_clear_pointer (&dest->ctx, xf_ctx_free);

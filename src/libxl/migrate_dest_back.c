@@ -138,15 +138,28 @@ needs_tombstone (const XfMigrateDest *dest)
 
 /* ---- the way back ----------------------------------------------------------------------------------------- */
 
-/* Lets libxl end what it does: it may not obey, but without data there is nothing more to do. */
+/* libxl 4.17 calls through a null pointer when a restore is aborted before its helper runs, and does not tell when it
+ * does. Without data there is nothing for it to do, so it ends by itself; only if it does not, it is told to. */
+#define ABORT_LATE_S 10
+
+static gboolean
+abort_late (gpointer data)
+{
+  XfMigrateDest *dest = data;
+
+  dest->deadline_id = 0;
+  if (dest->ao && dest->fd >= 0)
+    xf_ao_abort (dest->ao);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 stop_libxl (XfMigrateDest *dest)
 {
-  /* A pump's end is the end of what libxl reads; a socket is cut. */
+  /* A pump's end is the end of what libxl reads; a socket is cut; a tunnel has ended when the source was told. */
   g_clear_pointer (&dest->pump, xf_pump_free);
-  if (dest->fd >= 0)
-    (void)shutdown (dest->fd, SHUT_RDWR);
-  xf_ao_abort (dest->ao);
+  (void)shutdown (dest->fd, SHUT_RDWR);
+  dest->deadline_id = g_timeout_add_seconds (ABORT_LATE_S, abort_late, dest);
 }
 
 void
@@ -159,10 +172,12 @@ xf_migrate_dest_roll_back (XfMigrateDest *dest)
     xf_sm_move (&dest->sm, ROLLING_BACK);
     tell_source (dest);
   }
-  if (dest->ao) {
-    stop_libxl (dest); /* its end leads on */
+  if (dest->ao) { /* a restore or, without a descriptor, the way back already; its end leads on */
+    if (dest->fd >= 0)
+      stop_libxl (dest);
     return;
   }
+  xf_migrate_dest_stop_looking (dest);
   if (needs_tombstone (dest)) {
     if (!dest->tombstone_begun)
       write_tombstone (dest);

@@ -57,6 +57,7 @@ struct XfMigrateDest {
   guint8 token[XF_TICKET_TOKEN];
   XfPump *pump; /* between the peer and fd, or NULL */
   int fd;       /* libxl reads the image from it */
+  guint look_id; /* until libxl may read from it */
   XfCtx *ctx;
   XfAo *ao;
   libxl_domain_config config;
@@ -124,6 +125,9 @@ gboolean xf_migrate_dest_reserve (XfMigrateDest *dest, GError **error);
 /* Out of the list, told, gone. */
 void xf_migrate_dest_end (XfMigrateDest *dest, int final_state, const XfMigrateResult *result, const GError *told);
 void xf_migrate_dest_end_job (XfMigrateDest *dest, const GError *failure);
+
+/* Data that libxl has not begun to read is given up. */
+void xf_migrate_dest_stop_looking (XfMigrateDest *dest);
 
 /* The deadline of the state under way; 0: none. */
 void xf_migrate_dest_arm (XfMigrateDest *dest, guint seconds);

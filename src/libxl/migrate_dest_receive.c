@@ -4,7 +4,10 @@
  */
 #include "libxl/migrate_dest_private.h"
 
+#include <glib-unix.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -93,22 +96,14 @@ take_data (XfMigrateDest *dest, const int *fds, guint n, GError **error)
   return good;
 }
 
-void
-xf_migrate_dest_receive (XfMigrateDest *dest, const int *fds, guint n)
+static void
+begin_restore (XfMigrateDest *dest)
 {
   libxl_domain_restore_params params;
-  g_autoptr (GError) error = NULL;
   int rc;
 
-  xf_sm_move (&dest->sm, RECEIVING);
-  if (!take_data (dest, fds, n, &error)) {
-    dest->error = xf_migrate_dest_error (dest, "restore", error->code, error->message);
-    xf_migrate_dest_roll_back (dest);
-    return;
-  }
   /* With finish called already the source has sent everything: what is missing must come soon. */
   xf_migrate_dest_arm (dest, dest->finish_asked ? dest->driver->config.stall_timeout_s : 0);
-  dest->progress.sending_us = g_get_monotonic_time ();
   libxl_domain_restore_params_init (&params);
   params.stream_version = XF_STREAM_VERSION;
   dest->domid = ~0u;
@@ -117,6 +112,82 @@ xf_migrate_dest_receive (XfMigrateDest *dest, const int *fds, guint n)
                                     xf_ao_how (dest->ao), NULL);
   libxl_domain_restore_params_dispose (&params);
   xf_ao_started (dest->ao, rc);
+}
+
+static void
+no_data (XfMigrateDest *dest, const GError *error)
+{
+  dest->error = xf_migrate_dest_error (dest, "restore", error->code, error->message);
+  xf_migrate_dest_roll_back (dest);
+}
+
+/* ---- the first bytes -------------------------------------------------------------------------------------- */
+
+/* libxl's header and that of its first record. A restore that fails before they are read is one whose helper does not
+ * run yet, and then libxl 4.17 calls through a null pointer: it is begun only when they are there. */
+#define FIRST_BYTES 24
+#define LOOK_MS 10
+
+static gboolean look (gpointer data);
+
+static void
+wait_for_first_bytes (XfMigrateDest *dest)
+{
+  struct pollfd end = { .fd = dest->fd, .events = POLLRDHUP };
+  g_autoptr (GError) reason = NULL;
+  int there = 0;
+
+  if (ioctl (dest->fd, FIONREAD, &there) == 0 && there >= FIRST_BYTES) {
+    begin_restore (dest);
+    return;
+  }
+  if (poll (&end, 1, 0) <= 0) {
+    dest->look_id = g_timeout_add (LOOK_MS, look, dest);
+    return;
+  }
+  reason = dest->pump ? xf_pump_reason (dest->pump) : NULL;
+  if (!reason)
+    reason = g_error_new (XF_ERROR, XF_ERROR_INVALID_STREAM, "the source's data ended before it had begun");
+  no_data (dest, reason);
+}
+
+static gboolean
+look (gpointer data)
+{
+  XfMigrateDest *dest = data;
+
+  dest->look_id = 0;
+  wait_for_first_bytes (dest);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+something_came (int fd, GIOCondition condition, gpointer data)
+{
+  return look (data);
+}
+
+void
+xf_migrate_dest_receive (XfMigrateDest *dest, const int *fds, guint n)
+{
+  g_autoptr (GError) error = NULL;
+
+  xf_sm_move (&dest->sm, RECEIVING);
+  if (!take_data (dest, fds, n, &error)) {
+    no_data (dest, error);
+    return;
+  }
+  xf_migrate_dest_arm (dest, dest->driver->config.accept_timeout_s);
+  dest->progress.sending_us = g_get_monotonic_time ();
+  dest->look_id = g_unix_fd_add (dest->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, something_came, dest);
+}
+
+void
+xf_migrate_dest_stop_looking (XfMigrateDest *dest)
+{
+  g_clear_handle_id (&dest->look_id, g_source_remove);
+  g_clear_pointer (&dest->pump, xf_pump_free);
+  xf_clear_fd (&dest->fd);
 }
 
 void

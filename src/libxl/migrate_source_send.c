@@ -14,6 +14,30 @@
 /* How often the transport's byte count is looked at, for a stream that no longer moves. */
 #define STALL_CHECK_S 5
 
+/* libxl 4.17 calls through a null pointer when an operation is aborted whose helper does not run yet. Without a way for
+ * the data it ends by itself then; only if it does not, it is told to. */
+#define ABORT_LATE_S 2
+
+static gboolean
+abort_late (gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->abort_id = 0;
+  if (source->suspend)
+    xf_ao_abort (source->suspend);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+stop_libxl (XfMigrateSource *source)
+{
+  if (source->helper_runs)
+    xf_ao_abort (source->suspend);
+  else if (!source->abort_id)
+    source->abort_id = g_timeout_add_seconds (ABORT_LATE_S, abort_late, source);
+}
+
 /* The first failure counts. What is under way is stopped; its end leads on. */
 void
 xf_migrate_source_fail (XfMigrateSource *source, const GError *error)
@@ -25,7 +49,7 @@ xf_migrate_source_fail (XfMigrateSource *source, const GError *error)
     source->transport->ops->abort (source->transport);
   source->drained = TRUE;
   if (source->suspend)
-    xf_ao_abort (source->suspend);
+    stop_libxl (source);
   else if (!source->wake && !source->hold)
     xf_migrate_source_roll_back (source);
 }
@@ -47,6 +71,7 @@ suspended (int rc, gpointer data)
 {
   XfMigrateSource *source = data;
 
+  g_clear_handle_id (&source->abort_id, g_source_remove);
   source->suspend = NULL;
   source->suspend_rc = rc;
   if (rc == 0) {
@@ -142,6 +167,7 @@ progressed (const char *what, int percent, unsigned long done, unsigned long tot
 {
   XfMigrateSource *source = data;
 
+  source->helper_runs = TRUE;
   if (!xf_migrate_progress_report (&source->progress, what, done, total))
     return;
   xf_migrate_source_count (source);

@@ -4,6 +4,8 @@
  * the daemon by lines on a pipe:
  *
  *   progress DONE TOTAL WHAT        libxc's words for xentoollog's progress hook
+ *   running                     a restore's first
+ *   too-early                   a restore's stream ends or is wrong before libxl would have started its helper
  *   asking                      the guest, to suspend
  *   acknowledged                by the guest, which has not stopped in time
  *   suspended

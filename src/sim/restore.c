@@ -159,8 +159,11 @@ read_headers (Restore *restore)
 
   if (read_bytes (restore, &libxl, sizeof (libxl)) != 0 || libxl.ident != GUINT64_TO_BE (STREAM_IDENT)
       || libxl.version != GUINT32_TO_BE (STREAM_LIBXL_VERSION) || read_record (restore, &record) != 0
-      || record.type != LIBXL_LIBXC_CONTEXT || record.length != 0)
+      || record.type != LIBXL_LIBXC_CONTEXT || record.length != 0) {
+    /* In libxl that is not yet the helper's work. */
+    helper_report (restore->helper, "too-early\n");
     return ERROR_FAIL;
+  }
   if (read_bytes (restore, &libxc, sizeof (libxc)) != 0 || libxc.marker != STREAM_LIBXC_MARKER
       || libxc.id != GUINT32_TO_BE (STREAM_LIBXC_ID) || libxc.version != GUINT32_TO_BE (STREAM_LIBXC_VERSION))
     return ERROR_FAIL;
@@ -223,8 +226,10 @@ int
 helper_restore (Helper *helper)
 {
   Restore restore = { .helper = helper };
-  int rc = helper_point (helper, "restore-start");
+  int rc;
 
+  helper_report (helper, "running\n");
+  rc = helper_point (helper, "restore-start");
   restore.seen = g_malloc0 (helper->block->n_pages);
   if (rc == 0)
     rc = read_headers (&restore);

@@ -414,8 +414,10 @@ helper_save (Helper *helper)
 {
   g_autofree guint64 *bitmap = g_new0 (guint64, (helper->block->n_pages + 63) / 64);
   Save save = { .helper = helper, .started_us = g_get_monotonic_time () };
-  int rc = helper_point (helper, "save-start");
+  int rc;
 
+  report_stage (&save, "Start of stream");
+  rc = helper_point (helper, "save-start");
   if (helper->synthetic)
     save.synthetic = synthetic_new (STREAM_BATCH, host_control_number (helper->dir, helper->name, "fill-percent", 25));
   save.rate = host_control_number (helper->dir, helper->name, "rate-mib", 0) * 1024 * 1024;
@@ -424,7 +426,6 @@ helper_save (Helper *helper)
     memset (bitmap, 0, (helper->block->n_pages + 63) / 64 * sizeof (*bitmap));
     helper->block->log_dirty = 1;
   }
-  report_stage (&save, "Start of stream");
   if (rc == 0)
     rc = write_headers (&save);
   if (rc == 0)

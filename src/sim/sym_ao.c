@@ -33,6 +33,7 @@ typedef struct {
   GString *line;
   gboolean save, responded; /* responded: the guest has suspended */
   gboolean got_result, aborted;
+  gboolean spoke; /* the helper runs */
   gboolean failed; /* there is no helper: rc is its code */
   int rc;
   int (*finish) (libxl_ctx *ctx, guint32 domid, int rc, gpointer data);
@@ -111,6 +112,7 @@ take_line (Operation *operation, const char *line)
   unsigned long done, total;
   int rc, what = 0;
 
+  operation->spoke = TRUE;
   if (sscanf (line, "progress %lu %lu %n", &done, &total, &what) == 2 && what > 0) {
     xtl_progress (sim->log, "xc", line + what, done, total);
   } else if (sscanf (line, "result %d", &rc) == 1) {
@@ -119,6 +121,8 @@ take_line (Operation *operation, const char *line)
   } else if (strcmp (line, "asking") == 0) {
     xtl_log (sim->log, XTL_DEBUG, -1, "libxl", "Domain %u:issuing PVH/HVM suspend request via XenBus control node",
              operation->domid);
+  } else if (strcmp (line, "too-early") == 0) {
+    g_error ("a restore that fails before its helper runs: libxl 4.17 calls through a null pointer here");
   } else if (strcmp (line, "suspended") == 0 || strcmp (line, "acknowledged") == 0) {
     operation->responded = TRUE;
   }
@@ -309,6 +313,9 @@ libxl_ao_abort (libxl_ctx *ctx, const libxl_asyncop_how *how)
     if (operation->ctx != ctx || operation->how.callback != how->callback
         || operation->how.u.for_callback != how->u.for_callback)
       continue;
+    /* Seen on real Xen, where it takes a while until the helper runs. */
+    if (operation->pid > 0 && !operation->spoke)
+      g_error ("libxl_ao_abort before the helper runs: libxl 4.17 calls through a null pointer here");
     rc = operation->aborted ? ERROR_ABORTED : 0;
     operation->aborted = TRUE;
     if (operation->pid > 0)

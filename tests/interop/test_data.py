@@ -361,6 +361,22 @@ def test_pace_and_abort(mode, options):
         wait_until(lambda: a.state("g") == "running" and not b.domains(), "as before")
 
 
+@MODE
+def test_abort_before_libxl_has_begun(a, b, mode):
+    """Its helper does not run yet: aborted then, libxl would call through a null pointer."""
+    a.create("g", memory_kib=65536)
+    a.stop_at("source", "connecting -> sending")
+    client = a.migrate_start("g", b, "--live", "--bandwidth", "8", mode=mode)
+    a.wait_stopped()
+    abort = a.virsh_start("domjobabort", "g")
+    time.sleep(0.5)
+    a.go_on()
+    assert abort.wait(timeout=20) == 0 and client.wait(timeout=20) != 0
+    wait_until(lambda: a.state("g") == "running" and not b.domains(), "as before")
+    a.control()
+    a.migrate("g", b, "--live", mode=mode).ok()
+
+
 def test_a_pump_that_dies(a, b):
     """On either side: a failed migration, with its name."""
     a.create("g", memory_kib=131072)

@@ -100,6 +100,8 @@ CELLS = {
     "source-destroying": ("direct", "hvm", [("a", "die", "source:sent->destroying", "")], "b"),
     "source-done": ("tunnelled", "pvh", [("a", "die", "source:destroying->done", "")], "b"),
     "client": ("direct", "pvh", [("a", "stop", "source:sending->sent", "client")], "a"),
+    # The abort waits for the daemon while that hands the guest to libxl, whose helper does not run yet.
+    "abort-at-once": ("direct", "pvh", [("a", "stop", "source:connecting->sending", "abort")], "a"),
     "wire": ("p2p", "pvh", [("a", "stop", "source:sending->sent", "wire")], "a"),
     "source-freezes": ("p2p", "pvh", [("a", "stop", "source:sending->sent", "freeze")], "a"),
     "destination-then-source": ("direct", "pvh", [("b", "die", "destination:receiving->restored", ""),
@@ -117,6 +119,9 @@ def do(points, host, then, virsh):
         pair.a.run("ip link set eth1 down").ok()
     elif then == "freeze":
         time.sleep(15)
+    elif then == "abort":
+        pair.virsh_start(pair.a, "domjobabort", "g")
+        time.sleep(2)
     points.go_on(host)
     if then == "wire":
         # Longer than keepalive takes: the source asks in vain.
