@@ -4,6 +4,8 @@ is stopped in the middle."""
 
 import subprocess
 
+import pytest
+
 from test_core import hop
 from test_failures import WRITES
 
@@ -43,6 +45,24 @@ def test_hvm_with_all_of_it(pair, tmp_path):
     certificates(pair, tmp_path)
     pair.create(pair.a, "g", "hvm")
     print("hvm", hop(pair, pair.a, "g", "p2p", True, *TLS, *ZSTD, *PARALLEL))
+
+
+@pytest.mark.parametrize("whose", ["source", "destination"])
+def test_tls_without_certificates(pair, tmp_path, whose):
+    """The pump of one side ends before libxl has written, or been given, a byte."""
+    certificates(pair, tmp_path)
+    poor = pair.a if whose == "source" else pair.b
+    pids = [host.run("cat /run/xenferryd.pid").out for host in (pair.a, pair.b)]
+    pair.create(pair.a, "g", "pvh")
+    poor.run("rm -rf /etc/pki").ok()
+    for mode in ("p2p", "direct"):
+        pair.migrate(pair.a, "g", mode, True, *TLS).failed("ertificate" if whose == "source" else "")
+        pair.runs_only_on(pair.a, "g")
+        pair.wait("nothing of it on the destination", lambda: not pair.b.domains())
+    for host, pid in zip((pair.a, pair.b), pids):
+        assert host.run("kill -0 $(cat /run/xenferryd.pid) && cat /run/xenferryd.pid").ok().out == pid
+    certificates(pair, tmp_path)
+    print("pvh", hop(pair, pair.a, "g", "p2p", True, *TLS))
 
 
 def test_abort_of_a_packed_one(pair):
