@@ -151,8 +151,8 @@ packed_abort (XfMigrateTransport *transport)
   Packed *packed = (Packed *)transport;
 
   packed->over = TRUE;
-  /* With the pump goes the other end of the pipe, so that libxl's helper fails. Our end is libxl's until it says that it
-   * has ended. */
+  /* With the pump goes the other end of the pipe, so that libxl's helper fails. Our end is libxl's until it says that
+   * it has ended. */
   g_clear_pointer (&packed->pump, xf_pump_free);
   for (guint i = 0; i < packed->ways->len; i++) {
     XfMigrateTransport *way = g_array_index (packed->ways, Way, i).transport;

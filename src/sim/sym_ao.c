@@ -33,7 +33,7 @@ typedef struct {
   GString *line;
   gboolean save, responded; /* responded: the guest has suspended */
   gboolean got_result, aborted;
-  gboolean spoke; /* the helper runs */
+  gboolean spoke;  /* the helper runs */
   gboolean failed; /* there is no helper: rc is its code */
   int rc;
   int (*finish) (libxl_ctx *ctx, guint32 domid, int rc, gpointer data);
@@ -158,7 +158,8 @@ give_back_stream (Operation *operation)
       && now.st_ino == operation->stream_is.st_ino)
     (void)fcntl (operation->stream, F_SETFL, operation->stream_flags);
   else
-    host_trace (sim_dir (), "stream-lost %u: descriptor %d was closed under libxl", operation->domid, operation->stream);
+    host_trace (sim_dir (), "stream-lost %u: descriptor %d was closed under libxl", operation->domid,
+                operation->stream);
 }
 
 /* The operation's code, once the helper has ended. */
