@@ -126,7 +126,7 @@ no_data (XfMigrateDest *dest, const GError *error)
 /* libxl's header and that of its first record. A restore that fails before they are read is one whose helper does not
  * run yet, and then libxl 4.17 calls through a null pointer: it is begun only when they are there. */
 #define FIRST_BYTES 24
-#define LOOK_MS 10
+#define LOOK_MS 1 /* a pump hands on the second of both at once */
 
 static gboolean look (gpointer data);
 
