@@ -5,9 +5,11 @@
 #include "libxl/migrate_dest_private.h"
 
 #include <glib-unix.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -128,6 +130,33 @@ no_data (XfMigrateDest *dest, const GError *error)
 #define FIRST_BYTES 24
 #define LOOK_MS 1 /* a pump hands on the second of both at once */
 
+/* A copy of them, which stay where they are; a pipe knows no MSG_PEEK. */
+static gboolean
+peek (int fd, guint8 first_out[FIRST_BYTES])
+{
+  xf_autofd out = -1, in = -1;
+  int pair[2];
+
+  if (recv (fd, first_out, FIRST_BYTES, MSG_PEEK | MSG_DONTWAIT) == FIRST_BYTES)
+    return TRUE;
+  if (!xf_pipe_new (pair, 0, NULL))
+    return FALSE;
+  out = pair[0];
+  in = pair[1];
+  return tee (fd, in, FIRST_BYTES, SPLICE_F_NONBLOCK) == FIRST_BYTES
+         && read (out, first_out, FIRST_BYTES) == FIRST_BYTES;
+}
+
+/* Where there is no guard nobody has looked at them yet. */
+static gboolean
+are_libxls (int fd)
+{
+  static const guint8 good[FIRST_BYTES] = { 'L', 'i', 'b', 'x', 'l', 'F', 'm', 't', 0, 0, 0, 2, 0, 0, 0, 0, 1 };
+  guint8 first[FIRST_BYTES];
+
+  return peek (fd, first) && memcmp (first, good, sizeof (good)) == 0;
+}
+
 static gboolean look (gpointer data);
 
 static void
@@ -138,7 +167,12 @@ wait_for_first_bytes (XfMigrateDest *dest)
   int there = 0;
 
   if (ioctl (dest->fd, FIONREAD, &there) == 0 && there >= FIRST_BYTES) {
-    begin_restore (dest);
+    if (are_libxls (dest->fd)) {
+      begin_restore (dest);
+      return;
+    }
+    reason = g_error_new (XF_ERROR, XF_ERROR_INVALID_STREAM, "it does not begin as a libxl stream of version 2");
+    no_data (dest, reason);
     return;
   }
   if (poll (&end, 1, 0) <= 0) {

@@ -276,6 +276,22 @@ def test_hostile_streams_end_at_the_guard(a, b, kind):
     wait_until(lambda: not b.domains(), "nothing of it is there")
 
 
+@pytest.mark.parametrize("start", [b"LibxlFmt" + bytes(16), bytes(24), b"LibxlFmt\0\0\0\2\0\0\0\0\7\0\0\0\0\0\0\0"])
+def test_without_a_guard_the_first_bytes_are_looked_at(a, start):
+    """A restore that fails at them would end the daemon."""
+    with SimHost("b", {"guard": "no"}) as b:
+        a.create("g", memory_kib=16384)
+        with by_hand(a, b) as (_, destination, _, uri, cookie):
+            token = bytes.fromhex(re.search(rb"token='([0-9a-f]{32})'", cookie).group(1).decode())
+            with socket.create_connection(("127.0.0.1", int(uri.rsplit(":", 1)[1]))) as data:
+                data.sendall(b"XFERDATA\1\0\0\0\0\0\1\0" + token + start)
+                with pytest.raises(rpc.RpcError, match="does not begin as a libxl stream"):
+                    destination.finish("g")
+        assert a.state("g") == "running"
+        wait_until(lambda: not b.domains(), "nothing of it is there")
+        a.migrate("g", b, "--live").ok()
+
+
 def test_a_ticket_is_needed(a, b):
     """Right but for one bit, of another version, or none: the migration goes on undisturbed."""
     a.create("g")
