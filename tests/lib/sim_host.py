@@ -161,6 +161,7 @@ class SimHost:
         self.log_path = os.path.join(self.dir, "xenferryd.log")
         self.socket_path = os.path.join(self.dir, "sock")
         self.process = None
+        self.failed_before = 0  # failures in the trace that are of an earlier fail_nth()
         self.client_env = dict(os.environ, LC_ALL="C.UTF-8")
         self.env = dict(self.client_env, XF_SIM_HOST=self.sim_dir)
         for directory in ("host", "definitions", "state", "lib", "log"):
@@ -449,6 +450,8 @@ class SimHost:
     def fail_nth(self, n, **control):
         """The @n-th call from now on fails, that one only (docs/simulator.md); 0: none. @control: more of the control
         file, which this replaces. failed_call() tells which that was."""
+        if n:
+            self.failed_before = len(self.traced(" failed call "))
         self.control(fail_nth=n, **control)
         self.reset_calls()
 
@@ -460,8 +463,9 @@ class SimHost:
         self.sim("calls", "reset")
 
     def failed_call(self):
-        """What the last call was that was made to fail, "libxl_domain_suspend"; None: there was none."""
-        lines = self.traced(" failed call ")
+        """The call that failed since the last fail_nth() of one, "libxl_domain_suspend"; None: it has not come to it.
+        After fail_nth(0) that is certain; before, the daemon's next look for strangers may still be it."""
+        lines = self.traced(" failed call ")[self.failed_before:]
         return lines[-1].split(maxsplit=4)[-1] if lines else None
 
     # ---- what happened -----------------------------------------------------------------------------------------
