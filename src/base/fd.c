@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +43,17 @@ xf_pipe_new (int fds_out[2], int nonblock_end, GError **error)
     return FALSE;
   }
   return TRUE;
+}
+
+void
+xf_fd_wake_for (int fd, gsize bytes, int *low_water)
+{
+  int low = (int)CLAMP (bytes, 1, XF_LOW_WATER);
+
+  if (low_water && low == MAX (*low_water, 1))
+    return;
+  if (setsockopt (fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof (low)) == 0 && low_water)
+    *low_water = low;
 }
 
 gboolean

@@ -23,6 +23,13 @@ int xf_steal_fd (int *fd);
  * @nonblock_end: 0 makes the read end non-blocking, 1 the write end, -1 neither. */
 gboolean xf_pipe_new (int fds_out[2], int nonblock_end, GError **error);
 
+/* A socket whose reader knows that more will come need not wake it for less than this. */
+#define XF_LOW_WATER (256 * 1024)
+
+/* Has the socket @fd wake whoever polls it only when @bytes are there, at least 1 and at most XF_LOW_WATER; its end
+ * always does. *@low_water, 0 at first, is what it is already; NULL: nobody remembers. */
+void xf_fd_wake_for (int fd, gsize bytes, int *low_water);
+
 /* Sets or clears O_NONBLOCK. */
 gboolean xf_fd_set_nonblocking (int fd, gboolean nonblocking, GError **error);
 

@@ -167,7 +167,7 @@ wait_for_first_bytes (XfMigrateDest *dest)
   int there = 0;
 
   if (ioctl (dest->fd, FIONREAD, &there) == 0 && there >= FIRST_BYTES) {
-    if (are_libxls (dest->fd)) {
+    if (dest->driver->config.guard || are_libxls (dest->fd)) {
       begin_restore (dest);
       return;
     }

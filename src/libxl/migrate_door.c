@@ -39,12 +39,6 @@ guest_free (gpointer data)
   g_free (guest);
 }
 
-static void
-wake_for (int fd, int bytes)
-{
-  (void)setsockopt (fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof (bytes));
-}
-
 /* Whose it is; the guest is gone afterwards. */
 static void
 admit (Guest *guest, const XfTicket *ticket)
@@ -78,7 +72,7 @@ pass_on (Guest *guest)
   int fd = xf_steal_fd (&guest->fd);
 
   (void)turn_away (guest);
-  wake_for (fd, 1);
+  xf_fd_wake_for (fd, 1, NULL);
   other (fd, data);
   return G_SOURCE_REMOVE;
 }
@@ -98,7 +92,7 @@ readable (int fd, GIOCondition condition, gpointer data)
   if (!xf_ticket_begins (start))
     return pass_on (guest);
   if (n < XF_TICKET_SIZE && !(condition & (G_IO_HUP | G_IO_ERR))) {
-    wake_for (fd, XF_TICKET_SIZE);
+    xf_fd_wake_for (fd, XF_TICKET_SIZE, NULL);
     return G_SOURCE_CONTINUE;
   }
   if (n < XF_TICKET_SIZE || !xf_ticket_get (start, &ticket))
@@ -127,7 +121,7 @@ xf_migrate_door_take (XfMigrateDoor *door, int fd, XfDriverOther other, gpointer
   if (door->guests->len >= GUESTS_MAX)
     g_ptr_array_remove_index (door->guests, 0);
   *guest = (Guest){ .door = door, .fd = fd, .other = other, .data = data };
-  wake_for (fd, FIRST);
+  xf_fd_wake_for (fd, FIRST, NULL);
   guest->source = g_unix_fd_add (fd, G_IO_IN | G_IO_HUP | G_IO_ERR, readable, guest);
   guest->deadline_id = g_timeout_add_seconds (STAY_S, stays_too_long, guest);
   g_ptr_array_add (door->guests, guest);

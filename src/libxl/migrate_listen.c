@@ -88,7 +88,7 @@ choose (XfMigrateListener *listener, int fd, guint index, guint count)
   int fds[XF_TICKET_CONNECTIONS_MAX];
 
   listener->chosen[index] = fd;
-  set_option (fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+  xf_fd_wake_for (fd, 1, NULL);
   (void)xf_fd_set_nonblocking (fd, FALSE, NULL);
   xf_migrate_socket_tune (fd);
   if (++listener->n_chosen < count)
@@ -174,7 +174,7 @@ door_readable (int fd, GIOCondition condition, gpointer data)
   candidate->listener = listener;
   candidate->fd = xf_steal_fd (&connection);
   /* Wake only when the whole ident is there: a peer that trickles it byte by byte must not make us spin. */
-  set_option (candidate->fd, SOL_SOCKET, SO_RCVLOWAT, (int)start_size (listener));
+  xf_fd_wake_for (candidate->fd, start_size (listener), NULL);
   candidate->source = g_unix_fd_add (candidate->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, candidate_readable, candidate);
   g_ptr_array_add (listener->candidates, candidate);
   return G_SOURCE_CONTINUE;

@@ -2,7 +2,6 @@
 #include "libxl/migrate_plan.h"
 
 #include <libvirt/libvirt.h>
-#include <string.h>
 
 #include "base/error.h"
 

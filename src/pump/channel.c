@@ -6,15 +6,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "pump/tls.h"
-
-#define LOW_WATER (256 * 1024)
 
 gboolean
 xf_channel_init (XfChannel *channel, XfPumpLoop *loop, int fd, gboolean output, GError **error)
@@ -73,11 +70,8 @@ give_back (const XfChannel *channel, gsize size)
 static gboolean
 wait_readable (XfChannel *channel, gsize least, GError **error)
 {
-  int low = (int)CLAMP (least, 1, LOW_WATER);
-
-  if (channel->is_socket && !channel->tls && low != channel->low_water
-      && setsockopt (channel->fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof (low)) == 0)
-    channel->low_water = low;
+  if (channel->is_socket && !channel->tls)
+    xf_fd_wake_for (channel->fd, least, &channel->low_water);
   return xf_loop_wait (channel->loop, channel->fd, POLLIN, error);
 }
 

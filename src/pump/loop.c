@@ -135,7 +135,6 @@ obey (XfPumpLoop *loop, const char *command, GError **error)
     loop->word = TRUE;
     return TRUE;
   }
-  loop->aborted = TRUE;
   if (strcmp (command, "abort") == 0)
     g_set_error (error, XF_ERROR, XF_ERROR_ABORTED, "the stream was aborted");
   else
@@ -152,7 +151,6 @@ read_control (XfPumpLoop *loop, GError **error)
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return TRUE;
   if (n <= 0) {
-    loop->aborted = TRUE;
     g_set_error (error, XF_ERROR, XF_ERROR_ABORTED, "the process that started the pump is gone");
     return FALSE;
   }

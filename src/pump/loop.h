@@ -26,7 +26,6 @@ typedef struct {
   gint64 tokens;       /* bytes that may go now; negative: owed */
   gint64 filled_us;
   gint64 report_due_us, started_us;
-  gboolean aborted;
   gboolean needs_word, word; /* the end of what comes in is the stream's only with the parent's word for it; given */
   GString *line;             /* of control, incomplete */
   XfPumpCounts own, *counts; /* where it counts: there, or where another process reads it */

@@ -67,7 +67,7 @@ write_all (XfPass *pass, const guint8 *data, gsize size, GError **error)
     gsize n = MIN (size, most);
 
     if (!xf_channel_write (channel, data, n, error))
-      return !pass->legs_out ? FALSE : xf_legs_failed (pass->legs_out, error);
+      return pass->legs_out && xf_legs_failed (pass->legs_out, error);
     xf_turns_moved (&pass->out, n);
     data += n;
     size -= n;
@@ -90,7 +90,7 @@ splice_some (XfPass *pass, guint64 size, gsize *n_out, GError **error)
   XfChannel *in = xf_turns_channel (&pass->in, &most_in), *out = xf_turns_channel (&pass->out, &most_out);
 
   if (!xf_channel_splice (in, out, MIN (size, MIN (most_in, most_out)), least, n_out, error))
-    return !pass->legs_out ? FALSE : xf_legs_failed (pass->legs_out, error);
+    return pass->legs_out && xf_legs_failed (pass->legs_out, error);
   xf_turns_moved (&pass->in, *n_out);
   xf_turns_moved (&pass->out, *n_out);
   return *n_out > 0 || !pass->legs_in || xf_legs_finish (pass->legs_in, error);

@@ -7,16 +7,14 @@
 #include <glib-unix.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "procs.h"
 #include "rpc/conn_private.h"
 
 /* What one dispatch may do before other sources of the loop get their turn; of data no more than xf_stream_share(). */
 #define SHARE_STEPS 64
-
-#define LOW_WATER (256 * 1024)
 
 typedef enum { MORE, WAIT, ENDED } Step;
 
@@ -196,17 +194,6 @@ step (XfConn *conn)
   return conn->sink ? read_into_stream (conn) : read_payload (conn);
 }
 
-/* The rest of a data frame is on its way for certain: the connection need not wake us each time for the little that has
- * just arrived. */
-static void
-set_low_water (XfConn *conn, gboolean waits)
-{
-  int low = waits && conn->sink ? (int)MIN (conn->sink_left, LOW_WATER) : 1;
-
-  if (low != MAX (conn->low_water, 1) && setsockopt (conn->fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof (low)) == 0)
-    conn->low_water = low;
-}
-
 static gboolean
 readable (int fd, GIOCondition condition, gpointer data)
 {
@@ -222,7 +209,9 @@ readable (int fd, GIOCondition condition, gpointer data)
     if (next == WAIT || conn->blocked)
       break;
   }
-  set_low_water (conn, next == WAIT);
+  /* The rest of a data frame is on its way for certain: no need to be woken each time for the little that has just
+   * arrived. */
+  xf_fd_wake_for (conn->fd, next == WAIT && conn->sink ? conn->sink_left : 1, &conn->low_water);
   if (!conn->blocked)
     return G_SOURCE_CONTINUE;
   conn->in_id = 0;
