@@ -168,14 +168,22 @@ leave_found (Fixture *fixture, Found found, gboolean received)
   host_block_unmap (block);
 }
 
+/* The entry's file, as the daemon before would have left it. */
+static void
+write_entry (Fixture *fixture)
+{
+  g_autofree char *path = entry_path (fixture, fixture->entry->side);
+  g_autoptr (GBytes) text = xf_journal_entry_format (fixture->entry);
+  gsize length;
+  const char *bytes = g_bytes_get_data (text, &length);
+
+  g_assert_true (g_file_set_contents (path, bytes, (gssize)length, NULL));
+}
+
 static void
 leave_entry (Fixture *fixture, XfSide side, const char *state)
 {
-  g_autofree char *path = entry_path (fixture, side);
-  g_autoptr (GBytes) text = NULL;
   XfJournalEntry *entry = fixture->entry = g_new0 (XfJournalEntry, 1);
-  gsize length;
-  const char *bytes;
 
   entry->side = side;
   memcpy (entry->id, id, XF_UUID_LENGTH);
@@ -191,9 +199,7 @@ leave_entry (Fixture *fixture, XfSide side, const char *state)
   entry->secret = g_strdup (secret);
   entry->xml = side == XF_SIDE_DESTINATION ? g_strdup (fixture->xml) : NULL;
   entry->changed_s = g_get_real_time () / G_USEC_PER_SEC;
-  text = xf_journal_entry_format (entry);
-  bytes = g_bytes_get_data (text, &length);
-  g_assert_true (g_file_set_contents (path, bytes, (gssize)length, NULL));
+  write_entry (fixture);
 }
 
 static void
@@ -466,14 +472,8 @@ test_arrived_and_persistent (Fixture *fixture, gconstpointer data)
   leave_guest (fixture, FALSE);
   leave_found (fixture, ABSENT, TRUE);
   leave_entry (fixture, XF_SIDE_DESTINATION, "unpausing");
-  {
-    g_autofree char *path = entry_path (fixture, XF_SIDE_DESTINATION);
-    g_autoptr (GBytes) text = NULL;
-
-    fixture->entry->flags = VIR_MIGRATE_PERSIST_DEST;
-    text = xf_journal_entry_format (fixture->entry);
-    g_assert_true (g_file_set_contents (path, g_bytes_get_data (text, NULL), (gssize)g_bytes_get_size (text), NULL));
-  }
+  fixture->entry->flags = VIR_MIGRATE_PERSIST_DEST;
+  write_entry (fixture);
   host_start_driver (fixture->host);
   g_assert_cmpuint (host_count_listed (fixture->host, VIR_CONNECT_LIST_DOMAINS_PERSISTENT), ==, 1);
 }
@@ -551,16 +551,12 @@ static void
 test_look_up (Fixture *fixture, gconstpointer data)
 {
   const Look *look = data;
-  g_autofree char *path = NULL;
-  g_autoptr (GBytes) text = NULL;
 
   leave_guest (fixture, FALSE);
   leave_found (fixture, SUSPENDED, FALSE);
   leave_entry (fixture, XF_SIDE_SOURCE, "sent");
-  path = entry_path (fixture, XF_SIDE_SOURCE);
   g_clear_pointer (&fixture->entry->secret, g_free);
-  text = xf_journal_entry_format (fixture->entry);
-  g_assert_true (g_file_set_contents (path, g_bytes_get_data (text, NULL), (gssize)g_bytes_get_size (text), NULL));
+  write_entry (fixture);
   fixture->peers = (Peers){ .state = look->state };
   host_start_driver (fixture->host);
   host_wait (fixture->peers.asked > 0);
@@ -609,8 +605,6 @@ test_person (Fixture *fixture, gconstpointer data)
 static void
 test_capped (Fixture *fixture, gconstpointer data)
 {
-  g_autofree char *path = NULL;
-  g_autoptr (GBytes) text = NULL;
   SimBlock *block;
 
   leave_guest (fixture, FALSE);
@@ -618,10 +612,8 @@ test_capped (Fixture *fixture, gconstpointer data)
   block->cap = 20;
   host_block_unmap (block);
   leave_entry (fixture, XF_SIDE_SOURCE, "sending");
-  path = entry_path (fixture, XF_SIDE_SOURCE);
   fixture->entry->cap = 150;
-  text = xf_journal_entry_format (fixture->entry);
-  g_assert_true (g_file_set_contents (path, g_bytes_get_data (text, NULL), (gssize)g_bytes_get_size (text), NULL));
+  write_entry (fixture);
   host_start_driver (fixture->host);
   block = host_block_map (fixture->host->dir, fixture->domid);
   g_assert_cmpuint (block->cap, ==, 150);
