@@ -74,6 +74,15 @@ xf_migrate_dest_new (XfDriver *driver, gconstpointer client)
   return dest;
 }
 
+void
+xf_migrate_dest_identify (XfMigrateDest *dest)
+{
+  g_autofree char *id = xf_uuid_to_string (dest->id);
+  g_autofree char *sm_id = g_strdup_printf ("migration %s of '%s', destination", id, dest->name);
+
+  xf_sm_init (&dest->sm, xf_migrate_dest_states, N_STATES, sm_id);
+}
+
 gboolean
 xf_migrate_dest_reserve (XfMigrateDest *dest, GError **error)
 {

@@ -258,7 +258,6 @@ static XfMigrateDest *
 prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie, GError **error)
 {
   XfMigrateDest *dest = xf_migrate_dest_new (driver, client);
-  g_autofree char *sm_id = NULL, *id = NULL;
 
   xf_uuid_generate (dest->id); /* until the cookie names the source's */
   if (!read_request (dest, params, cookie, error) || !check_host (dest, params->flags & VIR_MIGRATE_OFFLINE, error)
@@ -272,13 +271,11 @@ prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes
   if (dest->from_xenferry)
     dest->secret = make_secret ();
   xf_secret_new (dest->token, sizeof (dest->token));
-  id = xf_uuid_to_string (dest->id);
-  sm_id = g_strdup_printf ("migration %s of '%s', destination", id, dest->name);
-  xf_sm_init (&dest->sm, xf_migrate_dest_states, N_STATES, sm_id);
+  xf_migrate_dest_identify (dest);
   xf_migrate_progress_init (&dest->progress, dest->def->memory_kib * 1024);
   xf_migrations_add_dest (driver, dest);
   xf_migrate_dest_arm (dest, driver->config.accept_timeout_s);
-  g_info ("%s: prepared, from '%s'", sm_id, dest->from);
+  g_info ("%s: prepared, from '%s'", dest->sm.id, dest->from);
   return dest;
 }
 

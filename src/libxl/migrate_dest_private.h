@@ -115,9 +115,12 @@ void xf_migrate_dest_revive (XfMigrateDest *dest);
 /* Whoever waits for prepare learns that it has failed. */
 void xf_migrate_dest_drop_ready (XfMigrateDest *dest);
 
-/* As yet of nobody: id, names and state machine are the caller's to fill. */
+/* As yet of nobody: id and names are the caller's to fill. */
 XfMigrateDest *xf_migrate_dest_new (XfDriver *driver, gconstpointer client);
 void xf_migrate_dest_free (XfMigrateDest *dest);
+
+/* It has id and name now, which its state machine goes by. */
+void xf_migrate_dest_identify (XfMigrateDest *dest);
 
 /* Takes name and uuid of its def, and the job of the guest that they are; the error of whoever has one of them. */
 gboolean xf_migrate_dest_reserve (XfMigrateDest *dest, GError **error);

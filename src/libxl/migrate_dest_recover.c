@@ -27,8 +27,6 @@ static XfMigrateDest *
 dest_new (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
 {
   XfMigrateDest *dest = xf_migrate_dest_new (driver, NULL);
-  g_autofree char *id = xf_uuid_to_string (entry->id);
-  g_autofree char *sm_id = g_strdup_printf ("migration %s of '%s', destination", id, entry->name);
 
   memcpy (dest->id, entry->id, XF_UUID_LENGTH);
   dest->entry = entry;
@@ -39,7 +37,7 @@ dest_new (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
   dest->params.flags = entry->flags;
   dest->domid = domid;
   dest->has_memory = dest->written = dest->announced = TRUE;
-  xf_sm_init (&dest->sm, xf_migrate_dest_states, N_STATES, sm_id);
+  xf_migrate_dest_identify (dest);
   return dest;
 }
 

@@ -32,6 +32,24 @@ xf_migrate_source_error (XfMigrateSource *source, const char *phase, int code, c
                       source->host, phase, text);
 }
 
+XfMigrateSource *
+xf_migrate_source_new (XfDriver *driver, XfGuest *guest, const guint8 *id, const char *host)
+{
+  XfMigrateSource *source = g_new0 (XfMigrateSource, 1);
+  g_autofree char *sm_id = NULL;
+
+  source->id = xf_uuid_to_string (id);
+  source->driver = driver;
+  source->guest = guest;
+  source->host = g_strdup (host);
+  source->fd = -1;
+  sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
+  xf_sm_init (&source->sm, xf_migrate_source_states, N_STATES, sm_id);
+  xf_migrate_progress_init (&source->progress, (guest->def ? guest->def->memory_kib : 0) * 1024);
+  xf_job_init (&source->job, XF_JOB_MIGRATION_OUT, &xf_migrate_source_job_ops, source);
+  return source;
+}
+
 static void
 source_free (XfMigrateSource *source)
 {
@@ -123,7 +141,7 @@ XfMigrateSource *
 xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client, XfMigrateParams *params,
                          const char *host, GError **error)
 {
-  g_autofree char *xml = NULL, *sm_id = NULL;
+  g_autofree char *xml = NULL;
   g_autoptr (XfCookie) cookie = NULL;
   XfMigrateSource *source;
   guint8 id[XF_UUID_LENGTH];
@@ -136,19 +154,13 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   xml = xf_migrate_source_make_xml (guest, params, error);
   if (!xml)
     return NULL;
-  source = g_new0 (XfMigrateSource, 1);
-  xf_job_init (&source->job, XF_JOB_MIGRATION_OUT, &xf_migrate_source_job_ops, source);
+  source = xf_migrate_source_new (driver, guest, id, host);
   if (!xf_job_begin (guest, &source->job, error)) {
-    g_free (source);
+    source_free (source);
     return NULL;
   }
   forget_former (driver, guest);
-  source->id = xf_uuid_to_string (id);
-  source->driver = driver;
-  source->guest = guest;
   source->client = client;
-  source->fd = -1;
-  source->host = g_strdup (host);
   source->params = *params;
   *params = (XfMigrateParams){ 0 };
   source->xml = g_steal_pointer (&xml);
@@ -156,12 +168,9 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   source->state_before = guest->state;
   source->reason_before = guest->reason;
   source->cookie = g_steal_pointer (&cookie);
-  sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
-  xf_sm_init (&source->sm, xf_migrate_source_states, N_STATES, sm_id);
-  xf_migrate_progress_init (&source->progress, (guest->def ? guest->def->memory_kib : 0) * 1024);
   source->deadline_id = g_timeout_add_seconds (driver->config.accept_timeout_s, deadline_passed, source);
   xf_migrations_add_source (driver, source);
-  g_info ("%s: begun, to '%s'", sm_id, source->host);
+  g_info ("%s: begun, to '%s'", source->sm.id, source->host);
   return source;
 }
 

@@ -88,6 +88,9 @@ extern const XfJobOps xf_migrate_source_job_ops;
 
 extern const XfSmState xf_migrate_source_states[N_STATES];
 
+/* Of the migration @id (XF_UUID_LENGTH bytes) to @host, with its job not begun yet. */
+XfMigrateSource *xf_migrate_source_new (XfDriver *driver, XfGuest *guest, const guint8 *id, const char *host);
+
 /* migrate_source_check.c: can this guest go, in this way? */
 gboolean xf_migrate_source_check (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *params,
                                   GError **error);

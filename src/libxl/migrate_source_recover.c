@@ -23,25 +23,16 @@ state_of (const XfJournalEntry *entry)
 static XfMigrateSource *
 source_new (XfDriver *driver, XfJournalEntry *entry, XfGuest *guest)
 {
-  XfMigrateSource *source = g_new0 (XfMigrateSource, 1);
-  g_autofree char *sm_id = NULL;
+  const char *host = entry->peer ? entry->peer : "an unnamed host";
+  XfMigrateSource *source = xf_migrate_source_new (driver, guest, entry->id, host);
 
-  source->id = xf_uuid_to_string (entry->id);
-  source->driver = driver;
-  source->guest = guest;
   source->entry = entry;
-  source->fd = -1;
-  source->host = g_strdup (entry->peer ? entry->peer : "an unnamed host");
   source->params.flags = entry->flags;
   source->state_before = entry->was_paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
   source->asked = TRUE;
   source->woken = entry->was_paused;
   source->held = !entry->was_paused && guest->state == VIR_DOMAIN_PAUSED
                  && guest->reason == VIR_DOMAIN_PAUSED_MIGRATION;
-  sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
-  xf_sm_init (&source->sm, xf_migrate_source_states, N_STATES, sm_id);
-  xf_migrate_progress_init (&source->progress, (guest->def ? guest->def->memory_kib : 0) * 1024);
-  xf_job_init (&source->job, XF_JOB_MIGRATION_OUT, &xf_migrate_source_job_ops, source);
   return source;
 }
 
