@@ -36,12 +36,12 @@ xf_typed_params_copy (const XfTypedParams *params)
   return copy;
 }
 
-#define DEFINE_ADD(word, ctype, number, field)                                                                        \
-  void xf_typed_params_add_##word (XfTypedParams *params, const char *name, ctype value)                              \
-  {                                                                                                                   \
-    XfTypedParam param = { .name = g_strdup (name), .type = number, .field = value };                                 \
-                                                                                                                      \
-    g_array_append_val (params, param);                                                                               \
+#define DEFINE_ADD(word, ctype, number, field)                                                                         \
+  void xf_typed_params_add_##word (XfTypedParams *params, const char *name, ctype value)                               \
+  {                                                                                                                    \
+    XfTypedParam param = { .name = g_strdup (name), .type = number, .field = value };                                  \
+                                                                                                                       \
+    g_array_append_val (params, param);                                                                                \
   }
 
 DEFINE_ADD (int, gint32, XF_PARAM_INT, i)
@@ -89,7 +89,8 @@ xf_typed_params_remove (XfTypedParams *params, const char *name)
 const char *
 xf_param_type_name (XfParamType type)
 {
-  static const char *const names[] = { NULL, "int", "unsigned int", "long long", "unsigned long long", "double", "boolean", "string" };
+  static const char *const names[] = { NULL,     "int",     "unsigned int", "long long", "unsigned long long",
+                                       "double", "boolean", "string" };
 
   return (guint)type < G_N_ELEMENTS (names) && names[type] ? names[type] : "unknown type";
 }

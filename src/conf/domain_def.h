@@ -95,11 +95,11 @@ struct XfDomainDef {
   char *boot; /* libxl's letters: a c d n */
   XfAction on_poweroff, on_reboot, on_crash;
   gboolean pae, apic, acpi;
-  int hap;           /* -1 unsaid, else 0 or 1 */
+  int hap; /* -1 unsaid, else 0 or 1 */
   gboolean localtime;
   gint64 rtc_offset_s;
   XfTscMode tsc;
-  int hpet; /* -1 unsaid, else 0 or 1 */
+  int hpet;                               /* -1 unsaid, else 0 or 1 */
   guint max_grant_frames, event_channels; /* 0: libxl's default */
   char *emulator;
   GArray *disks;   /* of XfDisk */

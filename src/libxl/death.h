@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The end of guests that nobody here asked for: libxl's events that a domain has shut down, crashed, asked for a reboot, or
- * vanished, and what the guest's on_poweroff, on_reboot and on_crash say about it.
+ * The end of guests that nobody here asked for: libxl's events that a domain has shut down, crashed, asked for a
+ * reboot, or vanished, and what the guest's on_poweroff, on_reboot and on_crash say about it.
  */
 #pragma once
 

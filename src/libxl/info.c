@@ -202,7 +202,9 @@ xf_driver_domain_vcpus (XfDriver *driver, const guint8 *uuid, GError **error)
   for (int i = 0; list && i < n; i++) {
     XfVcpuInfo vcpu = {
       .number = list[i].vcpuid,
-      .state = list[i].running ? VIR_VCPU_RUNNING : list[i].blocked ? VIR_VCPU_BLOCKED : VIR_VCPU_OFFLINE,
+      .state = list[i].running   ? VIR_VCPU_RUNNING
+               : list[i].blocked ? VIR_VCPU_BLOCKED
+                                 : VIR_VCPU_OFFLINE,
       .cpu_time_ns = list[i].vcpu_time,
       .cpu = list[i].online ? (int)list[i].cpu : -1,
       .cpumap = g_bytes_new (list[i].cpumap.map, list[i].cpumap.size),
@@ -285,7 +287,8 @@ xf_driver_domain_get_metadata (XfDriver *driver, const guint8 *uuid, int type, c
 
   if (!guest)
     return NULL;
-  text = metadata_text (flags & VIR_DOMAIN_AFFECT_CONFIG && guest->persistent ? guest->persistent : xf_guest_current_def (guest),
+  text = metadata_text (flags & VIR_DOMAIN_AFFECT_CONFIG && guest->persistent ? guest->persistent
+                                                                              : xf_guest_current_def (guest),
                         type, uri);
   if (!text)
     g_set_error (error, XF_ERROR, XF_ERROR_NO_METADATA, "Requested metadata element is not present");

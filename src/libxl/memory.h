@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Who was promised how much of this host's memory. A guest that starts here or is being received claims what it needs
- * before anything is made; Xen hands pages out only while the guest is built, so what is free now and what is still free
- * for others are two numbers. Where the configuration allows it (dom0_min_memory), dom0 gives memory back for a claim.
+ * before anything is made; Xen hands pages out only while the guest is built, so what is free now and what is still
+ * free for others are two numbers. Where the configuration allows it (dom0_min_memory), dom0 gives memory back for a
+ * claim.
  */
 #pragma once
 

@@ -55,8 +55,8 @@ struct XfMigrateDest {
   gpointer tunnel;
   XfMigratePlan plan; /* how the data comes */
   guint8 token[XF_TICKET_TOKEN];
-  XfPump *pump; /* between the peer and fd, or NULL */
-  int fd;       /* libxl reads the image from it */
+  XfPump *pump;  /* between the peer and fd, or NULL */
+  int fd;        /* libxl reads the image from it */
   guint look_id; /* until libxl may read from it */
   XfCtx *ctx;
   XfAo *ao;

@@ -10,6 +10,6 @@
 
 #include "libxl/migrate_source.h"
 
-/* Runs the whole migration of @source (state begun), to the daemon at @dconnuri. Done: once, with the first error; @source
- * is gone then. */
+/* Runs the whole migration of @source (state begun), to the daemon at @dconnuri. Done: once, with the first error;
+ * @source is gone then. */
 void xf_migrate_p2p_run (XfDriver *driver, XfMigrateSource *source, const char *dconnuri, XfDone done, gpointer data);

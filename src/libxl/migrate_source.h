@@ -97,7 +97,8 @@ void xf_migrate_source_settle (XfMigrateSource *source, const GError *why, XfDon
  */
 gboolean xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone done, gpointer data);
 
-/* Lets the scheduler give a domain no more than @percent of one processor; 0: as much as it likes. Returns libxl's code. */
+/* Lets the scheduler give a domain no more than @percent of one processor; 0: as much as it likes. Returns libxl's
+ * code. */
 int xf_migrate_source_set_cap (XfCtx *ctx, guint32 domid, int percent);
 
 /* What the daemon before us left behind: goes on with it. */

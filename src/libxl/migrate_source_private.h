@@ -53,8 +53,8 @@ struct XfMigrateSource {
   XfAo *suspend;
   gboolean helper_runs; /* libxl's, of that: it has told of its progress */
   guint abort_id;       /* until then it is not aborted */
-  gboolean asked; /* libxl has asked the guest to suspend */
-  guint wake_id;  /* a paused guest is to run until it has answered the suspend */
+  gboolean asked;       /* libxl has asked the guest to suspend */
+  guint wake_id;        /* a paused guest is to run until it has answered the suspend */
   XfAo *wake;
   gboolean woken;
   XfAo *hold; /* it is being paused, for whoever waits for that */

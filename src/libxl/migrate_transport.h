@@ -33,7 +33,7 @@ typedef struct {
   void (*abort) (XfMigrateTransport *transport);
   void (*set_rate) (XfMigrateTransport *transport, guint64 bytes_per_s); /* 0: no limit */
   guint64 (*sent) (XfMigrateTransport *transport);                       /* bytes that have left */
-  GError *(*reason) (XfMigrateTransport *transport); /* why writing into it failed, or NULL; NULL: it never knows */
+  GError *(*reason) (XfMigrateTransport *transport);  /* why writing into it failed, or NULL; NULL: it never knows */
   guint64 (*content) (XfMigrateTransport *transport); /* of libxl's stream, that makes; NULL: the same */
   void (*free) (XfMigrateTransport *transport);
 } XfMigrateTransportOps;

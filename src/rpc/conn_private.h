@@ -17,7 +17,7 @@ struct XfConn {
 
   /* in */
   guint in_id;
-  guint hup_id; /* while blocked */
+  guint hup_id;  /* while blocked */
   guint blocked; /* reasons not to read: a stream that is full, calls over the limit */
   gboolean calls_block;
   guint calls;
@@ -30,15 +30,15 @@ struct XfConn {
   gsize sink_left;
   gsize share_left; /* of this turn */
   int low_water;    /* bytes that must be there before the socket wakes us; 0: as it was made */
-  guint fds_left; /* bytes that carry descriptors, still to come */
+  guint fds_left;   /* bytes that carry descriptors, still to come */
 
   /* out */
   guint out_id;
   GQueue out; /* of GBytes */
   gsize out_offset, out_bytes;
   gboolean close_when_written;
-  GList *streams;    /* every stream of this connection */
-  XfStream *sending; /* whose data frame is under way */
+  GList *streams;      /* every stream of this connection */
+  XfStream *sending;   /* whose data frame is under way */
   GBytes *data_header; /* its header, until that is written */
   gsize data_header_offset;
 
@@ -64,11 +64,11 @@ void xf_keepalive_stop (XfConn *conn);
 /* stream.c */
 XfStream *xf_stream_find (XfConn *conn, const XfFrameHeader *header);
 gboolean xf_stream_has_sink (const XfStream *stream);
-/* Bytes of data that one connection may move in a turn of the loop: the fewer, the more tunnels there are, so that whoever
- * asks something meanwhile waits no longer for ten of them than for one. */
+/* Bytes of data that one connection may move in a turn of the loop: the fewer, the more tunnels there are, so that
+ * whoever asks something meanwhile waits no longer for ten of them than for one. */
 gsize xf_stream_share (void);
-/* Takes up to @left bytes of the payload from the connection; how many, or -1 when the connection has ended. 0: not now (the
- * stream has blocked the connection, or the socket is empty). */
+/* Takes up to @left bytes of the payload from the connection; how many, or -1 when the connection has ended. 0: not now
+ * (the stream has blocked the connection, or the socket is empty). */
 gssize xf_stream_take (XfStream *stream, gsize left);
 void xf_stream_control (XfStream *stream, const XfFrameHeader *header, GBytes *payload);
 /* The next data frame's header, when there is data; then its payload piece by piece. */

@@ -41,9 +41,8 @@ tick (gpointer data)
     return G_SOURCE_CONTINUE;
   }
   if (!conn->blocked && conn->keepalive_unanswered++ >= conn->keepalive_count) {
-    g_autoptr (GError) error
-      = g_error_new (XF_ERROR, XF_ERROR_NO_CONNECT, "the other side was silent for %u seconds",
-                     conn->keepalive_interval_s * (conn->keepalive_count + 1));
+    g_autoptr (GError) error = g_error_new (XF_ERROR, XF_ERROR_NO_CONNECT, "the other side was silent for %u seconds",
+                                            conn->keepalive_interval_s * (conn->keepalive_count + 1));
 
     conn->keepalive_id = 0;
     xf_conn_close (conn, error);

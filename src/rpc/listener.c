@@ -66,7 +66,8 @@ xf_listener_new_unix (const char *path, int mode, XfAccepted accepted, gpointer 
   xf_autofd fd = -1;
 
   if (strlen (path) >= sizeof (address.sun_path)) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "the socket path '%s' is longer than a unix socket's may be", path);
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "the socket path '%s' is longer than a unix socket's may be",
+                 path);
     return NULL;
   }
   strcpy (address.sun_path, path);
@@ -126,7 +127,8 @@ xf_listener_new_tcp (const char *address, guint port, XfAccepted accepted, gpoin
   }
   fd = bind_tcp (found);
   if (fd < 0)
-    xf_error_set_errno (error, errno, "cannot listen on TCP port %u of '%s'", port, address ? address : "all addresses");
+    xf_error_set_errno (error, errno, "cannot listen on TCP port %u of '%s'", port,
+                        address ? address : "all addresses");
   freeaddrinfo (found);
   if (fd < 0)
     return NULL;

@@ -330,7 +330,8 @@ host_free_kib (const char *dir)
 {
   g_autoptr (GArray) ids = host_domains (dir);
   /* dom0 may have been asked for memory and keep it for now. */
-  guint64 used = host_control_number (dir, NULL, "dom0-keeps", 0) ? DOM0_KIB : host_dom0_kib (dir), total = host_total_kib (dir);
+  guint64 used = host_control_number (dir, NULL, "dom0-keeps", 0) ? DOM0_KIB : host_dom0_kib (dir),
+          total = host_total_kib (dir);
 
   for (guint i = 0; i < ids->len; i++) {
     SimBlock *block = host_block_map (dir, g_array_index (ids, guint32, i));

@@ -45,16 +45,16 @@ open_or_fake (const char *name, const char *path, int flags, mode_t mode)
   return strcmp (path, CAPABILITIES) == 0 ? fake_capabilities () : real (path, flags, mode);
 }
 
-#define MODE_OF(flags, last)                                                                                          \
-  ({                                                                                                                  \
-    va_list args_;                                                                                                    \
-    mode_t mode_ = 0;                                                                                                 \
-    if ((flags) & (O_CREAT | O_TMPFILE)) {                                                                            \
-      va_start (args_, last);                                                                                         \
-      mode_ = va_arg (args_, mode_t);                                                                                 \
-      va_end (args_);                                                                                                 \
-    }                                                                                                                 \
-    mode_;                                                                                                            \
+#define MODE_OF(flags, last)                                                                                           \
+  ({                                                                                                                   \
+    va_list args_;                                                                                                     \
+    mode_t mode_ = 0;                                                                                                  \
+    if ((flags) & (O_CREAT | O_TMPFILE)) {                                                                             \
+      va_start (args_, last);                                                                                          \
+      mode_ = va_arg (args_, mode_t);                                                                                  \
+      va_end (args_);                                                                                                  \
+    }                                                                                                                  \
+    mode_;                                                                                                             \
   })
 
 int

@@ -135,8 +135,8 @@ take_record (Restore *restore, const StreamRecord *record)
   case LIBXC_X86_PV_INFO:
   case LIBXC_X86_PV_P2M_FRAMES:
   case LIBXC_X86_PV_VCPU_BASIC:
-  case 5: /* extended */
-  case 6: /* xsave */
+  case 5:  /* extended */
+  case 6:  /* xsave */
   case 12: /* MSRs */
   case LIBXC_SHARED_INFO:
   case LIBXC_X86_TSC_INFO:

@@ -57,4 +57,4 @@ enum {
 
 /* Types of a page in bits 60–63 of its entry: these have no data. */
 #define STREAM_PAGE_HAS_DATA(entry) ((entry) >> 60 < 0xd)
-#define STREAM_PAGE_PFN(entry) ((entry) & G_GUINT64_CONSTANT (0x000fffffffffffff))
+#define STREAM_PAGE_PFN(entry) ((entry)&G_GUINT64_CONSTANT (0x000fffffffffffff))

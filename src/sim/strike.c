@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A daemon is stopped or killed where the control file says; the test sees a stopped process, does its deed and continues
- * it; nobody sleeps for anything. Where that can be is what base/watch.h announces: every move of a state machine, and
- * the points that have a name. Needs nothing of the simulated Xen: the tests on the real one use it too.
+ * A daemon is stopped or killed where the control file says; the test sees a stopped process, does its deed and
+ * continues it; nobody sleeps for anything. Where that can be is what base/watch.h announces: every move of a state
+ * machine, and the points that have a name. Needs nothing of the simulated Xen: the tests on the real one use it too.
  */
 #include <errno.h>
 #include <signal.h>

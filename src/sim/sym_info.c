@@ -30,7 +30,8 @@ block_info (const SimBlock *block, libxl_dominfo *info)
   info->paused = block->paused != 0;
   info->shutdown = block->state == SIM_SHUTDOWN || block->state == SIM_SUSPENDED;
   info->running = !info->paused && !info->shutdown;
-  info->shutdown_reason = info->shutdown ? (libxl_shutdown_reason)block->shutdown_reason : LIBXL_SHUTDOWN_REASON_UNKNOWN;
+  info->shutdown_reason = info->shutdown ? (libxl_shutdown_reason)block->shutdown_reason
+                                         : LIBXL_SHUTDOWN_REASON_UNKNOWN;
   info->current_memkb = host_block_kib (block);
   info->max_memkb = block->n_pages * (SIM_PAGE / 1024);
   info->cpu_time = block->cpu_time_ns;

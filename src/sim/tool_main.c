@@ -46,8 +46,8 @@ static int
 hash (const char *dir, SimBlock *block)
 {
   guint8 *memory = host_memory_map (dir, block, FALSE);
-  g_autofree char *digest
-    = memory ? g_compute_checksum_for_data (G_CHECKSUM_SHA256, memory, block->n_pages * SIM_PAGE) : NULL;
+  g_autofree char *digest = memory ? g_compute_checksum_for_data (G_CHECKSUM_SHA256, memory, block->n_pages * SIM_PAGE)
+                                   : NULL;
 
   printf ("%s\n", digest ? digest : "");
   return digest ? 0 : 1;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What the machine itself can do: copies BYTES over one TCP connection on the loopback, writer and reader a process
- * each, in 4 MiB pieces. Prints the rate in MB/s, and the CPU seconds of the relays, if any. With --relay the bytes take the way of a tunnel instead: a pipe, a
- * relay that splices it into the connection in framed pieces of 1 MiB, a second relay that splices them into another
- * pipe: the upper bound of a tunnelled migration, without any protocol.
+ * each, in 4 MiB pieces. Prints the rate in MB/s, and the CPU seconds of the relays, if any. With --relay the bytes
+ * take the way of a tunnel instead: a pipe, a relay that splices it into the connection in framed pieces of 1 MiB, a
+ * second relay that splices them into another pipe: the upper bound of a tunnelled migration, without any protocol.
  *
  *   tcpcopy [--relay] BYTES
  */

@@ -188,7 +188,8 @@ test_order (Fixture *fixture, gconstpointer data)
   reopen (fixture); /* which waits */
   g_assert_false (g_file_test (gone_path, G_FILE_TEST_EXISTS));
   g_assert_true (g_file_test (kept_path, G_FILE_TEST_EXISTS));
-  g_assert_cmpstr (xf_journal_find (fixture->journal, XF_SIDE_SOURCE, (guint8[XF_UUID_LENGTH]){ 2 })->state, ==, "sent");
+  g_assert_cmpstr (xf_journal_find (fixture->journal, XF_SIDE_SOURCE, (guint8[XF_UUID_LENGTH]){ 2 })->state, ==,
+                   "sent");
 }
 
 /* Whoever waits is told; what nobody waits for is tried again. */

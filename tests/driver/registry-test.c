@@ -112,8 +112,8 @@ test_filters (void)
   g_assert_cmpuint (host_count_listed (host, VIR_CONNECT_LIST_DOMAINS_SHUTOFF), ==, 1);
   g_assert_cmpuint (host_count_listed (host, VIR_CONNECT_LIST_DOMAINS_AUTOSTART), ==, 1);
   g_assert_cmpuint (host_count_listed (host, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE), ==, 0);
-  g_assert_cmpuint (
-    host_count_listed (host, VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_PERSISTENT), ==, 1);
+  g_assert_cmpuint (host_count_listed (host, VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_PERSISTENT), ==,
+                    1);
   host_free (host);
 }
 

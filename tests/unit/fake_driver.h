@@ -13,9 +13,9 @@ struct XfDriver {
   gpointer listener_data;
   GString *log; /* one word a call, in order */
   gconstpointer gone;
-  GError *fail;     /* what every call that can fail answers */
-  int console_fd;   /* handed out by open_console */
-  gboolean hold;    /* asynchronous calls wait for fake_driver_release() */
+  GError *fail;   /* what every call that can fail answers */
+  int console_fd; /* handed out by open_console */
+  gboolean hold;  /* asynchronous calls wait for fake_driver_release() */
   GQueue held;
 
   /* the last migration call */

@@ -12,13 +12,13 @@ test_header (void)
 {
   XfFrameHeader header = { .program = 0x20008086, .version = 1, .procedure = 273, .type = XF_FRAME_CALL, .serial = 7 };
   static const guint8 expected[] = {
-    0, 0, 0, 28,             /* length, itself included */
-    0x20, 0x00, 0x80, 0x86,  /* program */
-    0, 0, 0, 1,              /* version */
-    0, 0, 1, 17,             /* procedure */
-    0, 0, 0, 0,              /* type CALL */
-    0, 0, 0, 7,              /* serial */
-    0, 0, 0, 0,              /* status OK */
+    0,    0,    0,    28,   /* length, itself included */
+    0x20, 0x00, 0x80, 0x86, /* program */
+    0,    0,    0,    1,    /* version */
+    0,    0,    1,    17,   /* procedure */
+    0,    0,    0,    0,    /* type CALL */
+    0,    0,    0,    7,    /* serial */
+    0,    0,    0,    0,    /* status OK */
   };
   g_autoptr (GBytes) frame = xf_frame_empty (&header);
   XfFrameHeader read;
@@ -53,20 +53,21 @@ test_error (void)
   XfWireError error = { 9, 20, message, format, detail };
   g_auto (XfWireError) read = { 0 };
   static const guint8 expected[] = {
-    0, 0, 0, 9, 0, 0, 0, 20,                                                      /* code, domain */
-    0, 0, 0, 1, 0, 0, 0, 20, 'o', 'p', 'e', 'r', 'a', 't', 'i', 'o', 'n', ' ', 'f', 'a', 'i', 'l', 'e', 'd', ':', ' ',
-    'n', 'o',                                                                     /* message */
-    0, 0, 0, 2,                                                                   /* level error */
-    0, 0, 0, 0,                                                                   /* no domain */
-    0, 0, 0, 1, 0, 0, 0, 20, 'o', 'p', 'e', 'r', 'a', 't', 'i', 'o', 'n', ' ', 'f', 'a', 'i', 'l', 'e', 'd', ':', ' ',
-    '%', 's',                                                                     /* str1 */
-    0, 0, 0, 1, 0, 0, 0, 2, 'n', 'o', 0, 0,                                       /* str2, padded */
-    0, 0, 0, 0,                                                                   /* no str3 */
+    0,    0,    0,    9,    0,    0,    0,    20, /* code, domain */
+    0,    0,    0,    1,    0,    0,    0,    20,   'o', 'p', 'e', 'r', 'a', 't',
+    'i',  'o',  'n',  ' ',  'f',  'a',  'i',  'l',  'e', 'd', ':', ' ', 'n', 'o', /* message */
+    0,    0,    0,    2,                                                          /* level error */
+    0,    0,    0,    0,                                                          /* no domain */
+    0,    0,    0,    1,    0,    0,    0,    20,   'o', 'p', 'e', 'r', 'a', 't',
+    'i',  'o',  'n',  ' ',  'f',  'a',  'i',  'l',  'e', 'd', ':', ' ', '%', 's', /* str1 */
+    0,    0,    0,    1,    0,    0,    0,    2,    'n', 'o', 0,   0,             /* str2, padded */
+    0,    0,    0,    0,                                                          /* no str3 */
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,                               /* int1, int2 */
-    0, 0, 0, 0,                                                                   /* no network */
+    0,    0,    0,    0,                                                          /* no network */
   };
   g_autoptr (GBytes) frame = xf_frame_encode_error (&header, &error);
-  g_autoptr (GBytes) payload = g_bytes_new_from_bytes (frame, XF_FRAME_HEADER, g_bytes_get_size (frame) - XF_FRAME_HEADER);
+  g_autoptr (GBytes)
+    payload = g_bytes_new_from_bytes (frame, XF_FRAME_HEADER, g_bytes_get_size (frame) - XF_FRAME_HEADER);
 
   g_assert_cmpuint (header.status, ==, XF_FRAME_ERROR);
   g_assert_cmpmem (g_bytes_get_data (payload, NULL), g_bytes_get_size (payload), expected, sizeof (expected));

@@ -28,10 +28,10 @@ static void
 test_values (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (XfSettings) settings
-    = xf_settings_parse ("# a comment\n[xenferryd]\nsocket_dir = /tmp/s\nlisten_tcp=yes\ntcp_address = ::1\n"
-                         "tcp_port = 0\nlegacy_sockets = off\nmigration_host =  host-b  \nlog_level = debug\n",
-                         "test", &error);
+  g_autoptr (XfSettings)
+    settings = xf_settings_parse ("# a comment\n[xenferryd]\nsocket_dir = /tmp/s\nlisten_tcp=yes\ntcp_address = ::1\n"
+                                  "tcp_port = 0\nlegacy_sockets = off\nmigration_host =  host-b  \nlog_level = debug\n",
+                                  "test", &error);
 
   g_assert_no_error (error);
   g_assert_cmpstr (settings->unix_sock_ro, ==, "/tmp/s/virtxend-sock-ro");
@@ -51,8 +51,7 @@ static const struct {
   { "[xenferryd]\ntcp_port = 65536\n", "test: line 2: tcp_port: '65536' is not a number from 0 to 65535" },
   { "[xenferryd]\nstate_dir = run\n", "test: line 2: state_dir: 'run' is not an absolute path" },
   { "[xenferryd]\nauth_tcp = sasl\n", "test: line 2: auth_tcp: 'sasl' is not served; possible: none" },
-  { "[xenferryd]\nmigration_port_min = 60000\n",
-    "test: migration_port_min 60000 is above migration_port_max 49215" },
+  { "[xenferryd]\nmigration_port_min = 60000\n", "test: migration_port_min 60000 is above migration_port_max 49215" },
   { "[libvirtd]\nlisten_tcp = yes\n", "test: there is no section [libvirtd], only [xenferryd]" },
 };
 

@@ -102,14 +102,14 @@ pair_clear (Pair *pair)
 }
 
 /* Turns the loop until @condition, or fails after some seconds. */
-#define run_until(condition)                                                                                          \
-  do {                                                                                                                \
-    gint64 deadline_ = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;                                                 \
-    while (!(condition)) {                                                                                            \
-      g_assert_cmpint (g_get_monotonic_time (), <, deadline_);                                                        \
-      if (!g_main_context_iteration (NULL, FALSE))                                                                    \
-        g_usleep (500);                                                                                               \
-    }                                                                                                                 \
+#define run_until(condition)                                                                                           \
+  do {                                                                                                                 \
+    gint64 deadline_ = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;                                                  \
+    while (!(condition)) {                                                                                             \
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline_);                                                         \
+      if (!g_main_context_iteration (NULL, FALSE))                                                                     \
+        g_usleep (500);                                                                                                \
+    }                                                                                                                  \
   } while (0)
 
 static void

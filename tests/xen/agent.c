@@ -27,7 +27,7 @@ read_script (int fd)
   size_t length = 0;
   ssize_t got;
   while (script && length < SCRIPT_MAX && (got = read (fd, script + length, SCRIPT_MAX - length)) > 0)
-    length += (size_t) got;
+    length += (size_t)got;
   if (script)
     script[length] = '\0';
   return script;
@@ -47,7 +47,7 @@ start (const char *script, int output)
   dup2 (output, 2);
   for (int fd = 3; fd < 64; fd++)
     close (fd);
-  execl ("/bin/bash", "bash", "-c", script, (char *) NULL);
+  execl ("/bin/bash", "bash", "-c", script, (char *)NULL);
   _exit (127);
 }
 
@@ -56,19 +56,18 @@ static int
 relay (int from, int to)
 {
   char piece[65536];
-  for (;;)
-    {
-      struct pollfd wait[2] = { { .fd = from, .events = POLLIN }, { .fd = to, .events = 0 } };
-      poll (wait, 2, -1);
-      if (wait[1].revents & (POLLHUP | POLLERR))
+  for (;;) {
+    struct pollfd wait[2] = { { .fd = from, .events = POLLIN }, { .fd = to, .events = 0 } };
+    poll (wait, 2, -1);
+    if (wait[1].revents & (POLLHUP | POLLERR))
+      return -1;
+    ssize_t got = read (from, piece, sizeof piece);
+    if (got <= 0)
+      return 0;
+    for (ssize_t done = 0, put; done < got; done += put)
+      if ((put = write (to, piece + done, (size_t)(got - done))) <= 0)
         return -1;
-      ssize_t got = read (from, piece, sizeof piece);
-      if (got <= 0)
-        return 0;
-      for (ssize_t done = 0, put; done < got; done += put)
-        if ((put = write (to, piece + done, (size_t) (got - done))) <= 0)
-          return -1;
-    }
+  }
 }
 
 static void
@@ -90,27 +89,24 @@ serve (int connection)
 int
 main (int argc, char **argv)
 {
-  struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons ((uint16_t) atoi (argc > 1 ? argv[1] : "0")) };
+  struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons ((uint16_t)atoi (argc > 1 ? argv[1] : "0")) };
   int one = 1, listener = socket (AF_INET, SOCK_STREAM, 0);
   setsockopt (listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (bind (listener, (struct sockaddr *) &here, sizeof here) != 0 || listen (listener, 64) != 0)
-    {
-      perror ("agent");
-      return 1;
-    }
+  if (bind (listener, (struct sockaddr *)&here, sizeof here) != 0 || listen (listener, 64) != 0) {
+    perror ("agent");
+    return 1;
+  }
   signal (SIGCHLD, SIG_IGN);
   signal (SIGPIPE, SIG_IGN);
-  for (;;)
-    {
-      int connection = accept (listener, NULL, NULL);
-      if (connection < 0)
-        continue;
-      if (fork () == 0)
-        {
-          signal (SIGCHLD, SIG_DFL);
-          serve (connection);
-          _exit (0);
-        }
-      close (connection);
+  for (;;) {
+    int connection = accept (listener, NULL, NULL);
+    if (connection < 0)
+      continue;
+    if (fork () == 0) {
+      signal (SIGCHLD, SIG_DFL);
+      serve (connection);
+      _exit (0);
     }
+    close (connection);
+  }
 }

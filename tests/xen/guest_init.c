@@ -53,7 +53,7 @@ option (const char *key, const char *fallback)
   if (!found || used == 16)
     return fallback;
   char *value = values[used++];
-  snprintf (value, sizeof values[0], "%.*s", (int) strcspn (found + strlen (wanted), " \n"), found + strlen (wanted));
+  snprintf (value, sizeof values[0], "%.*s", (int)strcspn (found + strlen (wanted), " \n"), found + strlen (wanted));
   return value;
 }
 
@@ -62,7 +62,7 @@ now (clockid_t clock)
 {
   struct timespec t;
   clock_gettime (clock, &t);
-  return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static void
@@ -91,7 +91,7 @@ set_address (const char *address)
 {
   int s = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   struct ifreq request = { .ifr_name = "eth0" };
-  struct sockaddr_in *in = (struct sockaddr_in *) &request.ifr_addr;
+  struct sockaddr_in *in = (struct sockaddr_in *)&request.ifr_addr;
   in->sin_family = AF_INET;
   inet_pton (AF_INET, address, &in->sin_addr);
   bool ok = ioctl (s, SIOCSIFADDR, &request) == 0;
@@ -107,12 +107,11 @@ set_address (const char *address)
 static bool
 patiently (bool (*attempt) (const char *), const char *argument)
 {
-  for (int i = 0; i < 100; i++)
-    {
-      if (attempt (argument))
-        return true;
-      usleep (100 * 1000);
-    }
+  for (int i = 0; i < 100; i++) {
+    if (attempt (argument))
+      return true;
+    usleep (100 * 1000);
+  }
   return false;
 }
 
@@ -131,20 +130,19 @@ use_disk (uint64_t n)
 {
   static uint64_t *block;
   unsigned errors = 0;
-  if (!block && posix_memalign ((void **) &block, PAGE, PAGE) != 0)
+  if (!block && posix_memalign ((void **)&block, PAGE, PAGE) != 0)
     return 1;
-  off_t previous = (off_t) PAGE * (off_t) ((n - 1) % DISK_BLOCKS);
-  if (n > 0 && (pread (disk, block, PAGE, previous) != (ssize_t) PAGE || block[0] != n - 1))
+  off_t previous = (off_t)PAGE * (off_t)((n - 1) % DISK_BLOCKS);
+  if (n > 0 && (pread (disk, block, PAGE, previous) != (ssize_t)PAGE || block[0] != n - 1))
     errors++;
   memset (block, 0, PAGE);
   block[0] = n;
-  if (pwrite (disk, block, PAGE, (off_t) PAGE * (off_t) (n % DISK_BLOCKS)) != (ssize_t) PAGE)
+  if (pwrite (disk, block, PAGE, (off_t)PAGE * (off_t)(n % DISK_BLOCKS)) != (ssize_t)PAGE)
     errors++;
   return errors;
 }
 
-struct memory
-{
+struct memory {
   uint64_t *words;
   uint64_t *expected;
   size_t pages, at;
@@ -158,12 +156,11 @@ memory_init (struct memory *m, size_t mib)
   m->expected = calloc (m->pages, sizeof (uint64_t));
   if (m->words == MAP_FAILED || !m->expected)
     return false;
-  for (size_t page = 0; page < m->pages; page++)
-    {
-      m->expected[page] = page * 2654435761u;
-      for (size_t i = 0; i < WORDS; i++)
-        m->words[page * WORDS + i] = m->expected[page];
-    }
+  for (size_t page = 0; page < m->pages; page++) {
+    m->expected[page] = page * 2654435761u;
+    for (size_t i = 0; i < WORDS; i++)
+      m->words[page * WORDS + i] = m->expected[page];
+  }
   return true;
 }
 
@@ -172,16 +169,15 @@ static unsigned
 memory_turn (struct memory *m, unsigned count, uint64_t seed)
 {
   unsigned bad = 0;
-  while (count-- > 0)
-    {
-      uint64_t *page = m->words + m->at * WORDS;
-      uint64_t was = m->expected[m->at];
-      bad += page[0] != was || page[WORDS / 2] != was || page[WORDS - 1] != was;
-      m->expected[m->at] = seed * 1000003u + m->at;
-      for (size_t i = 0; i < WORDS; i++)
-        page[i] = m->expected[m->at];
-      m->at = (m->at + 1) % m->pages;
-    }
+  while (count-- > 0) {
+    uint64_t *page = m->words + m->at * WORDS;
+    uint64_t was = m->expected[m->at];
+    bad += page[0] != was || page[WORDS / 2] != was || page[WORDS - 1] != was;
+    m->expected[m->at] = seed * 1000003u + m->at;
+    for (size_t i = 0; i < WORDS; i++)
+      page[i] = m->expected[m->at];
+    m->at = (m->at + 1) % m->pages;
+  }
   return bad;
 }
 
@@ -202,11 +198,10 @@ go_deaf (void)
 static void
 wait_tick (double ms, bool deaf)
 {
-  if (!deaf)
-    {
-      usleep ((useconds_t) (ms * 1000));
-      return;
-    }
+  if (!deaf) {
+    usleep ((useconds_t)(ms * 1000));
+    return;
+  }
   for (double end = now (CLOCK_MONOTONIC) + ms / 1000; now (CLOCK_MONOTONIC) < end;)
     ;
 }
@@ -240,11 +235,11 @@ main (int argc, char **argv)
   const char *name = option ("name", "guest");
   const char *address = option ("ip", NULL);
   double tick = atof (option ("tick", "20"));
-  unsigned every = (unsigned) atoi (option ("every", "10"));
-  unsigned pages = (unsigned) atoi (option ("pages", "16"));
+  unsigned every = (unsigned)atoi (option ("every", "10"));
+  unsigned pages = (unsigned)atoi (option ("pages", "16"));
   bool deaf = atoi (option ("deaf", "0"));
   struct memory memory = { 0 };
-  if (!memory_init (&memory, (size_t) atol (option ("mb", "16"))))
+  if (!memory_init (&memory, (size_t)atol (option ("mb", "16"))))
     printf ("XF %s: no memory\n", name);
   if (address && !patiently (set_address, address))
     printf ("XF %s: no network\n", name);
@@ -255,21 +250,20 @@ main (int argc, char **argv)
 
   uint64_t n = 0, bad = 0, errors = 0;
   double began = now (CLOCK_MONOTONIC), last = now (CLOCK_REALTIME), gap = 0, max = 0;
-  for (uint64_t ticks = 1;; ticks++)
-    {
-      wait_tick (tick, deaf);
-      double at = now (CLOCK_REALTIME);
-      gap = at - last > gap ? at - last : gap;
-      last = at;
-      bad += memory_turn (&memory, pages, ticks);
-      if (ticks % every)
-        continue;
-      if (disk >= 0)
-        errors += use_disk (n);
-      max = gap > max ? gap : max;
-      printf ("XF %s n=%llu up=%.3f rt=%.3f gap=%.0f max=%.0f bad=%llu disk=%llu\n", name, (unsigned long long) n++,
-              now (CLOCK_MONOTONIC) - began, at, gap * 1000, max * 1000, (unsigned long long) bad,
-              (unsigned long long) errors);
-      gap = 0;
-    }
+  for (uint64_t ticks = 1;; ticks++) {
+    wait_tick (tick, deaf);
+    double at = now (CLOCK_REALTIME);
+    gap = at - last > gap ? at - last : gap;
+    last = at;
+    bad += memory_turn (&memory, pages, ticks);
+    if (ticks % every)
+      continue;
+    if (disk >= 0)
+      errors += use_disk (n);
+    max = gap > max ? gap : max;
+    printf ("XF %s n=%llu up=%.3f rt=%.3f gap=%.0f max=%.0f bad=%llu disk=%llu\n", name, (unsigned long long)n++,
+            now (CLOCK_MONOTONIC) - began, at, gap * 1000, max * 1000, (unsigned long long)bad,
+            (unsigned long long)errors);
+    gap = 0;
+  }
 }
