@@ -115,9 +115,10 @@ def test_source_daemon_killed(victim, moment):
     lab_guest.wait_beats(victim.a, "g", since=count)
     assert "running" in victim.virsh(victim.a, "domstate", "g").ok().out
     victim.runs_only_on(victim.a, "g")
-    print(f"left by libxl: {left}; after the restart: {state.strip()}")
     # It can move again.
-    victim.virsh(victim.a, "domjobinfo", "g").ok()
+    victim.migrate(victim.a, "g", "direct", True).ok()
+    victim.migrate(victim.b, "g", "direct", True).ok()
+    victim.runs_only_on(victim.a, "g")
 
 
 def test_guest_that_does_not_answer(pair):
