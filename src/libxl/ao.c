@@ -12,6 +12,7 @@ struct XfAo {
   gpointer data;
   int rc;
   gboolean completed;
+  guint abort_id; /* it will be aborted */
 };
 
 static gboolean
@@ -28,6 +29,7 @@ static void
 complete (XfAo *ao, int rc)
 {
   g_assert (!ao->completed);
+  g_clear_handle_id (&ao->abort_id, g_source_remove);
   ao->completed = TRUE;
   ao->rc = rc;
   g_idle_add_full (G_PRIORITY_DEFAULT, deliver, ao, NULL);
@@ -77,6 +79,23 @@ xf_ao_abort (XfAo *ao)
   /* Not found: it has just ended by itself. Not implemented: it goes on to its end. */
   if (rc != 0)
     g_debug ("libxl_ao_abort answered %d", rc);
+}
+
+static gboolean
+abort_late (gpointer data)
+{
+  XfAo *ao = data;
+
+  ao->abort_id = 0;
+  xf_ao_abort (ao);
+  return G_SOURCE_REMOVE;
+}
+
+void
+xf_ao_abort_late (XfAo *ao, guint seconds)
+{
+  if (!ao->completed && !ao->abort_id)
+    ao->abort_id = g_timeout_add_seconds (seconds, abort_late, ao);
 }
 
 static XfErrorCode

@@ -24,5 +24,10 @@ void xf_ao_started (XfAo *ao, int rc);
 /* Asks libxl to stop it; done still comes, with ERROR_ABORTED if it worked. */
 void xf_ao_abort (XfAo *ao);
 
+/* The same, if it has not ended in that time. For a save or restore whose helper may not run yet: libxl 4.17 calls
+ * through a null pointer when that is aborted (docs/libxl-failures.md). Without a way for its data it ends by itself.
+ */
+void xf_ao_abort_late (XfAo *ao, guint seconds);
+
 /* @error from libxl's code, with what libxl said last: "TEXT: what libxl said (libxl error -3)". Always FALSE. */
 gboolean xf_rc_to_error (int rc, GError **error, XfCtx *ctx, const char *text);

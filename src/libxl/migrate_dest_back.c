@@ -138,20 +138,8 @@ needs_tombstone (const XfMigrateDest *dest)
 
 /* ---- the way back ----------------------------------------------------------------------------------------- */
 
-/* libxl 4.17 calls through a null pointer when a restore is aborted before its helper runs, and does not tell when it
- * does. Without data there is nothing for it to do, so it ends by itself; only if it does not, it is told to. */
+/* libxl does not tell when a restore's helper runs. */
 #define ABORT_LATE_S 10
-
-static gboolean
-abort_late (gpointer data)
-{
-  XfMigrateDest *dest = data;
-
-  dest->deadline_id = 0;
-  if (dest->ao && dest->fd >= 0)
-    xf_ao_abort (dest->ao);
-  return G_SOURCE_REMOVE;
-}
 
 static void
 stop_libxl (XfMigrateDest *dest)
@@ -159,7 +147,7 @@ stop_libxl (XfMigrateDest *dest)
   /* A pump's end is the end of what libxl reads; a socket is cut; a tunnel has ended when the source was told. */
   g_clear_pointer (&dest->pump, xf_pump_free);
   (void)shutdown (dest->fd, SHUT_RDWR);
-  dest->deadline_id = g_timeout_add_seconds (ABORT_LATE_S, abort_late, dest);
+  xf_ao_abort_late (dest->ao, ABORT_LATE_S);
 }
 
 void

@@ -57,7 +57,6 @@ source_free (XfMigrateSource *source)
   xf_migrate_source_stop_asking (source);
   g_clear_handle_id (&source->deadline_id, g_source_remove);
   g_clear_handle_id (&source->stall_id, g_source_remove);
-  g_clear_handle_id (&source->abort_id, g_source_remove);
   g_clear_pointer (&source->transport, xf_migrate_transport_free);
   g_clear_pointer (&source->ctx, xf_ctx_free);
   g_clear_pointer (&source->cookie, xf_cookie_free);

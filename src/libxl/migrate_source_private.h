@@ -52,7 +52,6 @@ struct XfMigrateSource {
   XfCtx *ctx; /* its own, so that libxl's progress is this guest's */
   XfAo *suspend;
   gboolean helper_runs; /* libxl's, of that: it has told of its progress */
-  guint abort_id;       /* until then it is not aborted */
   gboolean asked;       /* libxl has asked the guest to suspend */
   guint wake_id;        /* a paused guest is to run until it has answered the suspend */
   XfAo *wake;

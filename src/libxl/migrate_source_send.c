@@ -14,28 +14,15 @@
 /* How often the transport's byte count is looked at, for a stream that no longer moves. */
 #define STALL_CHECK_S 5
 
-/* libxl 4.17 calls through a null pointer when an operation is aborted whose helper does not run yet. Without a way for
- * the data it ends by itself then; only if it does not, it is told to. */
 #define ABORT_LATE_S 2
-
-static gboolean
-abort_late (gpointer data)
-{
-  XfMigrateSource *source = data;
-
-  source->abort_id = 0;
-  if (source->suspend)
-    xf_ao_abort (source->suspend);
-  return G_SOURCE_REMOVE;
-}
 
 static void
 stop_libxl (XfMigrateSource *source)
 {
   if (source->helper_runs)
     xf_ao_abort (source->suspend);
-  else if (!source->abort_id)
-    source->abort_id = g_timeout_add_seconds (ABORT_LATE_S, abort_late, source);
+  else
+    xf_ao_abort_late (source->suspend, ABORT_LATE_S);
 }
 
 /* The first failure counts. What is under way is stopped; its end leads on. */
@@ -71,7 +58,6 @@ suspended (int rc, gpointer data)
 {
   XfMigrateSource *source = data;
 
-  g_clear_handle_id (&source->abort_id, g_source_remove);
   source->suspend = NULL;
   source->suspend_rc = rc;
   if (rc == 0) {
