@@ -35,11 +35,9 @@ class Sweep:
     def migrate_once(self, n):
         """Returns what failed, or None when there are fewer calls than @n."""
         self.a.create(GUEST, persistent=True, memory_kib=4096)
-        if n:
-            self.host.fail_nth(n)
-        result = self.a.migrate(GUEST, self.b, *self.options, mode=self.mode)
-        self.host.fail_nth(0)
-        failed = self.host.failed_call() if n else None
+        def deed():
+            return self.a.migrate(GUEST, self.b, *self.options, mode=self.mode)
+        result, failed = self.host.do_with_failure(n, deed) if n else (deed(), None)
         holder = self.pair.wait_calm()
         assert result.rc == 0 or failed, repr(result)
         assert holder is (self.b if result else self.a) or failed, f"it is on {holder.name}, but {result!r}"

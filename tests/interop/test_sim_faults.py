@@ -125,11 +125,8 @@ def sweep(host, prepare, deed, check, limit=60):
     found = []
     for n in range(1, limit):
         prepare()
-        host.fail_nth(n)
-        result = deed()
-        host.fail_nth(0)
+        result, failed = host.do_with_failure(n, deed)
         check(result)
-        failed = host.failed_call()
         if not failed:
             return found
         found.append((failed, result))

@@ -451,9 +451,22 @@ class SimHost:
         """The @n-th call from now on fails, that one only (docs/simulator.md); 0: none. @control: more of the control
         file, which this replaces. failed_call() tells which that was."""
         if n:
-            self.failed_before = len(self.traced(" failed call "))
+            self.failed_before += len(self.failures())
         self.control(fail_nth=n, **control)
         self.reset_calls()
+
+    def do_with_failure(self, n, deed):
+        """Does @deed while the @n-th call from now on fails. Returns what it returned, and the call that failed, None:
+        it has not come to so many."""
+        self.fail_nth(n)
+        result = deed()
+        reached = self.calls() >= n
+        self.fail_nth(0)
+        failures = self.failures()
+        # Not the other way round: the n-th may have come, in a look for strangers, after they were counted.
+        assert failures or not reached
+        assert all(f" failed call {n} " in line for line in failures), failures
+        return result, self.failed_call()
 
     def calls(self):
         """How many there were, since fail_nth() or reset_calls()."""
@@ -462,10 +475,13 @@ class SimHost:
     def reset_calls(self):
         self.sim("calls", "reset")
 
+    def failures(self):
+        """The trace's lines of calls that failed since the last fail_nth() of one."""
+        return self.traced(" failed call ")[self.failed_before:]
+
     def failed_call(self):
-        """The call that failed since the last fail_nth() of one, "libxl_domain_suspend"; None: it has not come to it.
-        After fail_nth(0) that is certain; before, the daemon's next look for strangers may still be it."""
-        lines = self.traced(" failed call ")[self.failed_before:]
+        """The last of them, "libxl_domain_suspend"; None: it has not come to it."""
+        lines = self.failures()
         return lines[-1].split(maxsplit=4)[-1] if lines else None
 
     # ---- what happened -----------------------------------------------------------------------------------------
