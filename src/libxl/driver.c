@@ -17,6 +17,7 @@
 #include "libxl/migrate.h"
 #include "libxl/migrate_door.h"
 #include "libxl/recover.h"
+#include "libxl/removal.h"
 #include "libxl/store.h"
 
 /* How long the end of the daemon waits for what is under way. */
@@ -123,6 +124,7 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
   driver->hostname = g_strdup (g_get_host_name ());
   driver->guests = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_guest_free);
   driver->claims = g_ptr_array_new ();
+  driver->removals = g_ptr_array_new ();
   driver->sources = g_ptr_array_new ();
   driver->destinations = g_ptr_array_new ();
   driver->door = xf_migrate_door_new ();
@@ -146,9 +148,9 @@ tick (gpointer data)
 }
 
 static gboolean
-is_busy (const XfDriver *driver)
+is_busy (XfDriver *driver)
 {
-  gboolean busy = driver->sources->len || driver->destinations->len;
+  gboolean busy = !xf_removals_stop (driver) || driver->sources->len || driver->destinations->len;
 
   for (guint i = 0; !busy && i < driver->guests->len; i++)
     busy = ((XfGuest *)driver->guests->pdata[i])->job != NULL;
@@ -184,6 +186,7 @@ xf_driver_free (XfDriver *driver)
   g_clear_pointer (&driver->door, xf_migrate_door_free);
   g_ptr_array_unref (driver->guests);
   g_ptr_array_unref (driver->claims);
+  xf_removals_free (driver);
   g_ptr_array_unref (driver->sources);
   g_ptr_array_unref (driver->destinations);
   g_clear_pointer (&driver->ctx, xf_ctx_free);

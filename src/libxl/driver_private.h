@@ -24,6 +24,7 @@ struct XfDriver {
   XfJournal *journal;
   struct XfMigrateDoor *door;
   GPtrArray *claims;       /* of XfMemoryClaim */
+  GPtrArray *removals;     /* of XfRemoval, removal.c's */
   GPtrArray *sources;      /* of XfMigrateSource */
   GPtrArray *destinations; /* of XfMigrateDest */
 };
