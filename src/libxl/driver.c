@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/watch.h"
 #include "libxl/death.h"
 #include "libxl/discover.h"
 #include "libxl/driver_private.h"
@@ -58,8 +59,10 @@ xf_domain_stats_free (XfDomainStats *stats)
 static char *
 read_boot_id (void)
 {
-  char *id = NULL;
+  char *id = xf_watcher_boot_id ? xf_watcher_boot_id () : NULL;
 
+  if (id)
+    return id;
   if (!g_file_get_contents ("/proc/sys/kernel/random/boot_id", &id, NULL, NULL))
     return g_strdup ("unknown");
   return g_strchomp (id);

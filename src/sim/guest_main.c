@@ -207,6 +207,15 @@ run (Guest *guest)
   }
 }
 
+/* What is left of a domain that was destroyed goes when nothing of it is mapped any more. */
+static void
+linger (Guest *guest)
+{
+  g_usleep (host_control_number (guest->dir, guest->block->name, "linger-ms", 0) * 1000);
+  guest->block->guest_pid = 0;
+  (void)host_domain_remove (guest->dir, guest->block->domid);
+}
+
 static gboolean
 open_console (Guest *guest)
 {
@@ -227,6 +236,7 @@ int
 main (int argc, char **argv)
 {
   Guest guest = { .dir = argc == 3 ? argv[1] : NULL };
+  gboolean dying;
   pid_t pid;
 
   if (!guest.dir) {
@@ -235,7 +245,8 @@ main (int argc, char **argv)
   }
   guest.block = host_block_map (guest.dir, atoi (argv[2]));
   guest.memory = guest.block ? host_memory_map (guest.dir, guest.block, TRUE) : NULL;
-  if (!guest.memory || !open_console (&guest))
+  dying = guest.block && guest.block->state == SIM_DYING;
+  if (!guest.memory || (!dying && !open_console (&guest)))
     return 1;
   if (state_of (&guest)->magic != SIM_GUEST_MAGIC && guest.block->state == SIM_BUILDING)
     boot (&guest);
@@ -245,7 +256,8 @@ main (int argc, char **argv)
   if (pid > 0) {
     /* Set before the caller goes on: whoever destroys the domain must find the process. */
     guest.block->guest_pid = pid;
-    guest.block->state = SIM_RUNNING;
+    if (!dying)
+      guest.block->state = SIM_RUNNING;
     _exit (0);
   }
   for (int fd = 0; fd < 3; fd++) {
@@ -256,6 +268,9 @@ main (int argc, char **argv)
       close (null);
   }
   prctl (PR_SET_NAME, "sim-guest", 0, 0, 0);
-  run (&guest);
+  if (dying)
+    linger (&guest);
+  else
+    run (&guest);
   return 0;
 }

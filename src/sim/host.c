@@ -270,7 +270,7 @@ host_set_paused (const char *dir, SimBlock *block, gboolean paused)
 }
 
 gboolean
-host_domain_destroy (const char *dir, guint32 domid)
+host_domain_remove (const char *dir, guint32 domid)
 {
   g_autofree char *domain = host_path (dir, "domains/%u", domid), *gone = host_path (dir, "domains/.%u", domid);
   g_autofree char *memory = host_path (dir, "domains/.%u/memory", domid), *shared = NULL;
@@ -299,6 +299,65 @@ host_domain_destroy (const char *dir, guint32 domid)
   host_trace (dir, "destroyed %s %u", name, domid);
   host_notify (dir, domid);
   return TRUE;
+}
+
+/* As Xen has it while a page of the domain is still mapped somewhere: it never runs again, its memory is not free yet,
+ * and its toolstack has forgotten it. */
+static void
+begin_dying (const char *dir, SimBlock *block)
+{
+  g_autofree char *config = host_path (dir, "domains/%u/config.json", block->domid);
+
+  block->state = SIM_DYING;
+  if (block->guest_pid > 0)
+    kill (block->guest_pid, SIGKILL);
+  unlink (config);
+  host_trace (dir, "dying %s %u", block->name, block->domid);
+  host_notify (dir, block->domid);
+  if (!host_guest_start (dir, block->domid))
+    g_warning ("domain %u dies for ever: the process that ends it could not be started", block->domid);
+}
+
+gboolean
+host_domain_destroy (const char *dir, guint32 domid)
+{
+  SimBlock *block = host_block_map (dir, domid);
+  gboolean lingers = block && host_control_number (dir, block->name, "linger-ms", 0) > 0;
+
+  if (lingers && block->state != SIM_DYING)
+    begin_dying (dir, block);
+  host_block_unmap (block);
+  return lingers || host_domain_remove (dir, domid);
+}
+
+/* ---- the host ---------------------------------------------------------------------------------------------- */
+
+void
+host_boot (const char *dir)
+{
+  static const char *const forgotten[] = { "last-domid", "dom0-kib" };
+  g_autoptr (GArray) ids = host_domains (dir);
+  g_autofree char *path = g_build_filename (dir, "boot-id", NULL), *id = g_uuid_string_random ();
+
+  for (guint i = 0; i < ids->len; i++)
+    (void)host_domain_remove (dir, g_array_index (ids, guint32, i));
+  for (gsize i = 0; i < G_N_ELEMENTS (forgotten); i++) {
+    g_autofree char *file = g_build_filename (dir, forgotten[i], NULL);
+
+    unlink (file);
+  }
+  if (!g_file_set_contents (path, id, -1, NULL))
+    g_warning ("cannot write '%s'", path);
+  host_trace (dir, "booted %s", id);
+}
+
+char *
+host_boot_id (const char *dir)
+{
+  g_autofree char *path = g_build_filename (dir, "boot-id", NULL);
+  char *id = NULL;
+
+  return g_file_get_contents (path, &id, NULL, NULL) ? id : NULL;
 }
 
 guint64

@@ -6,7 +6,8 @@
  *   DIR/control                 pace and faults, read when needed (host_control_*)
  *   DIR/trace                   one line for everything that happened
  *   DIR/calls                   how many calls libxl has had (calls.c)
- *   DIR/struck/                 one file for every stop and death that has been (fault.c)
+ *   DIR/struck/                 one file for every stop and death that has been (strike.c)
+ *   DIR/boot-id                 of the host's present boot; without it, the machine's own
  *   DIR/events/                 a file is touched here whenever a domain's state changes
  *   DIR/console/NAME.log        what the guest printed, with the time of each line
  *   DIR/domains/ID/config.json  libxl's own JSON of the domain
@@ -21,7 +22,7 @@
 
 #define SIM_PAGE 4096
 
-typedef enum { SIM_RUNNING, SIM_SUSPENDED, SIM_SHUTDOWN, SIM_BUILDING } SimState;
+typedef enum { SIM_RUNNING, SIM_SUSPENDED, SIM_SHUTDOWN, SIM_BUILDING, SIM_DYING } SimState;
 typedef enum { SIM_ASK_NOTHING, SIM_ASK_SUSPEND, SIM_ASK_SHUTDOWN, SIM_ASK_REBOOT, SIM_ASK_CRASH } SimAsk;
 
 /* Shared by every process that has to do with the domain. All fields but the constant ones are atomic. */
@@ -118,8 +119,18 @@ gboolean host_guest_start (const char *dir, guint32 domid);
 void host_kick (SimBlock *block);
 void host_set_paused (const char *dir, SimBlock *block, gboolean paused);
 
-/* Kills the guest's process and removes all that belongs to the domain. FALSE: there is none. */
+/* Kills the guest's process and removes all that belongs to the domain; with "linger-ms" in the control file only so
+ * much later, and until then the domain is dying. FALSE: there is none. */
 gboolean host_domain_destroy (const char *dir, guint32 domid);
+
+/* The same at once, whatever the control file says. */
+gboolean host_domain_remove (const char *dir, guint32 domid);
+
+/* The host boots: its domains are gone, their numbers begin anew, and the boot has another id. */
+void host_boot (const char *dir);
+
+/* The id of its present boot; NULL: it has not booted since it was made. */
+char *host_boot_id (const char *dir);
 
 /* Bytes free for guests. */
 /* dom0's memory; less than at boot when it has given some back. */

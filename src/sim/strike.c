@@ -80,6 +80,12 @@ xf_sm_watcher (const char *id, const char *from, const char *to)
   strike (sim_dir (), name, point);
 }
 
+char *
+xf_watcher_boot_id (void)
+{
+  return host_boot_id (sim_dir ());
+}
+
 int
 xf_watcher_point (const char *point)
 {

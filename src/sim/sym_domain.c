@@ -20,6 +20,17 @@ point (libxl_ctx *ctx, const char *name, const char *where)
   return ERROR_FAIL;
 }
 
+/* The code of a call that has acted: it fails all the same when the control file says so. */
+static int
+after (libxl_ctx *ctx, const char *name, const char *where, int rc)
+{
+  if (rc != 0 || !host_control_point (sim_dir (), name, "fail-after", where))
+    return rc;
+  host_trace (sim_dir (), "failed-after %s %s", name, where);
+  sim_error (ctx, "domain '%s': told to fail after %s", name, where);
+  return ERROR_FAIL;
+}
+
 /* ---- making ----------------------------------------------------------------------------------------------- */
 
 static int
@@ -47,7 +58,7 @@ name_is_taken (const char *name)
   for (guint i = 0; i < ids->len && !taken; i++) {
     SimBlock *block = host_block_map (sim_dir (), g_array_index (ids, guint32, i));
 
-    taken = block && strcmp (block->name, name) == 0;
+    taken = block && block->state != SIM_DYING && strcmp (block->name, name) == 0;
     host_block_unmap (block);
   }
   return taken;
@@ -101,13 +112,14 @@ libxl_domain_create_new (libxl_ctx *ctx, libxl_domain_config *config, uint32_t *
   }
   if (rc == 0)
     *domid = id;
-  return sim_done (ctx, how, rc);
+  return sim_done (ctx, how, after (ctx, config->c_info.name, "create", rc));
 }
 
 static int
 restored (libxl_ctx *ctx, guint32 domid, int rc, gpointer data)
 {
   uint32_t *domid_out = data;
+  SimBlock *block;
 
   if (rc == 0 && !host_guest_start (sim_dir (), domid))
     rc = ERROR_FAIL;
@@ -116,7 +128,10 @@ restored (libxl_ctx *ctx, guint32 domid, int rc, gpointer data)
     return rc;
   }
   *domid_out = domid;
-  return 0;
+  block = host_block_map (sim_dir (), domid);
+  rc = block ? after (ctx, block->name, "restore-create", 0) : 0;
+  host_block_unmap (block);
+  return rc;
 }
 
 int
@@ -149,6 +164,7 @@ saved (libxl_ctx *ctx, guint32 domid, int rc, gpointer data)
     block->log_dirty = 0;
     if (block->ask == SIM_ASK_SUSPEND)
       block->ask = SIM_ASK_NOTHING;
+    rc = after (ctx, block->name, "suspend", rc);
   }
   host_block_unmap (block);
   return rc;
@@ -186,9 +202,11 @@ change (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how, const char
     return sim_failed (ctx, how, number, ERROR_FAIL);
   block = host_block_map (sim_dir (), domid);
   if (block) {
-    rc = where ? point (ctx, block->name, where) : 0;
+    rc = block->state == SIM_DYING ? ERROR_FAIL : where ? point (ctx, block->name, where) : 0;
     if (rc == 0)
       rc = change_block (ctx, block);
+    if (where)
+      rc = after (ctx, block->name, where, rc);
   }
   host_block_unmap (block);
   return sim_done (ctx, how, rc);
@@ -296,9 +314,10 @@ libxl_domain_destroy (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *h
     return sim_failed (ctx, how, number, ERROR_FAIL);
   block = host_block_map (sim_dir (), domid);
   rc = block ? point (ctx, block->name, "destroy") : ERROR_DOMAIN_NOTFOUND;
-  host_block_unmap (block);
   if (rc == 0 && !host_domain_destroy (sim_dir (), domid))
     rc = ERROR_DOMAIN_NOTFOUND;
+  rc = block ? after (ctx, block->name, "destroy", rc) : rc;
+  host_block_unmap (block);
   return sim_done (ctx, how, rc);
 }
 

@@ -38,7 +38,7 @@ check (SimCtx *sim, SimWatch *watch, GPtrArray *events)
 {
   SimBlock *block = host_block_map (sim_dir (), watch->domid);
 
-  if (!block && !watch->death_reported) {
+  if ((!block || block->state == SIM_DYING) && !watch->death_reported) {
     watch->death_reported = TRUE;
     g_ptr_array_add (events, event_for (watch, LIBXL_EVENT_TYPE_DOMAIN_DEATH));
   } else if (block && (block->state == SIM_SHUTDOWN || block->state == SIM_SUSPENDED) && !watch->shutdown_reported) {

@@ -27,9 +27,10 @@ block_info (const SimBlock *block, libxl_dominfo *info)
 {
   memcpy (info->uuid.uuid, block->uuid, 16);
   info->domid = block->domid;
-  info->paused = block->paused != 0;
+  info->dying = block->state == SIM_DYING;
+  info->paused = block->paused != 0 && !info->dying;
   info->shutdown = block->state == SIM_SHUTDOWN || block->state == SIM_SUSPENDED;
-  info->running = !info->paused && !info->shutdown;
+  info->running = !info->paused && !info->shutdown && !info->dying;
   info->shutdown_reason = info->shutdown ? (libxl_shutdown_reason)block->shutdown_reason
                                          : LIBXL_SHUTDOWN_REASON_UNKNOWN;
   info->current_memkb = host_block_kib (block);
@@ -94,7 +95,7 @@ find_name (const char *name, uint32_t *domid_out)
     guint32 domid = g_array_index (ids, guint32, i);
     SimBlock *block = host_block_map (sim_dir (), domid);
 
-    if (block && strncmp (block->name, name, sizeof (block->name)) == 0) {
+    if (block && block->state != SIM_DYING && strncmp (block->name, name, sizeof (block->name)) == 0) {
       *domid_out = domid;
       rc = 0;
     }
@@ -118,7 +119,7 @@ libxl_domid_to_name (libxl_ctx *ctx, uint32_t domid)
   if (sim_fails (ctx, __func__))
     return NULL;
   block = domid ? host_block_map (sim_dir (), domid) : NULL;
-  name = domid ? block ? strdup (block->name) : NULL : strdup ("Domain-0");
+  name = domid ? block && block->state != SIM_DYING ? strdup (block->name) : NULL : strdup ("Domain-0");
   host_block_unmap (block);
   return name;
 }

@@ -9,10 +9,8 @@
 #include "sim/host.h"
 
 static const char *const state_names[] = {
-  [SIM_RUNNING] = "running",
-  [SIM_SUSPENDED] = "suspended",
-  [SIM_SHUTDOWN] = "shutdown",
-  [SIM_BUILDING] = "building",
+  [SIM_RUNNING] = "running",   [SIM_SUSPENDED] = "suspended", [SIM_SHUTDOWN] = "shutdown",
+  [SIM_BUILDING] = "building", [SIM_DYING] = "dying",
 };
 
 static void
@@ -91,7 +89,14 @@ destroy_all (const char *dir, SimBlock *block)
   g_autoptr (GArray) ids = host_domains (dir);
 
   for (guint i = 0; i < ids->len; i++)
-    (void)host_domain_destroy (dir, g_array_index (ids, guint32, i));
+    (void)host_domain_remove (dir, g_array_index (ids, guint32, i));
+  return 0;
+}
+
+static int
+boot (const char *dir, SimBlock *block)
+{
+  host_boot (dir);
   return 0;
 }
 
@@ -123,6 +128,7 @@ static const struct {
   { "crash", NULL, TRUE, crash, "the guest crashes" },
   { "destroy", NULL, TRUE, destroy, "as xl destroy" },
   { "destroy-all", NULL, FALSE, destroy_all, "every domain; for the end of a test" },
+  { "boot", NULL, FALSE, boot, "the host boots; its daemon must have ended" },
   { "calls", NULL, FALSE, calls, "how many calls libxl has had" },
   { "calls", "reset", FALSE, reset_calls, "from now on" },
 };

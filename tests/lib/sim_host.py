@@ -246,6 +246,17 @@ class SimHost:
         self.process = None
         assert status == 0, f"xenferryd of {self.name} ended with status {status}:\n{self.log()[-6000:]}"
 
+    def boot(self, start=True):
+        """The whole host goes down at once and comes up again: its daemon is killed, its guests are gone, what lay in
+        its state directory (a tmpfs) as well, and the boot has another id."""
+        if self.process:
+            self.kill()
+        self.sim("boot")
+        shutil.rmtree(os.path.join(self.dir, "state"))
+        os.mkdir(os.path.join(self.dir, "state"))
+        if start:
+            self.start()
+
     def restart(self):
         if self.process:
             self.stop()
@@ -396,6 +407,10 @@ class SimHost:
     def fail_at(self, point):
         """From now on the step of that name fails in the hypervisor or its helper, as an error."""
         self.control(fail=point)
+
+    def fail_after(self, call):
+        """From now on that call does what it should and fails nevertheless."""
+        self.control(fail_after=call)
 
     def die_at(self, point):
         """From now on the helper that reaches that point dies there."""
