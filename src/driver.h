@@ -128,6 +128,11 @@ void xf_driver_take_connection (XfDriver *driver, int fd, XfDriverOther other, g
 /* A client's connection has closed; @client is the token it passed to the migration calls. */
 void xf_driver_client_gone (XfDriver *driver, gconstpointer client);
 
+/* @is_there looks whether a client's connection stands at this moment; without it, it does until
+ * xf_driver_client_gone().
+ */
+void xf_driver_set_client_probe (XfDriver *driver, gboolean (*is_there) (gconstpointer client));
+
 /* ---- host ------------------------------------------------------------------------------------------------- */
 
 gboolean xf_driver_supports_feature (XfDriver *driver, int feature); /* VIR_DRV_FEATURE_*, libvirt-rpc.md section 6 */
@@ -273,13 +278,14 @@ void xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpoin
                                 gpointer data);
 
 /* Phase 4, destination; result: ref, cookie. With @cancelled it always ends in an error: XF_ERROR_FINISH_OK when
- * there was something to clean up and it is gone. */
-void xf_driver_migrate_finish (XfDriver *driver, const XfTypedParams *params, GBytes *cookie, guint flags,
-                               gboolean cancelled, XfMigrateDone done, gpointer data);
+ * there was something to clean up and it is gone. Only for the client that called prepare, or with a cookie that names
+ * the migration. */
+void xf_driver_migrate_finish (XfDriver *driver, gconstpointer client, const XfTypedParams *params, GBytes *cookie,
+                               guint flags, gboolean cancelled, XfMigrateDone done, gpointer data);
 
-/* Phase 5, source; result: nothing. */
-void xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, const XfTypedParams *params, GBytes *cookie,
-                                guint flags, gboolean cancelled, XfMigrateDone done, gpointer data);
+/* Phase 5, source; result: nothing. Only for the client that called begin. */
+void xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, gconstpointer client, const XfTypedParams *params,
+                                GBytes *cookie, guint flags, gboolean cancelled, XfMigrateDone done, gpointer data);
 
 /* ---- what became of a migration --------------------------------------------------------------------------- */
 

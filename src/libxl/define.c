@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "libxl/driver_private.h"
 #include "libxl/guest.h"
+#include "libxl/migrate_source.h"
 #include "libxl/store.h"
 
 gboolean
@@ -69,6 +70,13 @@ xf_driver_domain_undefine (XfDriver *driver, const guint8 *uuid, guint flags, GE
   }
   if (guest->incoming) {
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain '%s' is being received by a migration",
+                 guest->name);
+    return FALSE;
+  }
+  if (xf_migrate_source_needs_definition (guest)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                 "domain '%s' has been sent to another host, which has not said yet whether it runs there: its "
+                 "definition stays until that is known (see xenferry migrations)",
                  guest->name);
     return FALSE;
   }

@@ -211,6 +211,12 @@ xf_driver_set_listener (XfDriver *driver, XfEventFunc func, gpointer data)
   driver->listener_data = data;
 }
 
+void
+xf_driver_set_client_probe (XfDriver *driver, gboolean (*is_there) (gconstpointer client))
+{
+  driver->client_is_there = is_there;
+}
+
 gboolean
 xf_driver_supports_feature (XfDriver *driver, int feature)
 {

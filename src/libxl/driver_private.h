@@ -18,6 +18,7 @@ struct XfDriver {
   char *hostname;
   GQueue libxl_events; /* of libxl_event, death.c's */
   guint libxl_events_id;
+  gboolean (*client_is_there) (gconstpointer client);
   XfEventFunc listener;
   gpointer listener_data;
   struct XfDiscover *discover;

@@ -157,8 +157,8 @@ phase_ended (const GError *error, gpointer data)
 /* ---- phases ---------------------------------------------------------------------------------------- */
 
 static XfMigrateSource *
-begin (XfDriver *driver, const guint8 *uuid, gconstpointer client, XfMigrateParams *params, const char *host,
-       GError **error)
+begin (XfDriver *driver, const guint8 *uuid, gconstpointer client, gboolean p2p, XfMigrateParams *params,
+       const char *host, GError **error)
 {
   XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
 
@@ -166,7 +166,7 @@ begin (XfDriver *driver, const guint8 *uuid, gconstpointer client, XfMigratePara
     return NULL;
   if (!params->bandwidth_mib)
     params->bandwidth_mib = guest->max_speed_mib;
-  return xf_migrate_source_begin (driver, guest, client, params, host, error);
+  return xf_migrate_source_begin (driver, guest, client, p2p, params, host, error);
 }
 
 /* Unless it ended meanwhile, the source is still there. */
@@ -196,7 +196,7 @@ xf_driver_migrate_begin (XfDriver *driver, const guint8 *uuid, gconstpointer cli
   Waiting *waiting;
 
   if (xf_migrate_params_parse (&params, typed, flags, &error))
-    source = begin (driver, uuid, client, &params, "the destination", &error);
+    source = begin (driver, uuid, client, FALSE, &params, "the destination", &error);
   if (!source) {
     xf_migrate_answer_later (done, data, NULL, error);
     return;
@@ -206,17 +206,28 @@ xf_driver_migrate_begin (XfDriver *driver, const guint8 *uuid, gconstpointer cli
   xf_migrate_source_describe (source, begun, waiting);
 }
 
+/* The migration that this client drives, of that guest, with that id: what @bytes, a phase's cookie, says of it is in
+ * @cookie_out (NULL: nothing). Any other caller is refused before anything happens. */
 static XfMigrateSource *
-find_source (XfDriver *driver, const guint8 *uuid, const char *phase, GError **error)
+find_source (XfDriver *driver, const guint8 *uuid, gconstpointer client, GBytes *bytes, const char *phase,
+             XfCookie **cookie_out, GError **error)
 {
   XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
   XfMigrateSource *source = guest ? xf_migrate_source_find (guest) : NULL;
+  GError *malformed = NULL;
 
   if (guest && !source)
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
                  "%s of domain '%s': no migration of it is under way here; it has ended, or never begun", phase,
                  guest->name);
-  return source;
+  if (!source)
+    return NULL;
+  *cookie_out = xf_cookie_parse (bytes, &malformed);
+  if (malformed) {
+    g_propagate_prefixed_error (error, malformed, "%s of domain '%s': ", phase, guest->name);
+    return NULL;
+  }
+  return xf_migrate_source_check_caller (source, client, *cookie_out, phase, error) ? source : NULL;
 }
 
 /* Unless it failed, the source is still there. */
@@ -263,7 +274,7 @@ perform_p2p (XfDriver *driver, const guint8 *uuid, gconstpointer client, const c
 
   if (xf_connect_uri_parse (dconnuri, &uri, &error)) {
     host = xf_connect_uri_describe (&uri);
-    source = begin (driver, uuid, client, params, host, &error);
+    source = begin (driver, uuid, client, TRUE, params, host, &error);
   }
   if (!source) {
     xf_migrate_answer_later (done, data, NULL, error);
@@ -306,18 +317,14 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
   XfMigrateSource *source = NULL;
   XfMigrateTransport *transport = NULL;
   g_autoptr (XfCookie) peer = NULL;
+  gboolean understood = xf_migrate_params_parse (&params, typed, flags, &error);
   Waiting *waiting;
 
-  if (!xf_migrate_params_parse (&params, typed, flags, &error)) {
-    xf_migrate_answer_later (done, data, NULL, error);
-    return;
-  }
-  if (flags & VIR_MIGRATE_PEER2PEER && dconnuri) {
+  if (understood && flags & VIR_MIGRATE_PEER2PEER && dconnuri) {
     perform_p2p (driver, uuid, client, dconnuri, &params, done, data);
     return;
   }
-  peer = xf_cookie_parse (cookie, NULL);
-  source = find_source (driver, uuid, "perform", &error);
+  source = understood ? find_source (driver, uuid, client, cookie, "perform", &peer, &error) : NULL;
   if (source && !xf_migrate_source_is_begun (source)) {
     g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "perform was called already for this migration");
     source = NULL;
@@ -340,24 +347,22 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
 }
 
 void
-xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, const XfTypedParams *typed, GBytes *cookie,
-                           guint flags, gboolean cancelled, XfMigrateDone done, gpointer data)
+xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, gconstpointer client, const XfTypedParams *typed,
+                           GBytes *bytes, guint flags, gboolean cancelled, XfMigrateDone done, gpointer data)
 {
   GError *error = NULL;
-  XfMigrateResult nothing = { 0 };
-  XfMigrateSource *source = find_source (driver, uuid, "confirm", &error);
+  XfGuest *guest = xf_guest_find_uuid (driver, uuid);
+  XfMigrateSource *source = NULL;
+  g_autoptr (XfCookie) cookie = NULL;
 
-  if (!source && cancelled) {
+  if (cancelled && !(guest && xf_migrate_source_find (guest))) {
     /* It has rolled back by itself: that is what the caller wants. */
-    g_clear_error (&error);
-    xf_migrate_answer_later (done, data, &nothing, NULL);
+    xf_migrate_answer_later (done, data, &(XfMigrateResult){ 0 }, NULL);
     return;
   }
-  if (!source || !xf_migrate_source_may_confirm (source, cancelled, &error))
-    xf_migrate_answer_later (done, data, NULL, error);
-  else if (cancelled && xf_migrate_source_is_sent (source))
-    /* A client says this when the destination has refused, and when its answer was lost: only the destination knows. */
-    xf_migrate_source_settle (source, NULL, phase_ended, waiting_new (done, data));
-  else
+  source = find_source (driver, uuid, client, bytes, "confirm", &cookie, &error);
+  if (source && xf_migrate_source_may_confirm (source, cancelled, &error))
     xf_migrate_source_confirm (source, cancelled, phase_ended, waiting_new (done, data));
+  else
+    xf_migrate_answer_later (done, data, NULL, error);
 }

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/secret.h"
 #include "conf/cookie.h"
+#include "libxl/removal.h"
 
 const XfSmState xf_migrate_dest_states[N_STATES] = {
   [PREPARED] = { "prepared", XF_SM_TO (RECEIVING) | XF_SM_TO (ROLLING_BACK) | XF_SM_TO (UNPAUSING) },
@@ -100,6 +101,7 @@ void
 xf_migrate_dest_free (XfMigrateDest *dest)
 {
   xf_journal_forget (dest->driver->journal, dest);
+  xf_removal_forget (dest->driver, dest);
   g_clear_handle_id (&dest->deadline_id, g_source_remove);
   g_clear_pointer (&dest->listener, xf_migrate_listener_free);
   xf_migrate_dest_release_tunnel (dest);
@@ -154,12 +156,19 @@ xf_migrate_dest_end (XfMigrateDest *dest, int final_state, const XfMigrateResult
   xf_migrate_dest_drop_ready (dest);
   close_entry (dest);
   xf_migrate_dest_tell_settlers (dest, final_state == RUNNING ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN);
+  xf_migrate_dest_tell_finishers (dest, result, told);
+  xf_migrate_dest_free (dest);
+}
+
+void
+xf_migrate_dest_tell_finishers (XfMigrateDest *dest, const XfMigrateResult *result, const GError *told)
+{
   for (guint i = 0; i < dest->finishers->len; i++) {
     XfMigrateFinisher *finisher = &g_array_index (dest->finishers, XfMigrateFinisher, i);
 
     finisher->done (result, told, finisher->data);
   }
-  xf_migrate_dest_free (dest);
+  g_array_set_size (dest->finishers, 0);
 }
 
 void
@@ -260,14 +269,32 @@ xf_migrate_dest_state (const XfMigrateDest *dest)
   return xf_sm_name (&dest->sm);
 }
 
+gboolean
+xf_migrate_dest_is_of (const XfMigrateDest *dest, gconstpointer client)
+{
+  return client && dest->client == client;
+}
+
+gboolean
+xf_migrate_dest_source_has_left (const XfMigrateDest *dest)
+{
+  gboolean (*is_there) (gconstpointer client) = dest->driver->client_is_there;
+
+  if (dest->secret || !dest->client)
+    return FALSE;
+  return dest->client_is_gone || (is_there && !is_there (dest->client));
+}
+
 void
 xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client)
 {
   if (dest->client != client || dest->client_is_gone)
     return;
   dest->client_is_gone = TRUE;
-  if (dest->finish_asked)
-    return; /* it will be answered into the void, but the guest lives by what was decided */
+  /* A xenferry asks what became of finish. Any other source takes its guest back, so the guest must not come to life
+   * here; while that is being written, what follows it looks again. */
+  if (dest->finish_asked && (dest->secret || dest->sm.state == UNPAUSING))
+    return;
   if (!dest->error)
     dest->error = xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_NO_CONNECT,
                                          "the connection that drove it is gone");

@@ -53,10 +53,14 @@ XfMigrateDest *xf_migrate_dest_find_id (XfDriver *driver, const guint8 *id);
 const guint8 *xf_migrate_dest_id (const XfMigrateDest *dest);
 const char *xf_migrate_dest_state (const XfMigrateDest *dest);
 
+/* @client called prepare. */
+gboolean xf_migrate_dest_is_of (const XfMigrateDest *dest, gconstpointer client);
+
 /* Takes over what the source has measured; @cookie: finish's, or NULL. */
 void xf_migrate_dest_take_progress (XfMigrateDest *dest, const XfCookie *cookie);
 
-/* @dest is gone when done was called. Called again meanwhile, by one who has lost the answer, it gets the same one. */
+/* @dest is gone when done was called, or rolls back and says so. Called again meanwhile, after the answer was lost, it
+ * gets the same one. */
 void xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
                              gpointer data);
 

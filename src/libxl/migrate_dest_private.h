@@ -142,5 +142,12 @@ void xf_migrate_dest_accepted (const int *fds, guint n, gpointer data);
 /* Removes what was built; also called again when what it waited for has ended. */
 void xf_migrate_dest_roll_back (XfMigrateDest *dest);
 
+/* A source without a journal takes its guest back when finish is not answered: while this says so the guest must not
+ * be started here. */
+gboolean xf_migrate_dest_source_has_left (const XfMigrateDest *dest);
+
+/* Those who called finish are told, and not again. */
+void xf_migrate_dest_tell_finishers (XfMigrateDest *dest, const XfMigrateResult *result, const GError *told);
+
 /* Does what finish wants, if it has been called, in the state under way. */
 void xf_migrate_dest_go_on (XfMigrateDest *dest);

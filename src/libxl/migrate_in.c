@@ -107,32 +107,41 @@ answer_from_journal (XfDriver *driver, const XfJournalEntry *entry, gboolean can
   xf_migrate_answer_later (done, data, error ? NULL : &(XfMigrateResult){ .ref = ref }, error);
 }
 
-/* Whose finish it is, a xenferry's cookie says; others have only the name. */
+/* Whose finish it is, a xenferry's cookie says. A libvirtd has none, and no source has one when it cancels: then it is
+ * the finish of the client that called prepare, for the guest of that name. */
 static XfMigrateDest *
-find_dest (XfDriver *driver, const XfCookie *cookie, const char *name)
+find_dest (XfDriver *driver, gconstpointer client, const XfCookie *cookie, const char *name, GError **error)
 {
-  XfMigrateDest *dest = name ? xf_migrate_dest_find (driver, name) : NULL;
+  XfMigrateDest *dest;
 
-  if (!cookie || !cookie->is_xenferry || !dest || xf_uuid_equal (xf_migrate_dest_id (dest), cookie->id))
+  if (cookie && cookie->is_xenferry)
+    return xf_migrate_dest_find_id (driver, cookie->id);
+  dest = name ? xf_migrate_dest_find (driver, name) : NULL;
+  if (!dest || xf_migrate_dest_is_of (dest, client))
     return dest;
+  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+               "finish of domain '%s' on host '%s' is refused: another client has prepared its migration, and the call "
+               "has no cookie that names it",
+               name, driver->hostname);
   return NULL;
 }
 
 void
-xf_driver_migrate_finish (XfDriver *driver, const XfTypedParams *typed, GBytes *bytes, guint flags, gboolean cancelled,
-                          XfMigrateDone done, gpointer data)
+xf_driver_migrate_finish (XfDriver *driver, gconstpointer client, const XfTypedParams *typed, GBytes *bytes,
+                          guint flags, gboolean cancelled, XfMigrateDone done, gpointer data)
 {
   g_auto (XfMigrateParams) params = { 0 };
-  g_autoptr (XfCookie) cookie = xf_cookie_parse (bytes, NULL);
   GError *error = NULL;
+  g_autoptr (XfCookie) cookie = xf_cookie_parse (bytes, &error);
   XfMigrateDest *dest = NULL;
   const XfJournalEntry *entry = NULL;
 
-  if (!xf_migrate_params_parse (&params, typed, flags, &error)) {
+  if (!error && xf_migrate_params_parse (&params, typed, flags, &error))
+    dest = find_dest (driver, client, cookie, params.destination_name, &error);
+  if (error) {
     xf_migrate_answer_later (done, data, NULL, error);
     return;
   }
-  dest = find_dest (driver, cookie, params.destination_name);
   if (!dest && cookie && cookie->is_xenferry)
     entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, cookie->id);
   if (dest) {

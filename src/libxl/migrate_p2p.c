@@ -107,7 +107,7 @@ static void
 confirm (P2p *p2p, gboolean cancelled)
 {
   xf_sm_move (&p2p->sm, CONFIRMING);
-  xf_migrate_source_confirm (g_steal_pointer (&p2p->source), cancelled, confirmed, p2p);
+  xf_migrate_source_conclude (g_steal_pointer (&p2p->source), !cancelled, confirmed, p2p);
 }
 
 /* Before anything was prepared there: it ends here alone. */
@@ -160,16 +160,18 @@ destination_flags (P2p *p2p)
 
 /* ---- finish and confirm ----------------------------------------------------------------------------------- */
 
-/* The answer to finish was lost: the guest runs there, or it does not. Nobody guesses (the first law). */
+/* The answer to finish was lost, or is an error, which is no promise: the guest runs there, or it does not, and the
+ * destination is asked. */
 static void
 settle (P2p *p2p, const GError *error)
 {
   const XfPeerOps *ops = peers (p2p);
   XfPeer *peer = g_steal_pointer (&p2p->peer);
-  g_autoptr (GError) why = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
-                                        "migration of domain '%s' to '%s' failed in finish: the connection was lost "
-                                        "while it decided (%s)",
-                                        p2p->guest_name, p2p->host, error->message);
+  gboolean lost = error->code == XF_ERROR_NO_CONNECT;
+  g_autoptr (GError)
+    why = g_error_new (XF_ERROR, lost ? XF_ERROR_OPERATION_FAILED : error->code,
+                       "migration of domain '%s' to '%s' failed in finish: %s%s%s", p2p->guest_name, p2p->host,
+                       lost ? "the connection was lost while it decided (" : "", error->message, lost ? ")" : "");
 
   xf_sm_move (&p2p->sm, CONFIRMING);
   /* In this order: the source still has a tunnel through it, and may end within the call. */
@@ -188,7 +190,15 @@ finished (const XfMigrateResult *result, const GError *error, gpointer data)
     over (p2p);
     return;
   }
-  if (error && error->code == XF_ERROR_NO_CONNECT && !(p2p->params.flags & VIR_MIGRATE_OFFLINE)) {
+  /* Nothing was sent yet: it was prepare that went wrong, and whatever became of its cancellation nothing can run
+   * there.
+   */
+  if (error && xf_migrate_source_is_begun (p2p->source)) {
+    remember_phase (p2p, "finish", error);
+    confirm (p2p, TRUE);
+    return;
+  }
+  if (error && (error->code == XF_ERROR_NO_CONNECT || xf_migrate_source_can_be_asked (p2p->source))) {
     settle (p2p, error);
     return;
   }

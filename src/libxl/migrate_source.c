@@ -9,13 +9,15 @@
 #include "conf/uuid.h"
 #include "libxl/job.h"
 #include "libxl/migrate_plan.h"
+#include "libxl/removal.h"
 
 const XfSmState xf_migrate_source_states[N_STATES] = {
   [BEGUN] = { "begun", XF_SM_TO (CONNECTING) | XF_SM_TO (CANCELLED) | XF_SM_TO (DONE) },
   [CONNECTING] = { "connecting", XF_SM_TO (SENDING) | XF_SM_TO (ROLLING_BACK) },
   [SENDING] = { "sending", XF_SM_TO (SENT) | XF_SM_TO (ROLLING_BACK) },
   [SENT] = { "sent", XF_SM_TO (SETTLING) | XF_SM_TO (DESTROYING) | XF_SM_TO (ROLLING_BACK) },
-  [SETTLING] = { "settling", XF_SM_TO (DESTROYING) | XF_SM_TO (ROLLING_BACK) },
+  [SETTLING] = { "settling", XF_SM_TO (DESTROYING) | XF_SM_TO (ROLLING_BACK) | XF_SM_TO (DECIDING) },
+  [DECIDING] = { "deciding", XF_SM_TO (DESTROYING) | XF_SM_TO (ROLLING_BACK) },
   [ROLLING_BACK] = { "rolling back", XF_SM_TO (CANCELLED) },
   [DESTROYING] = { "destroying", XF_SM_TO (DONE) },
   [DONE] = { "done", .final = TRUE },
@@ -54,6 +56,7 @@ static void
 source_free (XfMigrateSource *source)
 {
   xf_journal_forget (source->driver->journal, source);
+  xf_removal_forget (source->driver, source);
   xf_migrate_source_stop_asking (source);
   g_clear_handle_id (&source->deadline_id, g_source_remove);
   g_clear_handle_id (&source->stall_id, g_source_remove);
@@ -65,6 +68,7 @@ source_free (XfMigrateSource *source)
   xf_migrate_params_clear (&source->params);
   xf_migrate_progress_clear (&source->progress);
   xf_sm_clear (&source->sm);
+  g_free (source->decided_with);
   g_free (source->host);
   g_free (source->id);
   g_free (source->xml);
@@ -137,7 +141,7 @@ forget_former (XfDriver *driver, const XfGuest *guest)
 }
 
 XfMigrateSource *
-xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client, XfMigrateParams *params,
+xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client, gboolean p2p, XfMigrateParams *params,
                          const char *host, GError **error)
 {
   g_autofree char *xml = NULL;
@@ -160,6 +164,7 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   }
   forget_former (driver, guest);
   source->client = client;
+  source->p2p = p2p;
   source->params = *params;
   *params = (XfMigrateParams){ 0 };
   source->xml = g_steal_pointer (&xml);
@@ -210,7 +215,10 @@ abandon (XfMigrateSource *source, const char *why)
 void
 xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client)
 {
-  if (source->client == client && !(source->params.flags & VIR_MIGRATE_PEER2PEER))
+  if (source->client != client)
+    return;
+  source->client = NULL; /* the next client may have the same token */
+  if (!source->p2p)
     abandon (source, "the client that drove it has gone");
 }
 
@@ -237,8 +245,8 @@ xf_migrate_source_daemon_ends (XfMigrateSource *source)
   /* A peer-to-peer migration that has sent everything waits for an answer, which still may come. */
   if (source->abort_func)
     (void)source->abort_func (source->abort_data, NULL);
-  else if (source->sm.state == SETTLING
-           || (source->sm.state == SENT && !(source->params.flags & VIR_MIGRATE_PEER2PEER)))
+  else if (source->sm.state == SETTLING || (source->sm.state == SENT && !source->p2p)
+           || (source->sm.state == DESTROYING && !source->done))
     leave_to_journal (source);
   else if (source->sm.state != SENT)
     abandon (source, "the daemon ends");
@@ -367,9 +375,38 @@ xf_migrate_source_is_begun (const XfMigrateSource *source)
 }
 
 gboolean
-xf_migrate_source_is_sent (const XfMigrateSource *source)
+xf_migrate_source_check_caller (const XfMigrateSource *source, gconstpointer client, const XfCookie *cookie,
+                                const char *phase, GError **error)
 {
-  return source->sm.state == SENT;
+  g_autofree char *id = cookie && cookie->is_xenferry ? xf_uuid_to_string (cookie->id) : NULL;
+
+  if (source->p2p || !client || source->client != client) {
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                 "%s of domain '%s' is refused: its migration to '%s' is driven by %s", phase, source->guest->name,
+                 source->host, source->p2p ? "this daemon, peer to peer" : "another client");
+    return FALSE;
+  }
+  if (id && !g_str_equal (id, source->id)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                 "%s of domain '%s' is refused: its cookie is of migration %s, and the one under way is %s", phase,
+                 source->guest->name, id, source->id);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+xf_migrate_source_needs_definition (const XfGuest *guest)
+{
+  const XfMigrateSource *source = xf_migrate_source_find (guest);
+
+  return source && source->sm.state >= SENT;
+}
+
+gboolean
+xf_migrate_source_can_be_asked (const XfMigrateSource *source)
+{
+  return source->entry && source->entry->secret;
 }
 
 gboolean

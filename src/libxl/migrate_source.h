@@ -9,16 +9,23 @@
  *     │ confirm(cancelled),│ cannot      │ broken,  │                  ▲
  *     │ deadline, abort,   │ connect,    │ abort    │ confirm(cancelled), client or peer gone, deadline
  *     │ client gone        │ abort       │          ▼                  │
- *     │                    │             │       settling ──runs there─┘
- *     ▼                    │             │          │ will not run there
+ *     │                    │             │       settling ──runs there─┤
+ *     │                    │             │          │ │ a person        │ it ends here
+ *     │                    │             │          │ └────► deciding ──┤
+ *     │                    │             │          │                   │ it goes on here
+ *     ▼                    │             │          ▼ will not run there▼
  *  cancelled               └─────────────┴──────────┴──► rolling back ──► cancelled
  *
  * Rolling back resumes a guest that was suspended: no confirm follows a failed perform, so the source does it by
  * itself; except after a suspend that the guest never acknowledged, where resuming would damage it. From `sent` on
  * the source does not decide: it resumes on the destination's promise that the guest does not and will not run there,
- * and destroys on its word that it does. A client's confirm(cancelled) is no such promise: the client says the same
- * when the answer to finish was lost. So the source asks by itself (migrate_source_settle.c), until it is answered, and
- * after a restart again (migrate_source_recover.c); a person who knows better says virsh resume or virsh destroy.
+ * and destroys on its word that it does. A client's confirm is no such word: cancelled, it says the same when the
+ * answer to finish was lost; and one that says that the guest runs there may be about another migration. So the source
+ * asks by itself (migrate_source_settle.c), until it is answered, and after a restart again (migrate_source_recover.c);
+ * a person who knows better says virsh resume or virsh destroy, once: the first decision counts.
+ *
+ * A migration has an owner: the client that began it, or this daemon, peer to peer. No other client's perform or
+ * confirm reaches it. `destroying` lasts until Xen does not have the domain any more, over restarts too.
  */
 #pragma once
 
@@ -31,10 +38,15 @@
 
 typedef struct XfMigrateSource XfMigrateSource;
 
-/* Begins: checks that the guest can move, takes its job, arms the deadline. @params is taken on success.
- * @host: what to call the destination in errors. */
-XfMigrateSource *xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
+/* Begins: checks that the guest can move, takes its job, arms the deadline. @params is taken on success. @client has
+ * asked for it and drives it, unless it is @p2p: then this daemon does. @host: what to call the destination in errors.
+ */
+XfMigrateSource *xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client, gboolean p2p,
                                           XfMigrateParams *params, const char *host, GError **error);
+
+/* Is @client the one that drives this migration, and does @cookie (may be NULL), a phase's, mean it and no other? */
+gboolean xf_migrate_source_check_caller (const XfMigrateSource *source, gconstpointer client, const XfCookie *cookie,
+                                         const char *phase, GError **error);
 
 /* The migration whose source is @guest, or NULL. */
 XfMigrateSource *xf_migrate_source_find (const XfGuest *guest);
@@ -50,7 +62,6 @@ const char *xf_migrate_source_state (const XfMigrateSource *source);
 XfGuest *xf_migrate_source_guest (const XfMigrateSource *source);
 const char *xf_migrate_source_guest_name (const XfMigrateSource *source);
 gboolean xf_migrate_source_is_begun (const XfMigrateSource *source);
-gboolean xf_migrate_source_is_sent (const XfMigrateSource *source);
 gboolean xf_migrate_source_guest_paused (const XfMigrateSource *source);
 
 /* What to call the destination from now on. */
@@ -75,9 +86,9 @@ XfMigrateTransport *xf_migrate_source_way (XfMigrateSource *source, const XfCook
  * @source is gone. */
 void xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transport, XfDone done, gpointer data);
 
-/* The end, on the destination's word: peer to peer its own answer, in managed mode the client's, who has it from there;
- * but a client's @cancelled after `sent` is no such word (xf_migrate_source_settle). Done is told an error only when
- * the guest could not be brought to the state it should be in. @source is gone then. */
+/* The end as a client says it. After `sent` that is not the destination's word: a destination that can be asked is
+ * asked, and a libvirtd is believed only that the guest runs there. Done is told an error when the guest is not in the
+ * state it should be in, or not yet. */
 void xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone done, gpointer data);
 
 /* Stops a migration that is not yet `sent`, and FALSE when it is too late. @reason becomes the error of the perform
@@ -93,8 +104,18 @@ void xf_migrate_source_set_peer (XfMigrateSource *source, const XfCookie *cookie
  * while the asking goes on. The guest stays suspended meanwhile. */
 void xf_migrate_source_settle (XfMigrateSource *source, const GError *why, XfDone done, gpointer data);
 
-/* A person decides for a guest whose migration is settling: it goes on @here, or ends here. FALSE: it is not settling.
+/* The end on the destination's own word, peer to peer: @runs is what its answer to finish said; before `sent`, FALSE.
  */
+void xf_migrate_source_conclude (XfMigrateSource *source, gboolean runs, XfDone done, gpointer data);
+
+/* The destination has a journal, and so can be asked: it is a xenferry. */
+gboolean xf_migrate_source_can_be_asked (const XfMigrateSource *source);
+
+/* The definition of a guest that may run at the destination already is what is left of it here. */
+gboolean xf_migrate_source_needs_definition (const XfGuest *guest);
+
+/* A person decides for a guest whose migration is settling: it goes on @here, or ends here. @done is told when it has,
+ * or that another person was first. FALSE: there is nothing to decide. */
 gboolean xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone done, gpointer data);
 
 /* Lets the scheduler give a domain no more than @percent of one processor; 0: as much as it likes. Returns libxl's

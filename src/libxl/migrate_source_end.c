@@ -9,9 +9,11 @@
 
 #include "base/error.h"
 #include "libxl/death.h"
+#include "libxl/removal.h"
 
-/* How often the shell of a guest that has left is destroyed, a second apart, when libxl cannot. */
-#define DESTROY_TRIES 5
+/* After how many tries in vain to destroy the shell of a guest that has left its client is not kept waiting: the guest
+ * is where it should be. */
+#define TRIES_TOLD 3
 
 /* ---- the way back ----------------------------------------------------------------------------------------- */
 
@@ -132,7 +134,7 @@ let_go (int rc, gpointer data)
 void
 xf_migrate_source_roll_back (XfMigrateSource *source)
 {
-  source->deadline_id = 0;
+  g_clear_handle_id (&source->deadline_id, g_source_remove);
   xf_journal_forget (source->driver->journal, source);
   xf_migrate_source_stop_asking (source);
   if (source->sm.state != ROLLING_BACK)
@@ -195,43 +197,27 @@ leave_host (XfMigrateSource *source)
   xf_migrate_source_finish (source, DONE, NULL);
 }
 
-static gboolean destroy_again (gpointer data);
-
 static void
-destroyed (int rc, gpointer data)
+destroyed (const GError *error, gpointer data)
 {
-  XfMigrateSource *source = data;
-
-  source->suspend = NULL;
-  if (rc != 0 && rc != ERROR_DOMAIN_NOTFOUND && ++source->destroy_tries < DESTROY_TRIES) {
-    source->deadline_id = g_timeout_add_seconds (1, destroy_again, source);
-    return;
-  }
-  if (rc != 0 && rc != ERROR_DOMAIN_NOTFOUND)
-    /* The guest runs at the destination: this is an empty, suspended shell now. */
-    g_warning ("%s: cannot destroy the suspended domain %d (libxl error %d): remove it with xl destroy", source->sm.id,
-               source->guest->domid, rc);
-  leave_host (source);
+  leave_host (data);
 }
 
+/* What stays is an empty, suspended shell; but whatever resumed it would make two. The next daemon need not ask again.
+ */
 static void
-destroy (XfMigrateSource *source)
-{
-  int rc;
-
-  source->suspend = xf_ao_new (source->ctx, destroyed, source);
-  rc = libxl_domain_destroy (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->suspend));
-  xf_ao_started (source->suspend, rc);
-}
-
-static gboolean
-destroy_again (gpointer data)
+not_destroyed (guint tries, const GError *error, gpointer data)
 {
   XfMigrateSource *source = data;
+  XfDone done = tries >= TRIES_TOLD ? g_steal_pointer (&source->done) : NULL;
+  g_autofree char *text = g_strdup_printf ("it runs on '%s'; what is left of it here is being removed: %s",
+                                           source->host, error->message);
 
-  source->deadline_id = 0;
-  destroy (source);
-  return G_SOURCE_REMOVE;
+  if (tries == 1 && source->entry)
+    xf_journal_write (source->driver->journal, source->entry, xf_migrate_source_states[DESTROYING].name, NULL, NULL);
+  xf_guest_set_message (source->guest, text);
+  if (done)
+    done (NULL, source->done_data);
 }
 
 void
@@ -242,31 +228,51 @@ xf_migrate_source_leave (XfMigrateSource *source)
   if (source->sm.state != DESTROYING)
     xf_sm_move (&source->sm, DESTROYING);
   if (source->guest->domid >= 0)
-    destroy (source);
+    (void)xf_removal_new (source->driver, (guint32)source->guest->domid, source->guest->uuid, not_destroyed, destroyed,
+                          source);
   else
     leave_host (source);
+}
+
+/* Prepare failed, or an offline migration, which has nothing to send. */
+static void
+confirm_begun (XfMigrateSource *source, gboolean cancelled)
+{
+  if (!cancelled) {
+    leave_host (source);
+    return;
+  }
+  xf_migrate_source_end_job (source, NULL);
+  xf_migrate_source_finish (source, CANCELLED, NULL);
 }
 
 void
 xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone done, gpointer data)
 {
+  g_autoptr (GError) why = NULL;
+
+  if (source->sm.state == BEGUN || (!cancelled && !xf_migrate_source_can_be_asked (source))) {
+    xf_migrate_source_conclude (source, !cancelled, done, data);
+    return;
+  }
+  /* A client says that it is cancelled when the destination has refused, and when its answer was lost; and what it says
+   * of a guest that runs there the destination can say, too. */
+  if (!cancelled)
+    why = xf_migrate_source_error (source, "confirm", XF_ERROR_OPERATION_FAILED,
+                                   "the client says that the guest runs there, and the destination has not said so");
+  xf_migrate_source_settle (source, why, done, data);
+}
+
+void
+xf_migrate_source_conclude (XfMigrateSource *source, gboolean runs, XfDone done, gpointer data)
+{
   source->done = done;
   source->done_data = data;
   g_clear_handle_id (&source->deadline_id, g_source_remove);
-  if (source->sm.state == BEGUN) {
-    /* Prepare failed, or an offline migration, which has nothing to send. */
-    if (!cancelled) {
-      leave_host (source);
-      return;
-    }
-    xf_migrate_source_end_job (source, NULL);
-    xf_migrate_source_finish (source, CANCELLED, NULL);
-    return;
-  }
-  g_assert (source->sm.state == SENT);
-  if (cancelled) {
+  if (source->sm.state == BEGUN)
+    confirm_begun (source, !runs);
+  else if (runs)
+    xf_migrate_source_leave (source);
+  else
     xf_migrate_source_roll_back (source);
-    return;
-  }
-  xf_migrate_source_leave (source);
 }

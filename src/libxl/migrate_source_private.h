@@ -19,6 +19,7 @@ enum {
   SENDING,
   SENT,
   SETTLING,
+  DECIDING,
   ROLLING_BACK,
   DESTROYING,
   DONE,
@@ -30,7 +31,8 @@ struct XfMigrateSource {
   /* what was asked */
   XfDriver *driver;
   XfGuest *guest;
-  gconstpointer client; /* NULL: nobody, since a restart */
+  gconstpointer client; /* that asked for it, and drives it unless p2p does; NULL since a restart */
+  gboolean p2p;         /* this daemon drives it */
   XfMigrateParams params;
   char *host;
   char *id; /* of the migration */
@@ -73,14 +75,14 @@ struct XfMigrateSource {
   /* what must not be forgotten */
   XfJournalEntry *entry; /* from perform on; NULL: nothing is written */
   gboolean written;      /* that it sends: the guest may be suspended */
-  guint destroy_tries;
-  guint throttle; /* percent by which its processors are capped */
+  guint throttle;        /* percent by which its processors are capped */
 
   /* settling */
   XfPeer *peer; /* is being asked */
   guint ask_id; /* it will be asked again */
   guint ask_after_s;
-  GError *why; /* told when the guest stays */
+  GError *why;        /* told when the guest stays */
+  char *decided_with; /* what a person decided with, or NULL */
 };
 
 extern const XfJobOps xf_migrate_source_job_ops;

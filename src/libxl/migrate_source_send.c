@@ -94,6 +94,17 @@ drained (const GError *error, gpointer data)
   xf_migrate_source_check_all_sent (source);
 }
 
+/* Through the loop: a callback never comes before its call has returned. */
+static gboolean
+fail_later (gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->deadline_id = 0;
+  xf_migrate_source_roll_back (source);
+  return G_SOURCE_REMOVE;
+}
+
 /* Nobody comes to say what became of it. */
 static gboolean
 sent_too_long (gpointer data)
@@ -126,7 +137,7 @@ sent_written (const GError *error, gpointer data)
   g_info ("%s: all is sent, %" G_GUINT64_FORMAT " bytes in %u passes", source->sm.id, source->progress.bytes,
           source->progress.iteration);
   /* The destination may still restore for a while, and peer to peer the call to it has its own keepalive. */
-  if (!(source->params.flags & VIR_MIGRATE_PEER2PEER))
+  if (!source->p2p)
     source->deadline_id = g_timeout_add_seconds (config->stall_timeout_s + config->finish_timeout_s, sent_too_long,
                                                  source);
   source->done = NULL;
@@ -268,10 +279,9 @@ xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transpor
   if (!source->ctx) {
     g_autoptr (GError) told = xf_migrate_source_error (source, "perform", error->code, error->message);
 
-    /* Through the transport's own way back: a callback never comes before its call has returned. */
     source->error = g_error_copy (told);
     source->drained = TRUE;
-    source->deadline_id = g_idle_add_once ((GSourceOnceFunc)xf_migrate_source_roll_back, source);
+    source->deadline_id = g_idle_add (fail_later, source);
     return;
   }
   xf_ctx_set_progress (source->ctx, progressed, source);

@@ -4,9 +4,10 @@
  * knows; the guest stays suspended, and says for whom it waits.
  *
  * A xenferry is asked by its own call, and an answer is a promise: from then on the guest runs there, or never will.
- * Any other daemon is looked at, and what that says is less: a guest that runs there has arrived, and one of which it
- * knows nothing cannot be finished any more. One that is paused or shut off there may be the one that it is still
- * receiving (libvirt shows that as shut off, with the reason of long ago): that is not guessed.
+ * Any other daemon is looked at, and what that says is less: a guest that runs there has arrived. One that is paused or
+ * shut off there may be the one that it is still receiving (libvirt shows that as shut off, with the reason of long
+ * ago), and one that is absent may have run there and moved on, or ended: finish may have been called. A person
+ * decides.
  */
 #include "libxl/migrate_source_private.h"
 
@@ -15,6 +16,7 @@
 
 #include "base/error.h"
 #include "conf/migrate_uri.h"
+#include "libxl/operation.h"
 
 /* Between two questions, doubled each time. */
 #define ASK_FIRST_S 1
@@ -147,7 +149,8 @@ looked_up (int state, const GError *error, gpointer data)
   else if (state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED)
     decided (source, XF_VERDICT_RUNS);
   else if (state < 0)
-    decided (source, XF_VERDICT_WILL_NOT_RUN);
+    unanswered (source, "it is not known there, which says nothing: it may never have run there, or have run there and "
+                        "moved on or ended");
   else
     unanswered (source, "it is known there and does not run: whether it will, only that host knows");
 }
@@ -216,13 +219,30 @@ tell_of_decision (XfMigrateSource *source, const char *how)
     done (told, source->done_data);
 }
 
+/* The first decision counts: what it asked for is under way. */
+static void
+refuse_second (const XfMigrateSource *source, const char *how, XfDone done, gpointer data)
+{
+  GError *error = g_error_new (XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                               "%s of domain '%s' is refused: it has been decided with %s, which is being carried out",
+                               how, source->guest->name, source->decided_with);
+
+  xf_operation_answer (done, NULL, data, error, NULL);
+}
+
 gboolean
 xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone done, gpointer data)
 {
   XfMigrateSource *source = xf_migrate_source_find (guest);
 
+  if (source && source->decided_with) {
+    refuse_second (source, how, done, data);
+    return TRUE;
+  }
   if (!source || source->sm.state != SETTLING)
     return FALSE;
+  xf_sm_move (&source->sm, DECIDING);
+  source->decided_with = g_strdup (how);
   xf_migrate_source_stop_asking (source);
   tell_of_decision (source, how);
   g_message ("%s: a person decides, with %s: the guest %s", source->sm.id, how, here ? "goes on here" : "ends here");

@@ -113,7 +113,7 @@ xf_handle_DOMAIN_MIGRATE_FINISH3_PARAMS (XfCall *call, const xf_finish_args *arg
   g_autoptr (GArray) params = xf_convert_params_from_wire (arguments->params.params_val, arguments->params.params_len);
   g_autoptr (GBytes) cookie = xf_convert_cookie_from_wire (arguments->cookie.cookie_val, arguments->cookie.cookie_len);
 
-  xf_driver_migrate_finish (xf_driver_of (client), params, cookie, arguments->flags, arguments->cancelled != 0,
+  xf_driver_migrate_finish (xf_driver_of (client), client, params, cookie, arguments->flags, arguments->cancelled != 0,
                             finished, call);
 }
 
@@ -131,6 +131,6 @@ xf_handle_DOMAIN_MIGRATE_CONFIRM3_PARAMS (XfCall *call, const xf_confirm_args *a
   g_autoptr (GArray) params = xf_convert_params_from_wire (arguments->params.params_val, arguments->params.params_len);
   g_autoptr (GBytes) cookie = xf_convert_cookie_from_wire (arguments->cookie.cookie_val, arguments->cookie.cookie_len);
 
-  xf_driver_migrate_confirm (xf_driver_of (client), xf_uuid_of (&arguments->dom), params, cookie, arguments->flags,
-                             arguments->cancelled != 0, confirmed, call);
+  xf_driver_migrate_confirm (xf_driver_of (client), xf_uuid_of (&arguments->dom), client, params, cookie,
+                             arguments->flags, arguments->cancelled != 0, confirmed, call);
 }

@@ -78,6 +78,12 @@ conn_closed (XfConn *conn, const GError *error, gpointer data)
     remote->sweep_id = g_idle_add (sweep, remote);
 }
 
+static gboolean
+client_is_there (gconstpointer client)
+{
+  return xf_conn_is_there (((const XfRemoteClient *)client)->conn);
+}
+
 /* Root, or whoever runs the daemon; on the read-only socket everybody; on TCP whoever reaches the port (auth_tcp). */
 static gboolean
 is_trusted (XfConn *conn, gboolean read_only)
@@ -175,6 +181,7 @@ xf_remote_new (XfDriver *driver, const XfRemoteConfig *config)
   remote->clients = g_ptr_array_new_with_free_func (client_free);
   remote->gone = g_ptr_array_new_with_free_func (client_free);
   xf_driver_set_listener (driver, xf_events_deliver, remote);
+  xf_driver_set_client_probe (driver, client_is_there);
   return remote;
 }
 
@@ -182,6 +189,7 @@ void
 xf_remote_free (XfRemote *remote)
 {
   xf_driver_set_listener (remote->driver, NULL, NULL);
+  xf_driver_set_client_probe (remote->driver, NULL);
   for (guint i = 0; i < remote->clients->len; i++)
     xf_driver_client_gone (remote->driver, remote->clients->pdata[i]);
   g_ptr_array_unref (remote->clients);

@@ -9,6 +9,7 @@
 #include <gio/gio.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -184,6 +185,14 @@ xf_conn_peer_uid (const XfConn *conn, guint *uid_out)
     return FALSE;
   *uid_out = credentials.uid;
   return TRUE;
+}
+
+gboolean
+xf_conn_is_there (const XfConn *conn)
+{
+  struct pollfd end = { .fd = conn->fd, .events = POLLRDHUP };
+
+  return conn->fd >= 0 && poll (&end, 1, 0) <= 0;
 }
 
 const char *

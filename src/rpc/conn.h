@@ -71,6 +71,9 @@ void xf_conn_send (XfConn *conn, GBytes *frame);
 /* The user at the other end of a unix socket; FALSE for other transports. */
 gboolean xf_conn_peer_uid (const XfConn *conn, guint *uid_out);
 
+/* FALSE: the peer has closed its end, whether or not that has been read by now. */
+gboolean xf_conn_is_there (const XfConn *conn);
+
 /* "unix:12" or "tcp:[::1]:40122", for the log. */
 const char *xf_conn_name (const XfConn *conn);
 

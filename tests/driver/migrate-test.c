@@ -112,7 +112,7 @@ confirm (Fixture *fixture, const XfDomainRef *ref, gboolean cancelled)
 {
   g_autoptr (XfTypedParams) params = xf_typed_params_new ();
 
-  xf_driver_migrate_confirm (fixture->driver, ref->uuid, params, NULL, 0, cancelled, migrate_done, fixture);
+  xf_driver_migrate_confirm (fixture->driver, ref->uuid, &client, params, NULL, 0, cancelled, migrate_done, fixture);
 }
 
 static void
@@ -131,7 +131,7 @@ finish (Fixture *fixture, const char *name, gboolean cancelled)
   g_autoptr (XfTypedParams) params = xf_typed_params_new ();
 
   xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_DEST_NAME, name);
-  xf_driver_migrate_finish (fixture->driver, params, NULL, VIR_MIGRATE_LIVE, cancelled, migrate_done, fixture);
+  xf_driver_migrate_finish (fixture->driver, &client, params, NULL, VIR_MIGRATE_LIVE, cancelled, migrate_done, fixture);
 }
 
 static int

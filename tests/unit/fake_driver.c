@@ -142,6 +142,11 @@ xf_driver_client_gone (XfDriver *driver, gconstpointer client)
 }
 
 void
+xf_driver_set_client_probe (XfDriver *driver, gboolean (*is_there) (gconstpointer client))
+{
+}
+
+void
 xf_driver_set_listener (XfDriver *driver, XfEventFunc func, gpointer data)
 {
   driver->listener = func;
@@ -550,16 +555,16 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
 }
 
 void
-xf_driver_migrate_finish (XfDriver *driver, const XfTypedParams *params, GBytes *cookie, guint flags,
-                          gboolean cancelled, XfMigrateDone done, gpointer data)
+xf_driver_migrate_finish (XfDriver *driver, gconstpointer client, const XfTypedParams *params, GBytes *cookie,
+                          guint flags, gboolean cancelled, XfMigrateDone done, gpointer data)
 {
   keep (driver, cancelled ? "finish-cancelled" : "finish", params, cookie, flags);
   answer_migrate (driver, done, data);
 }
 
 void
-xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, const XfTypedParams *params, GBytes *cookie,
-                           guint flags, gboolean cancelled, XfMigrateDone done, gpointer data)
+xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, gconstpointer client, const XfTypedParams *params,
+                           GBytes *cookie, guint flags, gboolean cancelled, XfMigrateDone done, gpointer data)
 {
   keep (driver, cancelled ? "confirm-cancelled" : "confirm", params, cookie, flags);
   answer_migrate (driver, done, data);
