@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The way back, from whatever state. What libxl is doing ends first; then the tombstone is written; then what was
- * restored is destroyed; then those who wait are told. The tombstone is first because "unpausing" and no guest reads,
- * to whoever finds it after a crash, as a guest that ran here and has ended.
+ * restored is destroyed, until it is gone; then those who wait are told. The tombstone is first because "unpausing" and
+ * no guest reads, to whoever finds it after a crash, as a guest that ran here and has ended.
  */
 #include "libxl/migrate_dest_private.h"
 
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "libxl/removal.h"
 
 /* How long a failure waits for the finish that will ask for its reason. */
 #define FAILED_KEPT_S 60
 
-/* How often the tombstone is tried, a second apart, where the disk may say that the guest runs here. */
-#define TOMBSTONE_TRIES 10
+/* Where the disk may say that the guest runs here the tombstone is tried until it is there, with longer and longer
+ * pauses. */
+#define TOMBSTONE_PAUSE_MAX_S 30
+
+/* After how many tries in vain, of whatever, those who wait for finish are told that it takes longer. */
+#define TRIES_TOLD 4
 
 static void
 rolled_back (XfMigrateDest *dest)
@@ -45,16 +50,32 @@ rolled_back (XfMigrateDest *dest)
   xf_migrate_dest_arm (dest, FAILED_KEPT_S);
 }
 
+/* Whoever waits for finish is not kept waiting for a host that cannot do its part: it goes on by itself. */
 static void
-remains_destroyed (int rc, gpointer data)
+tell_of_delay (XfMigrateDest *dest, const GError *why)
+{
+  g_autofree char *text = g_strdup_printf ("%s%sit is cancelled, and that takes longer: %s",
+                                           dest->error ? dest->error->message : "", dest->error ? "; " : "",
+                                           why->message);
+  g_autoptr (GError) told = xf_migrate_dest_error (dest, "finish", XF_ERROR_OPERATION_FAILED, text);
+
+  xf_migrate_dest_tell_finishers (dest, NULL, told);
+}
+
+static void
+remains_gone (const GError *error, gpointer data)
+{
+  rolled_back (data);
+}
+
+/* The guest stays reserved meanwhile: nothing resumes what must never run. */
+static void
+remains_stay (guint tries, const GError *error, gpointer data)
 {
   XfMigrateDest *dest = data;
 
-  dest->ao = NULL;
-  if (rc != 0 && rc != ERROR_DOMAIN_NOTFOUND)
-    g_warning ("%s: cannot destroy domain %u (libxl error %d), which never ran: remove it with xl destroy", dest->sm.id,
-               dest->domid, rc);
-  rolled_back (dest);
+  if (tries == TRIES_TOLD)
+    tell_of_delay (dest, error);
 }
 
 /* Is there a domain with our guest's uuid under the number libxl gave us? It removes a half-built one itself. */
@@ -104,15 +125,21 @@ tombstone_written (const GError *error, gpointer data)
 {
   XfMigrateDest *dest = data;
 
-  if (error && dest->decided && ++dest->tombstone_tries < TOMBSTONE_TRIES) {
-    dest->deadline_id = g_timeout_add_seconds (1, tombstone_again, dest);
+  if (error && dest->decided) {
+    if (++dest->tombstone_tries == TRIES_TOLD)
+      tell_of_delay (dest, error);
+    dest->deadline_id = g_timeout_add_seconds (MIN (dest->tombstone_tries, TOMBSTONE_PAUSE_MAX_S), tombstone_again,
+                                               dest);
     return;
   }
   dest->tombstone = TRUE;
-  if (error)
-    g_warning ("%s: that it is cancelled is not on disk: %s", dest->sm.id, error->message);
-  else
+  if (error) {
+    /* What the disk says allows to cancel it, and when it is destroyed it never runs. Then only that is told. */
+    g_warning ("%s: that it is cancelled is not on disk yet: %s", dest->sm.id, error->message);
+    xf_journal_write (dest->driver->journal, dest->entry, xf_migrate_dest_states[CANCELLED].name, NULL, NULL);
+  } else {
     xf_migrate_dest_tell_settlers (dest, XF_VERDICT_WILL_NOT_RUN);
+  }
   xf_migrate_dest_roll_back (dest);
 }
 
@@ -160,7 +187,7 @@ xf_migrate_dest_roll_back (XfMigrateDest *dest)
     xf_sm_move (&dest->sm, ROLLING_BACK);
     tell_source (dest);
   }
-  if (dest->ao) { /* a restore or, without a descriptor, the way back already; its end leads on */
+  if (dest->ao) { /* a restore, or an unpause; its end leads on */
     if (dest->fd >= 0)
       stop_libxl (dest);
     return;
@@ -175,6 +202,6 @@ xf_migrate_dest_roll_back (XfMigrateDest *dest)
     rolled_back (dest);
     return;
   }
-  dest->ao = xf_ao_new (dest->ctx, remains_destroyed, dest);
-  xf_ao_started (dest->ao, libxl_domain_destroy (xf_ctx_libxl (dest->ctx), dest->domid, xf_ao_how (dest->ao)));
+  if (!xf_removal_has (dest->driver, dest->domid))
+    (void)xf_removal_new (dest->driver, dest->domid, dest->def->uuid, remains_stay, remains_gone, dest);
 }

@@ -74,12 +74,25 @@ arrived (XfMigrateDest *dest)
                           paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING,
                           paused ? VIR_DOMAIN_PAUSED_USER : VIR_DOMAIN_RUNNING_MIGRATED);
   xf_guest_set_incoming (guest, FALSE);
+  xf_journal_guest_is_here (dest->driver->journal, guest->uuid);
   tell_events (guest, dest->params.flags, dest->replaced != NULL, offline);
   xf_migrate_dest_release_tunnel (dest);
   ref = xf_guest_ref (guest);
   xf_migrate_dest_end_job (dest, NULL);
   g_info ("%s: running", dest->sm.id);
   xf_migrate_dest_end (dest, RUNNING, &(XfMigrateResult){ .ref = ref }, NULL);
+}
+
+static gboolean
+is_paused (const XfMigrateDest *dest)
+{
+  libxl_dominfo info;
+  gboolean yes;
+
+  libxl_dominfo_init (&info);
+  yes = libxl_domain_info (xf_ctx_libxl (dest->ctx), &info, dest->domid) == 0 && info.paused;
+  libxl_dominfo_dispose (&info);
+  return yes;
 }
 
 static void
@@ -89,7 +102,8 @@ unpaused (int rc, gpointer data)
   g_autoptr (GError) libxl_error = NULL;
 
   dest->ao = NULL;
-  if (rc == 0) {
+  /* libxl may fail after the guest has begun to run: only one that Xen shows paused has not. */
+  if (rc == 0 || !is_paused (dest)) {
     arrived (dest);
     return;
   }
@@ -97,6 +111,21 @@ unpaused (int rc, gpointer data)
   dest->error = xf_migrate_dest_error (dest, "finish", libxl_error->code, libxl_error->message);
   undo_persist (dest);
   xf_migrate_dest_roll_back (dest);
+}
+
+/* TRUE: its source takes it back, and so it is removed here. */
+static gboolean
+give_back (XfMigrateDest *dest)
+{
+  if (!xf_migrate_dest_source_has_left (dest))
+    return FALSE;
+  if (!dest->error)
+    dest->error = xf_migrate_dest_error (dest, "finish", XF_ERROR_NO_CONNECT,
+                                         "the connection that called finish is gone, and its source, which has no "
+                                         "journal, takes the guest back");
+  undo_persist (dest);
+  xf_migrate_dest_roll_back (dest);
+  return TRUE;
 }
 
 void
@@ -109,6 +138,8 @@ xf_migrate_dest_revive (XfMigrateDest *dest)
     xf_migrate_dest_roll_back (dest);
     return;
   }
+  if (give_back (dest))
+    return;
   if (dest->params.flags & (VIR_MIGRATE_PAUSED | VIR_MIGRATE_OFFLINE)) {
     arrived (dest);
     return;
@@ -134,6 +165,8 @@ unpausing_written (const GError *error, gpointer data)
 static void
 bring_to_life (XfMigrateDest *dest)
 {
+  if (give_back (dest))
+    return;
   xf_migrate_dest_arm (dest, 0);
   xf_sm_move (&dest->sm, UNPAUSING);
   if (!dest->entry) {
