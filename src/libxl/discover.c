@@ -7,6 +7,7 @@
 #include "libxl/driver_private.h"
 #include "libxl/find.h"
 #include "libxl/guest.h"
+#include "libxl/recover.h"
 
 #define PERIOD_MS 1000
 /* A domain that its toolstack still builds is paused and has never run. One that stays so for this many looks was
@@ -41,7 +42,8 @@ is_ours (const XfDiscover *discover, const libxl_dominfo *info)
 {
   XfGuest *guest = xf_guest_find_uuid (discover->driver, libxl_uuid_bytearray_const (&info->uuid));
 
-  if (info->domid == 0 || xf_guest_find_domid (discover->driver, info->domid))
+  if (info->domid == 0 || xf_guest_find_domid (discover->driver, info->domid)
+      || xf_recover_is_half (discover->driver, info))
     return TRUE;
   /* One that we are about to start, receive or restart; or the old domain of one that has moved on. */
   return guest && (guest->job || guest->incoming || guest->domid >= 0);

@@ -71,6 +71,9 @@ adopt_as (XfDriver *driver, const libxl_dominfo *info, XfDomainDef *def, int sta
   judge_state (info, &state, &reason);
   guest->foreign = foreign;
   xf_guest_now_running (guest, info->domid, def, state, reason);
+  /* A guest that runs here has come back, whatever has started it; one that is suspended may have moved away. */
+  if (reason != VIR_DOMAIN_PAUSED_MIGRATION)
+    xf_journal_guest_is_here (driver->journal, guest->uuid);
   if (reason == VIR_DOMAIN_PAUSED_MIGRATION)
     xf_guest_set_message (guest, "it was suspended by a migration: if it runs on the other host end it here with virsh "
                                  "destroy, if it does not, virsh resume");

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "libxl/death.h"
 #include "libxl/driver_private.h"
+#include "libxl/removal.h"
 #include "libxl/store.h"
 
 /* ---- registry --------------------------------------------------------------------------------------------- */
@@ -175,6 +176,13 @@ xf_guest_reserve_incoming (XfDriver *driver, const char *name, const guint8 *uui
     taken (guest, error);
     return NULL;
   }
+  if (xf_removal_find (driver, uuid)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                 "domain %u is what is left of '%s' here and is still being removed: try again later",
+                 xf_removal_find (driver, uuid), name);
+    xf_guest_release_if_unneeded (guest);
+    return NULL;
+  }
   xf_guest_set_incoming (guest, TRUE);
   return guest;
 }
@@ -225,7 +233,6 @@ xf_guest_now_running (XfGuest *guest, int domid, XfDomainDef *def, int state, in
   xf_store_write_userdata (guest);
   xf_guest_set_state (guest, state, reason);
   xf_guest_set_incoming (guest, FALSE);
-  xf_journal_guest_is_here (guest->driver->journal, guest->uuid);
 }
 
 void

@@ -23,6 +23,7 @@ started (XfOperation *operation)
   XfDomainDef *def = g_steal_pointer (&operation->def);
   gboolean paused = operation->paused;
 
+  xf_journal_guest_is_here (guest->driver->journal, guest->uuid);
   xf_guest_now_running (guest, operation->domid, def, paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING,
                         paused ? VIR_DOMAIN_PAUSED_USER : VIR_DOMAIN_RUNNING_BOOTED);
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED);

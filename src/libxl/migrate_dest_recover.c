@@ -6,20 +6,50 @@
 #include "libxl/migrate_dest_private.h"
 
 #include "base/error.h"
+#include "libxl/config.h"
 
+/* What libxl knows of the domain. */
+static XfDomainDef *
+def_from_libxl (XfMigrateDest *dest)
+{
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+  libxl_domain_config config;
+  XfDomainDef *def = NULL;
+
+  libxl_domain_config_init (&config);
+  if (libxl_retrieve_domain_configuration (xf_ctx_libxl (dest->ctx), dest->domid, &config, NULL) == 0)
+    def = xf_config_to_def (&config, notes, NULL);
+  libxl_domain_config_dispose (&config);
+  return def;
+}
+
+static XfDomainDef *
+parse (const char *xml, const XfMigrateDest *dest)
+{
+  g_autoptr (GError) error = NULL;
+  XfDomainDef *def = xml ? xf_domain_def_parse (xml, XF_DOMAIN_PARSE_INACTIVE, &error) : NULL;
+
+  if (error)
+    g_warning ("%s: the XML of its journal cannot be used: %s", dest->sm.id, error->message);
+  return def;
+}
+
+/* The XML was good when it was written; should this daemon refuse it, the guest is still the one whose domain is here,
+ * and its migration is not lost over it. */
 static gboolean
 read_entry (XfMigrateDest *dest, GError **error)
 {
   const XfJournalEntry *entry = dest->entry;
 
-  if (!entry->xml) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "its journal has no XML");
+  dest->def = parse (entry->xml, dest);
+  if (!dest->def)
+    dest->def = def_from_libxl (dest);
+  if (!dest->def || !xf_uuid_equal (dest->def->uuid, entry->uuid)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "neither the XML of its journal nor libxl says what it is");
     return FALSE;
   }
-  dest->def = xf_domain_def_parse (entry->xml, XF_DOMAIN_PARSE_INACTIVE, error);
-  if (dest->def && entry->persistent_xml)
-    dest->persistent = xf_domain_def_parse (entry->persistent_xml, XF_DOMAIN_PARSE_INACTIVE, error);
-  return dest->def && (dest->persistent || !entry->persistent_xml);
+  dest->persistent = parse (entry->persistent_xml, dest);
+  return TRUE;
 }
 
 /* The id of the state machine is there from the beginning: it is in every message. */

@@ -49,6 +49,37 @@ unknown (const XfDriver *driver, const guint8 *id)
                       driver->hostname, text);
 }
 
+static GError *
+undecided (const XfDriver *driver, const XfJournalEntry *entry)
+{
+  return g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED, "host '%s' cannot say: %s; a person decides, here or there",
+                      driver->hostname,
+                      entry->reason ? entry->reason : "its journal has the migration and it could not be taken up");
+}
+
+typedef struct {
+  XfVerdictDone done;
+  gpointer data;
+} Telling;
+
+static void
+rewritten (const GError *error, gpointer data)
+{
+  g_autofree Telling *telling = data;
+
+  telling->done (XF_VERDICT_WILL_NOT_RUN, error, telling->data);
+}
+
+/* That it will not run may be known here and not be on disk: nothing is promised that a crash would forget. */
+static void
+tell_when_durable (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer data)
+{
+  Telling *telling = g_new (Telling, 1);
+
+  *telling = (Telling){ done, data };
+  xf_journal_write_final (driver->journal, entry, entry->state, rewritten, telling);
+}
+
 static gboolean
 is_secret (const char *secret, const char *guess)
 {
@@ -95,18 +126,19 @@ void
 xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfVerdictDone done, gpointer data)
 {
   XfMigrateDest *dest = xf_migrate_dest_find_id (driver, id);
-  const XfJournalEntry *entry;
-  gboolean runs;
+  XfJournalEntry *entry;
 
   if (dest) {
     xf_migrate_dest_settle (dest, secret, done, data);
     return;
   }
   entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, id);
-  if (!entry || !entry->final || !is_secret (entry->secret, secret)) {
+  if (!entry || !is_secret (entry->secret, secret))
     answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, unknown (driver, id));
-    return;
-  }
-  runs = g_str_equal (entry->state, xf_migrate_dest_states[RUNNING].name);
-  answer_later (done, data, runs ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN, NULL);
+  else if (!entry->final)
+    answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, undecided (driver, entry));
+  else if (g_str_equal (entry->state, xf_migrate_dest_states[RUNNING].name))
+    answer_later (done, data, XF_VERDICT_RUNS, NULL);
+  else
+    tell_when_durable (driver, entry, done, data);
 }

@@ -10,6 +10,7 @@
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_source.h"
 #include "libxl/operation.h"
+#include "libxl/recover.h"
 
 void
 xf_migration_info_free (XfMigrationInfo *info)
@@ -89,8 +90,15 @@ xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, 
 
   if (guest && xf_migrate_source_decide (guest, here, here ? "--resolve here" : "--resolve there", done, data))
     return;
+  if (xf_recover_resolve (driver, id, here)) {
+    xf_operation_answer (done, NULL, data, NULL, NULL);
+    return;
+  }
   text = xf_uuid_to_string (id);
   g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-               "migration %s does not wait for a decision here: only one that is 'settling' does", text);
+               "migration %s does not wait for a decision here: only a source that is 'settling' does, and a "
+               "destination whose host was "
+               "booted while it was 'unpausing'",
+               text);
   xf_operation_answer (done, NULL, data, error, NULL);
 }

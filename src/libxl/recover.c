@@ -2,10 +2,12 @@
 #include "libxl/recover.h"
 
 #include <libvirt/libvirt.h>
+#include <string.h>
 
 #include "libxl/guest.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_source.h"
+#include "libxl/removal.h"
 
 /* What Xen shows of a guest. What libxl is still building, and what it has restored, are both paused and look the same:
  * the journal tells one from the other. One that has stopped by itself has run. */
@@ -24,6 +26,7 @@ typedef enum {
   D_GO_ON,   /* xf_migrate_dest_recover(): waits for finish, or begins to live, as its state says */
   D_ARRIVED, /* it has run here, and may do so still */
   D_LEAVE,   /* a person must look */
+  D_ENDED,   /* what came to life here is gone: it has run, or the host was booted before that */
 } DestAction;
 
 /* ---- the table -------------------------------------------------------------------------------------------- */
@@ -48,8 +51,8 @@ static const struct {
 } dest_rows[] = {
   { "prepared", { [ABSENT] = D_CANCEL, [PAUSED] = D_CANCEL, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
   { "restored", { [ABSENT] = D_CANCEL, [PAUSED] = D_GO_ON, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
-  /* One that is absent has run and ended: nothing else takes it away without writing so first. */
-  { "unpausing", { [ABSENT] = D_ARRIVED, [PAUSED] = D_GO_ON, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
+  /* Nothing takes it away without writing so first, but the end of the guest and a boot of the host. */
+  { "unpausing", { [ABSENT] = D_ENDED, [PAUSED] = D_GO_ON, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
 };
 
 /* ---- what Xen shows --------------------------------------------------------------------------------------- */
@@ -93,17 +96,39 @@ look_for_half (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out
   return found == PAUSED && !xf_journal_is_of_this_boot (driver->journal, entry) ? ABSENT : found;
 }
 
+/* What a guest that has moved away has left here. */
+static gboolean
+is_shell (const XfJournalEntry *entry, const libxl_dominfo *info)
+{
+  return entry->side == XF_SIDE_SOURCE && entry->final && entry->domid == (gint64)info->domid
+         && found_of (info) == SUSPENDED;
+}
+
+/* What a migration builds here, or has built in vain. */
+static gboolean
+is_copy (const XfJournalEntry *entry, const libxl_dominfo *info)
+{
+  gboolean cancelled = entry->final && g_str_equal (entry->state, "cancelled") && entry->domid == (gint64)info->domid;
+
+  return entry->side == XF_SIDE_DESTINATION && (cancelled || !entry->final) && found_of (info) == PAUSED;
+}
+
 gboolean
 xf_recover_is_half (XfDriver *driver, const libxl_dominfo *info)
 {
   const guint8 *uuid = libxl_uuid_bytearray_const (&info->uuid);
   g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
+  g_autoptr (GPtrArray) left = xf_journal_of_guest (driver->journal, XF_SIDE_SOURCE, uuid);
 
-  for (guint i = 0; i < entries->len && info->domid != 0 && found_of (info) == PAUSED; i++) {
+  if (info->domid == 0)
+    return FALSE;
+  if (xf_removal_has (driver, info->domid))
+    return TRUE;
+  g_ptr_array_extend (entries, left, NULL, NULL);
+  for (guint i = 0; i < entries->len; i++) {
     const XfJournalEntry *entry = entries->pdata[i];
-    gboolean cancelled = entry->final && g_str_equal (entry->state, "cancelled") && entry->domid == (gint64)info->domid;
 
-    if ((cancelled || !entry->final) && xf_journal_is_of_this_boot (driver->journal, entry))
+    if ((is_shell (entry, info) || is_copy (entry, info)) && xf_journal_is_of_this_boot (driver->journal, entry))
       return TRUE;
   }
   return FALSE;
@@ -156,31 +181,52 @@ recover_source (XfDriver *driver, XfJournalEntry *entry)
     xf_migrate_source_recover (driver, entry, guest);
 }
 
+typedef struct {
+  XfDriver *driver;
+  guint8 id[XF_UUID_LENGTH];
+} Removed;
+
+/* A source without a journal never asks: its entry was kept only to know what this domain is. */
+static void
+removed (const GError *error, gpointer data)
+{
+  g_autofree Removed *removal = data;
+  XfJournalEntry *entry = xf_journal_find (removal->driver->journal, XF_SIDE_DESTINATION, removal->id);
+
+  if (entry && entry->final && !entry->secret)
+    xf_journal_drop (removal->driver->journal, entry);
+}
+
 static void
 destroy (XfDriver *driver, const XfJournalEntry *entry, guint32 domid)
 {
-  g_message ("domain %u is what a migration of '%s' has left, and never ran here: removing it", domid, entry->name);
-  if (libxl_domain_destroy (xf_ctx_libxl (driver->ctx), domid, NULL) != 0)
-    g_warning ("cannot remove domain %u: do so with xl destroy", domid);
+  Removed *removal = g_new (Removed, 1);
+
+  g_message ("domain %u is what a migration of '%s' has left, and does not run here: removing it", domid, entry->name);
+  removal->driver = driver;
+  memcpy (removal->id, entry->id, XF_UUID_LENGTH);
+  (void)xf_removal_new (driver, domid, entry->uuid, NULL, removed, removal);
 }
 
-/* Whoever cannot ask needs no answer kept. */
+/* The entry of a source that never asks is not kept, unless it says what a domain is. */
 static void
 close_entry (XfDriver *driver, XfJournalEntry *entry, const char *state)
 {
-  if (entry->secret)
+  if (entry->secret || xf_removal_find (driver, entry->uuid))
     xf_journal_write_final (driver->journal, entry, state, NULL, NULL);
   else
     xf_journal_drop (driver->journal, entry);
 }
 
 static void
-cancel (XfDriver *driver, XfJournalEntry *entry, Found found, guint32 domid)
+cancel (XfDriver *driver, XfJournalEntry *entry, Found found, guint32 domid, const char *reason)
 {
-  if (found == PAUSED)
+  if (found == PAUSED) {
+    entry->domid = domid;
     destroy (driver, entry, domid);
+  }
   g_free (entry->reason);
-  entry->reason = g_strdup ("the daemon ended before the guest was complete here");
+  entry->reason = g_strdup (reason);
   close_entry (driver, entry, "cancelled");
 }
 
@@ -197,7 +243,53 @@ arrive (XfDriver *driver, XfJournalEntry *entry)
     ref = xf_driver_domain_define (driver, xml, 0, &error);
   if (error)
     g_warning ("domain '%s' came by a migration, and its definition cannot be stored: %s", entry->name, error->message);
+  xf_journal_guest_is_here (driver->journal, entry->uuid);
   close_entry (driver, entry, "running");
+}
+
+/* A source that has no journal takes its guest back when its connection is gone; unless it was told already that the
+ * guest is here, which for one that arrives paused needs no more than what is written. */
+static gboolean
+is_taken_back (const XfJournalEntry *entry)
+{
+  return !entry->secret && !(g_str_equal (entry->state, "unpausing") && entry->flags & VIR_MIGRATE_PAUSED);
+}
+
+/* In this boot only its own end takes a guest away. A boot of the host may have come before it ran or after: only of
+ * one that was to stay paused it is known that it did not run. */
+static void
+ended (XfDriver *driver, XfJournalEntry *entry)
+{
+  if (xf_journal_is_of_this_boot (driver->journal, entry)) {
+    arrive (driver, entry);
+    return;
+  }
+  if (entry->flags & VIR_MIGRATE_PAUSED) {
+    cancel (driver, entry, ABSENT, 0, "the host was booted before the guest ran here");
+    return;
+  }
+  g_free (entry->reason);
+  entry->reason = g_strdup_printf ("host '%s' was booted while the guest was being unpaused there: whether it has run, "
+                                   "and so changed its disks, is not known",
+                                   driver->hostname);
+  g_warning ("domain '%s': %s. A person decides: xenferry migrations --resolve", entry->name, entry->reason);
+}
+
+gboolean
+xf_recover_resolve (XfDriver *driver, const guint8 *id, gboolean here)
+{
+  XfJournalEntry *entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, id);
+  guint32 domid;
+
+  if (!entry || entry->final || xf_migrate_dest_find_id (driver, id) || look (driver, entry, &domid) != ABSENT)
+    return FALSE;
+  g_message ("the migration of '%s' from '%s': a person decides that the guest %s", entry->name,
+             entry->peer ? entry->peer : "an unnamed host", here ? "has come here" : "has not run here");
+  if (here)
+    arrive (driver, entry);
+  else
+    cancel (driver, entry, ABSENT, 0, "decided by a person, with --resolve there");
+  return TRUE;
 }
 
 static void
@@ -214,9 +306,14 @@ recover_dest (XfDriver *driver, XfJournalEntry *entry)
   }
   g_message ("the journal has a migration of '%s' from '%s' that was '%s'; the domain is %s", entry->name,
              entry->peer ? entry->peer : "an unnamed host", entry->state, found_words[found]);
+  if (action == D_GO_ON && is_taken_back (entry))
+    action = D_CANCEL;
   switch (action) {
   case D_CANCEL:
-    cancel (driver, entry, found, domid);
+    cancel (driver, entry, found, domid, "the daemon ended before the guest was complete here");
+    return;
+  case D_ENDED:
+    ended (driver, entry);
     return;
   case D_ARRIVED:
     arrive (driver, entry);
@@ -225,6 +322,12 @@ recover_dest (XfDriver *driver, XfJournalEntry *entry)
     if (xf_migrate_dest_recover (driver, entry, domid, &error))
       return;
     g_warning ("the migration of '%s' cannot be taken up again: %s", entry->name, error->message);
+    if (g_str_equal (entry->state, "restored")) {
+      cancel (driver, entry, found, domid, error->message);
+      return;
+    }
+    g_free (entry->reason);
+    entry->reason = g_strdup_printf ("it cannot be taken up again on host '%s': %s", driver->hostname, error->message);
     break;
   case D_LEAVE:
     break;
@@ -233,19 +336,19 @@ recover_dest (XfDriver *driver, XfJournalEntry *entry)
              entry->name, entry->peer ? entry->peer : "an unnamed host");
 }
 
-/* The daemon ended between the tombstone and the end of what it is for. There may be thousands, and each names its
- * domain: no list of all is asked for. */
+/* The daemon ended between an end's being written and the end of the domain that it is about. There may be thousands,
+ * and each names its domain: no list of all is asked for. */
 static void
 bury (XfDriver *driver, const XfJournalEntry *entry)
 {
   libxl_dominfo info;
 
-  if (!g_str_equal (entry->state, "cancelled") || entry->domid <= 0
-      || !xf_journal_is_of_this_boot (driver->journal, entry))
+  if (entry->domid <= 0 || !xf_journal_is_of_this_boot (driver->journal, entry))
     return;
   libxl_dominfo_init (&info);
   if (libxl_domain_info (xf_ctx_libxl (driver->ctx), &info, (uint32_t)entry->domid) == 0
-      && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), entry->uuid) && found_of (&info) == PAUSED)
+      && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), entry->uuid)
+      && (is_shell (entry, &info) || is_copy (entry, &info)))
     destroy (driver, entry, info.domid);
   libxl_dominfo_dispose (&info);
 }
@@ -258,11 +361,11 @@ xf_recover (XfDriver *driver)
   for (guint i = 0; i < entries->len; i++) {
     XfJournalEntry *entry = entries->pdata[i];
 
-    if (entry->side == XF_SIDE_SOURCE && !entry->final)
-      recover_source (driver, entry);
-    else if (entry->side == XF_SIDE_DESTINATION && entry->final)
+    if (entry->final)
       bury (driver, entry);
-    else if (entry->side == XF_SIDE_DESTINATION)
+    else if (entry->side == XF_SIDE_SOURCE)
+      recover_source (driver, entry);
+    else
       recover_dest (driver, entry);
   }
 }

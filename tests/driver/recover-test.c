@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "conf/cookie.h"
 #include "host.h"
 #include "libxl/journal.h"
 
@@ -412,15 +413,28 @@ finished (const XfMigrateResult *result, const GError *error, gpointer data)
 }
 
 static int
-finish (Fixture *fixture)
+finish_of (Fixture *fixture, const guint8 *migration)
 {
+  static const char client;
   g_autoptr (XfTypedParams) params = xf_typed_params_new ();
+  g_autoptr (XfCookie) cookie = xf_cookie_new ("g", uuid, "a");
+  g_autoptr (GBytes) bytes = NULL;
 
+  if (migration)
+    xf_cookie_set_peer (cookie, migration);
+  bytes = migration ? xf_cookie_format (cookie) : NULL;
   fixture->told = -1;
   xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_DEST_NAME, "g");
-  xf_driver_migrate_finish (fixture->host->driver, params, NULL, VIR_MIGRATE_LIVE, FALSE, finished, &fixture->told);
+  xf_driver_migrate_finish (fixture->host->driver, &client, params, bytes, VIR_MIGRATE_LIVE, FALSE, finished,
+                            &fixture->told);
   host_wait (fixture->told != -1);
   return fixture->told;
+}
+
+static int
+finish (Fixture *fixture)
+{
+  return finish_of (fixture, id);
 }
 
 /* A destination that died with `restored` still honours a finish. */
@@ -432,6 +446,10 @@ test_restored_and_finish (Fixture *fixture, gconstpointer data)
   leave_entry (fixture, XF_SIDE_DESTINATION, "restored");
   host_start_driver (fixture->host);
   g_assert_cmpuint (host_count_listed (fixture->host, 0), ==, 0);
+  /* Its client is gone: the migration itself must be named. */
+  g_assert_cmpint (finish_of (fixture, NULL), ==, XF_ERROR_OPERATION_INVALID);
+  g_assert_cmpint (finish_of (fixture, uuid), ==, XF_ERROR_OPERATION_INVALID);
+  g_assert_cmpstr (guest_on_host (fixture), ==, "paused");
   g_assert_cmpint (finish (fixture), ==, -2);
   g_assert_cmpstr (guest_on_host (fixture), ==, "running");
   g_assert_true (is_listed (fixture));
@@ -544,7 +562,7 @@ static const Look looks[] = {
   { VIR_DOMAIN_RUNNING, "absent" },
   { VIR_DOMAIN_SHUTOFF, "suspended" }, /* libvirt's word also for one that it is receiving */
   { VIR_DOMAIN_PAUSED, "suspended" },
-  { -1, "running" },
+  { -1, "suspended" }, /* it may have run there, and moved on or ended */
 };
 
 static void
