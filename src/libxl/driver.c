@@ -259,8 +259,16 @@ xf_autostart_guest (XfGuest *guest)
 static gboolean
 is_elsewhere (XfGuest *guest)
 {
-  g_autoptr (GPtrArray) entries = xf_journal_of_guest (guest->driver->journal, XF_SIDE_SOURCE, guest->uuid);
+  XfJournal *journal = guest->driver->journal;
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (journal, XF_SIDE_SOURCE, guest->uuid);
 
+  if (xf_journal_may_know (journal, guest->uuid) || xf_journal_has_undecided (journal, guest->uuid)) {
+    g_warning (
+      "autostart: domain '%s' is not started: what the journal says of it cannot be read, or waits for a person "
+      "to decide (see xenferry migrations); start it by hand when it does not run on another host",
+      guest->name);
+    return TRUE;
+  }
   if (entries->len == 0)
     return FALSE;
   guest->autostart_waits = guest->job != NULL;

@@ -9,7 +9,7 @@
 #include "conf/uuid.h"
 #include "libxl/journal_writer.h"
 
-/* How long a destination's end is remembered. A source that cannot ask for so long needs a person anyway. */
+/* How long a destination's end is remembered after its source has asked for it. */
 #define KEPT_S (24 * 3600)
 #define PURGE_EVERY_S 3600
 
@@ -19,11 +19,18 @@
 /* A file larger than that is none of ours. */
 #define FILE_MAX (16 * 1024 * 1024)
 
+/* What a file that cannot be read is about: a guest, when that much could be made out. */
+typedef struct {
+  gboolean known;
+  guint8 uuid[XF_UUID_LENGTH];
+} XfJournalGuess;
+
 struct XfJournal {
   char *dir, *boot_id;
   XfJournalWriter *writer;
   GPtrArray *entries; /* of XfJournalEntry, owned, in the order of their last change at the start */
   GPtrArray *unreadable;
+  GArray *unreadable_of; /* of XfJournalGuess: what each of them is about */
   guint purge_id;
 };
 
@@ -49,6 +56,7 @@ load (XfJournal *journal, const char *file)
   g_autofree char *path = g_build_filename (journal->dir, file, NULL), *text = NULL, *expected = NULL;
   g_autoptr (GError) error = NULL;
   XfJournalEntry *entry = NULL;
+  XfJournalGuess guess = { 0 };
   gsize length;
 
   if (g_file_get_contents (path, &text, &length, &error)) {
@@ -62,6 +70,8 @@ load (XfJournal *journal, const char *file)
     g_ptr_array_add (journal->entries, entry);
     return;
   }
+  guess.known = text && length <= FILE_MAX && xf_journal_entry_guess (text, length, guess.uuid);
+  g_array_append_val (journal->unreadable_of, guess);
   xf_journal_entry_free (entry);
   g_ptr_array_add (journal->unreadable,
                    g_strdup_printf ("%s: %s", path, error ? error->message : "its name is not that of its migration"));
@@ -101,26 +111,58 @@ load_all (XfJournal *journal, GError **error)
 /* ---- purging ---------------------------------------------------------------------------------------------- */
 
 static gboolean
+is_end (const XfJournalEntry *entry)
+{
+  return entry->final && entry->side == XF_SIDE_DESTINATION;
+}
+
+/* Its source has its answer. Without that it is kept whatever the clock says: the source may have been off for as long.
+ */
+static gboolean
 is_old (const XfJournalEntry *entry)
 {
   gint64 age = g_get_real_time () / G_USEC_PER_SEC - entry->changed_s;
 
-  return entry->final && entry->side == XF_SIDE_DESTINATION && age > KEPT_S;
+  return is_end (entry) && entry->answered && age > KEPT_S;
+}
+
+/* The oldest end goes, one that was asked for if there is one. */
+static void
+drop_one_end (XfJournal *journal)
+{
+  XfJournalEntry *oldest = NULL;
+
+  for (guint i = 0; i < journal->entries->len; i++) {
+    XfJournalEntry *entry = journal->entries->pdata[i];
+
+    if (is_end (entry) && (!oldest || (entry->answered && !oldest->answered)))
+      oldest = entry;
+  }
+  if (oldest)
+    xf_journal_drop (journal, oldest);
+}
+
+static guint
+count_ends (const XfJournal *journal)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < journal->entries->len; i++)
+    n += is_end (journal->entries->pdata[i]);
+  return n;
 }
 
 static gboolean
 purge (gpointer data)
 {
   XfJournal *journal = data;
-  guint finals = 0;
 
   for (guint i = journal->entries->len; i-- > 0;) {
-    XfJournalEntry *entry = journal->entries->pdata[i];
-
-    finals += entry->final && entry->side == XF_SIDE_DESTINATION;
-    if (is_old (entry) || (finals > KEPT_MAX && entry->final && entry->side == XF_SIDE_DESTINATION))
-      xf_journal_drop (journal, entry);
+    if (is_old (journal->entries->pdata[i]))
+      xf_journal_drop (journal, journal->entries->pdata[i]);
   }
+  for (guint n = count_ends (journal); n > KEPT_MAX; n--)
+    drop_one_end (journal);
   return G_SOURCE_CONTINUE;
 }
 
@@ -135,6 +177,7 @@ xf_journal_open (const char *dir, const char *boot_id, GError **error)
   journal->boot_id = g_strdup (boot_id);
   journal->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_journal_entry_free);
   journal->unreadable = g_ptr_array_new_with_free_func (g_free);
+  journal->unreadable_of = g_array_new (FALSE, FALSE, sizeof (XfJournalGuess));
   if (!load_all (journal, error)) {
     xf_journal_free (journal);
     return NULL;
@@ -154,6 +197,7 @@ xf_journal_free (XfJournal *journal)
   g_clear_pointer (&journal->writer, xf_journal_writer_free);
   g_ptr_array_unref (journal->entries);
   g_ptr_array_unref (journal->unreadable);
+  g_array_unref (journal->unreadable_of);
   g_free (journal->boot_id);
   g_free (journal->dir);
   g_free (journal);
@@ -194,6 +238,8 @@ xf_journal_write (XfJournal *journal, XfJournalEntry *entry, const char *state, 
 void
 xf_journal_write_final (XfJournal *journal, XfJournalEntry *entry, const char *state, XfDone done, gpointer data)
 {
+  if (!entry->final && entry->side == XF_SIDE_DESTINATION && count_ends (journal) >= KEPT_MAX)
+    drop_one_end (journal);
   entry->final = TRUE;
   g_clear_pointer (&entry->xml, g_free);
   g_clear_pointer (&entry->persistent_xml, g_free);
@@ -266,6 +312,30 @@ gboolean
 xf_journal_is_of_this_boot (const XfJournal *journal, const XfJournalEntry *entry)
 {
   return g_str_equal (journal->boot_id, entry->boot_id);
+}
+
+gboolean
+xf_journal_has_undecided (const XfJournal *journal, const guint8 *uuid)
+{
+  for (guint i = 0; i < journal->entries->len; i++) {
+    const XfJournalEntry *entry = journal->entries->pdata[i];
+
+    if (entry->side == XF_SIDE_DESTINATION && !entry->final && xf_uuid_equal (entry->uuid, uuid))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+gboolean
+xf_journal_may_know (const XfJournal *journal, const guint8 *uuid)
+{
+  for (guint i = 0; i < journal->unreadable_of->len; i++) {
+    const XfJournalGuess *guess = &g_array_index (journal->unreadable_of, XfJournalGuess, i);
+
+    if (!guess->known || xf_uuid_equal (guess->uuid, uuid))
+      return TRUE;
+  }
+  return FALSE;
 }
 
 const GPtrArray *

@@ -5,9 +5,9 @@
  * and what Xen shows, either side knows what it has promised. docs/exactly-once.md has the rules, and says who
  * writes what when.
  *
- * A destination's end is kept for a day, as the answer to a source that asks (settle): "running", or "cancelled", the
- * tombstone. A source's end is kept only as "done", as long as the guest is still defined here, so that autostart
- * does not bring up a second one.
+ * A destination's end is kept until its source has asked for it (settle) and a day longer: "running", or "cancelled",
+ * the tombstone; of those the last 4096. A source's end is kept only as "done", as long as the guest is still defined
+ * here, so that autostart does not bring up a second one.
  *
  * Files are JSON with a format number. One that cannot be read, or is of a newer format, is left where it is and told
  * of.
@@ -38,6 +38,7 @@ typedef struct {
   char *secret;               /* who asks, and is asked, knows it; NULL: the peer has no journal */
   char *xml, *persistent_xml; /* a destination's, until it is final: what finish will bring to life */
   char *reason;               /* how it ended, or what it waits for */
+  gboolean answered;          /* a destination's end: its source has asked for it */
   gint64 changed_s;           /* Unix time, set when it is written */
 } XfJournalEntry;
 
@@ -78,11 +79,19 @@ void xf_journal_guest_is_here (XfJournal *journal, const guint8 *uuid);
 /* It was written in this boot of the host: its domid means something. */
 gboolean xf_journal_is_of_this_boot (const XfJournal *journal, const XfJournalEntry *entry);
 
+/* The guest was being received here, and whether it has run is not known. */
+gboolean xf_journal_has_undecided (const XfJournal *journal, const guint8 *uuid);
+
+/* A file that could not be read may be about this guest. */
+gboolean xf_journal_may_know (const XfJournal *journal, const guint8 *uuid);
+
 /* Files that could not be read, "PATH: REASON". */
 const GPtrArray *xf_journal_unreadable (const XfJournal *journal);
 
 /* journal_json.c: NULL and an error for what is no entry of this format. */
 GBytes *xf_journal_entry_format (const XfJournalEntry *entry);
 XfJournalEntry *xf_journal_entry_parse (const char *text, gsize length, GError **error);
+/* The uuid of the guest that a file of another format is about, where it can be made out. */
+gboolean xf_journal_entry_guess (const char *text, gsize length, guint8 *uuid_out);
 void xf_journal_entry_free (XfJournalEntry *entry);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfJournalEntry, xf_journal_entry_free)

@@ -22,15 +22,25 @@ static const struct {
   gsize offset;
   gboolean needed;
 } members[] = {
-  { "side", SIDE, AT (side), TRUE },      { "migration", UUID, AT (id), TRUE },
-  { "state", TEXT, AT (state), TRUE },    { "final", BOOLEAN, AT (final), TRUE },
-  { "name", TEXT, AT (name), TRUE },      { "uuid", UUID, AT (uuid), TRUE },
-  { "domid", NUMBER, AT (domid), TRUE },  { "boot", TEXT, AT (boot_id), TRUE },
-  { "flags", NUMBER, AT (flags), TRUE },  { "was-paused", BOOLEAN, AT (was_paused), TRUE },
-  { "cap", NUMBER, AT (cap), FALSE },     { "peer", TEXT, AT (peer), FALSE },
-  { "ask", TEXT, AT (ask_uri), FALSE },   { "secret", TEXT, AT (secret), FALSE },
-  { "xml", TEXT, AT (xml), FALSE },       { "persistent-xml", TEXT, AT (persistent_xml), FALSE },
-  { "reason", TEXT, AT (reason), FALSE }, { "changed", NUMBER, AT (changed_s), TRUE },
+  { "side", SIDE, AT (side), TRUE },
+  { "migration", UUID, AT (id), TRUE },
+  { "state", TEXT, AT (state), TRUE },
+  { "final", BOOLEAN, AT (final), TRUE },
+  { "name", TEXT, AT (name), TRUE },
+  { "uuid", UUID, AT (uuid), TRUE },
+  { "domid", NUMBER, AT (domid), TRUE },
+  { "boot", TEXT, AT (boot_id), TRUE },
+  { "flags", NUMBER, AT (flags), TRUE },
+  { "was-paused", BOOLEAN, AT (was_paused), TRUE },
+  { "cap", NUMBER, AT (cap), FALSE },
+  { "peer", TEXT, AT (peer), FALSE },
+  { "ask", TEXT, AT (ask_uri), FALSE },
+  { "secret", TEXT, AT (secret), FALSE },
+  { "xml", TEXT, AT (xml), FALSE },
+  { "persistent-xml", TEXT, AT (persistent_xml), FALSE },
+  { "reason", TEXT, AT (reason), FALSE },
+  { "answered", BOOLEAN, AT (answered), FALSE },
+  { "changed", NUMBER, AT (changed_s), TRUE },
 };
 
 static const char *const sides[] = { [XF_SIDE_SOURCE] = "source", [XF_SIDE_DESTINATION] = "destination" };
@@ -177,4 +187,16 @@ xf_journal_entry_parse (const char *text, gsize length, GError **error)
     g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "it is not JSON: %s", message);
   yajl_tree_free (tree);
   return good ? g_steal_pointer (&entry) : NULL;
+}
+
+gboolean
+xf_journal_entry_guess (const char *text, gsize length, guint8 *uuid_out)
+{
+  char message[256];
+  yajl_val tree = memchr (text, '\0', length) ? NULL : yajl_tree_parse (text, message, sizeof (message));
+  yajl_val uuid = YAJL_IS_OBJECT (tree) ? find (tree, "uuid") : NULL;
+  gboolean good = YAJL_IS_STRING (uuid) && xf_uuid_parse (YAJL_GET_STRING (uuid), uuid_out);
+
+  yajl_tree_free (tree);
+  return good;
 }

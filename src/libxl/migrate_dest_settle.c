@@ -77,7 +77,19 @@ tell_when_durable (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, 
   Telling *telling = g_new (Telling, 1);
 
   *telling = (Telling){ done, data };
+  entry->answered = TRUE;
   xf_journal_write_final (driver->journal, entry, entry->state, rewritten, telling);
+}
+
+/* That it runs was on disk before it did. */
+static void
+tell_runs (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer data)
+{
+  if (!entry->answered) {
+    entry->answered = TRUE;
+    xf_journal_write_final (driver->journal, entry, entry->state, NULL, NULL);
+  }
+  answer_later (done, data, XF_VERDICT_RUNS, NULL);
 }
 
 static gboolean
@@ -113,6 +125,8 @@ xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfVerdictDone d
     return;
   }
   g_array_append_val (dest->settlers, settler);
+  if (dest->entry)
+    dest->entry->answered = TRUE;
   /* A finish that is under way decides; and what rolls back tells when that is sure. */
   if (dest->finish_asked || dest->sm.state == UNPAUSING || dest->sm.state == ROLLING_BACK)
     return;
@@ -138,7 +152,7 @@ xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfVerd
   else if (!entry->final)
     answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, undecided (driver, entry));
   else if (g_str_equal (entry->state, xf_migrate_dest_states[RUNNING].name))
-    answer_later (done, data, XF_VERDICT_RUNS, NULL);
+    tell_runs (driver, entry, done, data);
   else
     tell_when_durable (driver, entry, done, data);
 }

@@ -257,19 +257,22 @@ test_not_ours (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (xf_journal_unreadable (fixture->journal)->len, ==, 1);
 }
 
-/* Ends of a destination are kept for a day; everything else as long as it takes. */
+/* Ends of a destination are kept until they were asked for and a day longer, whatever the clock says meanwhile;
+ * everything else as long as it takes. */
 static void
 test_bounds (Fixture *fixture, gconstpointer data)
 {
   static const struct {
     XfSide side;
     gboolean final;
+    gboolean answered;
     gint64 age_s;
     gboolean stays;
   } entries[] = {
-    { XF_SIDE_DESTINATION, TRUE, 23 * 3600, TRUE },  { XF_SIDE_DESTINATION, TRUE, 25 * 3600, FALSE },
-    { XF_SIDE_DESTINATION, FALSE, 99 * 3600, TRUE }, { XF_SIDE_SOURCE, TRUE, 99 * 3600, TRUE },
-    { XF_SIDE_SOURCE, FALSE, 99 * 3600, TRUE },
+    { XF_SIDE_DESTINATION, TRUE, TRUE, 23 * 3600, TRUE },   { XF_SIDE_DESTINATION, TRUE, TRUE, 25 * 3600, FALSE },
+    { XF_SIDE_DESTINATION, TRUE, FALSE, 99 * 3600, TRUE },  { XF_SIDE_DESTINATION, TRUE, TRUE, -25 * 3600, TRUE },
+    { XF_SIDE_DESTINATION, FALSE, FALSE, 99 * 3600, TRUE }, { XF_SIDE_SOURCE, TRUE, FALSE, 99 * 3600, TRUE },
+    { XF_SIDE_SOURCE, FALSE, FALSE, 99 * 3600, TRUE },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (entries); i++) {
@@ -278,6 +281,7 @@ test_bounds (Fixture *fixture, gconstpointer data)
     g_autoptr (GBytes) text = NULL;
 
     entry->final = entries[i].final;
+    entry->answered = entries[i].answered;
     entry->state = g_strdup ("s");
     entry->changed_s = g_get_real_time () / G_USEC_PER_SEC - entries[i].age_s;
     text = xf_journal_entry_format (entry);
@@ -288,6 +292,33 @@ test_bounds (Fixture *fixture, gconstpointer data)
   for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
     g_assert_true ((xf_journal_find (fixture->journal, entries[i].side, (guint8[XF_UUID_LENGTH]){ (guint8)i }) != NULL)
                    == entries[i].stays);
+}
+
+/* A file that cannot be read holds back what it may be about: its guest, or all of them when it does not say. */
+static void
+test_may_know (Fixture *fixture, gconstpointer data)
+{
+  static const struct {
+    const char *text;
+    gboolean it, others;
+  } files[] = {
+    { "{ \"format\": 2, \"uuid\": \"01000000-0000-0000-0000-000000000000\" }", TRUE, FALSE },
+    { "{ \"format\": 2, \"uuid\": \"01000000\" }", TRUE, TRUE },
+    { "{ \"format\": 2, \"uuid\": \"01000000-0000-0000", TRUE, TRUE },
+    { "[]", TRUE, TRUE },
+    { "", TRUE, TRUE },
+  };
+  const guint8 it[XF_UUID_LENGTH] = { 1 }, other[XF_UUID_LENGTH] = { 2 };
+  g_autofree char *path = path_of (fixture, add (fixture, XF_SIDE_SOURCE, 7));
+
+  g_assert_false (xf_journal_may_know (fixture->journal, it));
+  for (gsize i = 0; i < G_N_ELEMENTS (files); i++) {
+    g_assert_true (g_file_set_contents (path, files[i].text, -1, NULL));
+    reopen (fixture);
+    g_test_message ("%s", files[i].text);
+    g_assert_true (xf_journal_may_know (fixture->journal, it) == files[i].it);
+    g_assert_true (xf_journal_may_know (fixture->journal, other) == files[i].others);
+  }
 }
 
 int
@@ -302,5 +333,6 @@ main (int argc, char **argv)
   ADD ("failure", test_failure);
   ADD ("not-ours", test_not_ours);
   ADD ("bounds", test_bounds);
+  ADD ("may-know", test_may_know);
   return g_test_run ();
 }
