@@ -45,7 +45,7 @@
 
 mtype = {
   nothing,
-  begun, connecting, sending, sent, settling, destroying, done, /* the source */
+  begun, connecting, sending, sent, settling, deciding, destroying, done, /* the source */
   prepared, receiving, restored, unpausing, failed, running,    /* the destination */
   rolling_back, cancelled,                                      /* both */
   absent, runs, suspended, paused,                              /* Xen */
@@ -158,6 +158,12 @@ end:
   :: atomic { s_up && ss == settling && settled == lost -> settled = nothing }
   :: atomic { s_up && ss == settling && settled == will_not_run -> settled = nothing; S_TO (settling, rolling_back) }
   :: atomic { s_up && ss == settling && settled == runs -> settled = nothing; S_TO (settling, destroying) }
+
+  /* A person decides, who knows what the destination would say. */
+  :: atomic { s_up && ss == settling && !asked && settled == nothing && ds == cancelled ->
+              S_TO (settling, deciding); S_TO (deciding, rolling_back) }
+  :: atomic { s_up && ss == settling && !asked && settled == nothing && ds == running ->
+              S_TO (settling, deciding); S_TO (deciding, destroying) }
 
   /* The two ways out. */
   :: atomic { s_up && ss == rolling_back ->
