@@ -98,6 +98,8 @@ format_peer (const XfCookie *cookie, GString *xml)
     g_string_append (xml, line);
   }
   format_progress (cookie, xml);
+  if (cookie->sent)
+    g_string_append (xml, "    <xenferry:sent/>\n");
   if (cookie->secret) {
     g_autofree char *settle = g_markup_printf_escaped ("    <xenferry:settle secret='%s' port='%u'/>\n", cookie->secret,
                                                        cookie->settle_port);
@@ -238,6 +240,7 @@ parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
         return FALSE;
       if (is_peer_element (child, "data") && !cookie->token)
         cookie->token = xf_xml_attr (child, "token");
+      cookie->sent |= is_peer_element (child, "sent");
       if (is_peer_element (child, "progress"))
         parse_progress (cookie, child);
       if (is_peer_element (child, "config") && !cookie->config)

@@ -37,6 +37,7 @@ typedef struct {
   gboolean is_xenferry;      /* the peer's element was there */
   guint8 id[XF_UUID_SIZE];   /* of the migration; only then */
   GArray *features;          /* of XfFeature; only then */
+  gboolean sent;             /* likewise, a source's: all is sent, and durably so */
   XfCookieProgress progress; /* likewise; zero when the peer has said none */
   char *config;              /* likewise: the guest's libxl configuration, in libxl's JSON, or NULL */
   char *secret;              /* likewise, a destination's: who knows it may ask what became of the migration; or NULL */

@@ -113,7 +113,7 @@ load_all (XfJournal *journal, GError **error)
 static gboolean
 is_end (const XfJournalEntry *entry)
 {
-  return entry->final && entry->side == XF_SIDE_DESTINATION;
+  return entry->final && !entry->in_use && entry->side == XF_SIDE_DESTINATION;
 }
 
 /* Its source has its answer. Without that it is kept whatever the clock says: the source may have been off for as long.

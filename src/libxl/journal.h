@@ -39,6 +39,7 @@ typedef struct {
   char *xml, *persistent_xml; /* a destination's, until it is final: what finish will bring to life */
   char *reason;               /* how it ended, or what it waits for */
   gboolean answered;          /* a destination's end: its source has asked for it */
+  gboolean in_use;            /* an end that is still being carried out; not written */
   gint64 changed_s;           /* Unix time, set when it is written */
 } XfJournalEntry;
 

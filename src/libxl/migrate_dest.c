@@ -141,6 +141,7 @@ close_entry (XfMigrateDest *dest)
 
   if (!entry)
     return;
+  entry->in_use = FALSE;
   if (!dest->secret || !dest->announced)
     xf_journal_drop (dest->driver->journal, entry);
   else if (!entry->final)
@@ -267,6 +268,12 @@ const char *
 xf_migrate_dest_state (const XfMigrateDest *dest)
 {
   return xf_sm_name (&dest->sm);
+}
+
+gboolean
+xf_migrate_dest_can_be_asked (const XfMigrateDest *dest)
+{
+  return dest->secret != NULL;
 }
 
 gboolean

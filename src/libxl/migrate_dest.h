@@ -53,6 +53,12 @@ XfMigrateDest *xf_migrate_dest_find_id (XfDriver *driver, const guint8 *id);
 const guint8 *xf_migrate_dest_id (const XfMigrateDest *dest);
 const char *xf_migrate_dest_state (const XfMigrateDest *dest);
 
+/* An error of this side: names guest, hosts and phase. The caller's. */
+GError *xf_migrate_dest_error (XfMigrateDest *dest, const char *phase, int code, const char *text);
+
+/* Its source is a xenferry, which asks what became of it. */
+gboolean xf_migrate_dest_can_be_asked (const XfMigrateDest *dest);
+
 /* @client called prepare. */
 gboolean xf_migrate_dest_is_of (const XfMigrateDest *dest, gconstpointer client);
 

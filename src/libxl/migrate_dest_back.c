@@ -126,7 +126,8 @@ tombstone_written (const GError *error, gpointer data)
   XfMigrateDest *dest = data;
 
   if (error && dest->decided) {
-    if (++dest->tombstone_tries == TRIES_TOLD)
+    /* A source that cannot ask would take the guest back. */
+    if (++dest->tombstone_tries == TRIES_TOLD && dest->secret)
       tell_of_delay (dest, error);
     dest->deadline_id = g_timeout_add_seconds (MIN (dest->tombstone_tries, TOMBSTONE_PAUSE_MAX_S), tombstone_again,
                                                dest);

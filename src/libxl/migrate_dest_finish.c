@@ -128,6 +128,31 @@ give_back (XfMigrateDest *dest)
   return TRUE;
 }
 
+static void
+running_written (const GError *error, gpointer data)
+{
+  XfMigrateDest *dest = data;
+
+  if (!error) {
+    arrived (dest);
+    return;
+  }
+  dest->error = xf_migrate_dest_error (dest, "finish", error->code, error->message);
+  undo_persist (dest);
+  xf_migrate_dest_roll_back (dest);
+}
+
+/* One that arrives paused may be resumed here the next moment; and after a boot of this host `unpausing` says of such a
+ * guest that it has not run. So it is here when the disk says `running`. */
+static void
+arrive_paused (XfMigrateDest *dest)
+{
+  if (dest->entry)
+    xf_migrate_dest_write (dest, RUNNING, running_written);
+  else
+    arrived (dest); /* offline */
+}
+
 void
 xf_migrate_dest_revive (XfMigrateDest *dest)
 {
@@ -141,7 +166,7 @@ xf_migrate_dest_revive (XfMigrateDest *dest)
   if (give_back (dest))
     return;
   if (dest->params.flags & (VIR_MIGRATE_PAUSED | VIR_MIGRATE_OFFLINE)) {
-    arrived (dest);
+    arrive_paused (dest);
     return;
   }
   dest->ao = xf_ao_new (dest->ctx, unpaused, dest);

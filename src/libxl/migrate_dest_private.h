@@ -97,9 +97,6 @@ typedef struct {
 
 extern const XfSmState xf_migrate_dest_states[N_STATES];
 
-/* An error of this side: names guest, hosts and phase. */
-GError *xf_migrate_dest_error (XfMigrateDest *dest, const char *phase, int code, const char *text);
-
 /* The driver's hold on the tunnel, if there is one, ends. */
 void xf_migrate_dest_release_tunnel (XfMigrateDest *dest);
 

@@ -60,6 +60,7 @@ dest_new (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
 
   memcpy (dest->id, entry->id, XF_UUID_LENGTH);
   dest->entry = entry;
+  entry->in_use = TRUE;
   dest->name = g_strdup (entry->name);
   dest->from = g_strdup (entry->peer ? entry->peer : "an unnamed host");
   dest->secret = g_strdup (entry->secret);

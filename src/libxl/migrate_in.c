@@ -5,6 +5,8 @@
  */
 #include "libxl/migrate.h"
 
+#include <libvirt/libvirt.h>
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "conf/cookie.h"
@@ -107,6 +109,18 @@ answer_from_journal (XfDriver *driver, const XfJournalEntry *entry, gboolean can
   xf_migrate_answer_later (done, data, error ? NULL : &(XfMigrateResult){ .ref = ref }, error);
 }
 
+/* A xenferry's perform hands out a cookie that says so when everything is sent and its journal knows; until then the
+ * source still may take the guest back, and nothing may start it here. */
+static gboolean
+check_sent (XfMigrateDest *dest, const XfCookie *cookie, GError **error)
+{
+  if (!xf_migrate_dest_can_be_asked (dest) || (cookie && cookie->sent))
+    return TRUE;
+  g_propagate_error (error, xf_migrate_dest_error (dest, "finish", XF_ERROR_OPERATION_INVALID,
+                                                   "the call has no cookie of perform that says that all is sent"));
+  return FALSE;
+}
+
 /* Whose finish it is, a xenferry's cookie says. A libvirtd has none, and no source has one when it cancels: then it is
  * the finish of the client that called prepare, for the guest of that name. */
 static XfMigrateDest *
@@ -138,6 +152,8 @@ xf_driver_migrate_finish (XfDriver *driver, gconstpointer client, const XfTypedP
 
   if (!error && xf_migrate_params_parse (&params, typed, flags, &error))
     dest = find_dest (driver, client, cookie, params.destination_name, &error);
+  if (dest && !cancelled && !(params.flags & VIR_MIGRATE_OFFLINE))
+    (void)check_sent (dest, cookie, &error);
   if (error) {
     xf_migrate_answer_later (done, data, NULL, error);
     return;

@@ -290,6 +290,7 @@ xf_migrate_source_sent_cookie (const XfMigrateSource *source)
   g_autoptr (XfCookie)
     cookie = xf_migrate_cookie_new (source->driver, source->guest->name, source->guest->uuid, source->cookie->id);
 
+  cookie->sent = source->sm.state == SENT;
   cookie->progress = (XfCookieProgress){
     .bytes = progress->bytes,
     .pages = xf_migrate_progress_pages (progress),

@@ -52,6 +52,8 @@ static const struct {
   { "prepared", { [ABSENT] = D_CANCEL, [PAUSED] = D_CANCEL, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
   { "restored", { [ABSENT] = D_CANCEL, [PAUSED] = D_GO_ON, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
   /* Nothing takes it away without writing so first, but the end of the guest and a boot of the host. */
+  /* Written by itself for one that arrives paused. */
+  { "running", { [ABSENT] = D_ARRIVED, [PAUSED] = D_ARRIVED, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
   { "unpausing", { [ABSENT] = D_ENDED, [PAUSED] = D_GO_ON, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
 };
 
@@ -108,9 +110,10 @@ is_shell (const XfJournalEntry *entry, const libxl_dominfo *info)
 static gboolean
 is_copy (const XfJournalEntry *entry, const libxl_dominfo *info)
 {
+  gboolean arrived = g_str_equal (entry->state, "running");
   gboolean cancelled = entry->final && g_str_equal (entry->state, "cancelled") && entry->domid == (gint64)info->domid;
 
-  return entry->side == XF_SIDE_DESTINATION && (cancelled || !entry->final) && found_of (info) == PAUSED;
+  return entry->side == XF_SIDE_DESTINATION && (cancelled || !(entry->final || arrived)) && found_of (info) == PAUSED;
 }
 
 gboolean
@@ -193,16 +196,20 @@ removed (const GError *error, gpointer data)
   g_autofree Removed *removal = data;
   XfJournalEntry *entry = xf_journal_find (removal->driver->journal, XF_SIDE_DESTINATION, removal->id);
 
-  if (entry && entry->final && !entry->secret)
+  if (!entry)
+    return;
+  entry->in_use = FALSE;
+  if (entry->final && !entry->secret)
     xf_journal_drop (removal->driver->journal, entry);
 }
 
 static void
-destroy (XfDriver *driver, const XfJournalEntry *entry, guint32 domid)
+destroy (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
 {
   Removed *removal = g_new (Removed, 1);
 
   g_message ("domain %u is what a migration of '%s' has left, and does not run here: removing it", domid, entry->name);
+  entry->in_use = TRUE;
   removal->driver = driver;
   memcpy (removal->id, entry->id, XF_UUID_LENGTH);
   (void)xf_removal_new (driver, domid, entry->uuid, NULL, removed, removal);
@@ -339,7 +346,7 @@ recover_dest (XfDriver *driver, XfJournalEntry *entry)
 /* The daemon ended between an end's being written and the end of the domain that it is about. There may be thousands,
  * and each names its domain: no list of all is asked for. */
 static void
-bury (XfDriver *driver, const XfJournalEntry *entry)
+bury (XfDriver *driver, XfJournalEntry *entry)
 {
   libxl_dominfo info;
 

@@ -422,6 +422,7 @@ finish_of (Fixture *fixture, const guint8 *migration)
 
   if (migration)
     xf_cookie_set_peer (cookie, migration);
+  cookie->sent = TRUE;
   bytes = migration ? xf_cookie_format (cookie) : NULL;
   fixture->told = -1;
   xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_DEST_NAME, "g");

@@ -263,8 +263,9 @@ def test_libvirtd_has_it(to_libvirtd):
     assert not a.domains() and not a.journal()
 
 
-def test_libvirtd_has_it_not_yet(to_libvirtd):
-    """While it may still start the guest, nothing is guessed."""
+def test_libvirtd_has_it_not(to_libvirtd):
+    """While it may still start the guest nothing is guessed, and neither when it does not know the guest any more:
+    finish has been called, and the guest may have run there."""
     a, b = to_libvirtd
     a.create("g")
     with sent(a, b) as (source, destination, domain, _):
@@ -276,8 +277,31 @@ def test_libvirtd_has_it_not_yet(to_libvirtd):
             destination.finish("g", cancelled=1)
         with contextlib.suppress(rpc.RpcError):
             source.answer(serial)
-        wait_until(lambda: a.state("g") == "running", "it goes on", 40)
-    assert not b.domains() and not a.journal()
+        assert not b.domains()
+        wait_until(lambda: "it is not known there" in str(migrations(a).ok().out), "it says so", 40)
+    assert reason(a) == "paused (migrating)"
+    a.virsh("resume", "g").ok()
+    only_on(a, b)
+    assert not a.journal()
+
+
+@pytest.mark.parametrize("end", ["moves on", "ends"])
+def test_libvirtd_had_it(to_libvirtd, end):
+    """It ran there, and is there no more when the source looks: resuming would be a second one, or an old one."""
+    a, b = to_libvirtd
+    with SimHost("c") as c:
+        a.create("g")
+        with sent(a, b) as (_, destination, _domain, _cookie):
+            destination.finish("g")
+            if end == "ends":
+                b.virsh("destroy", "g").ok()
+            else:
+                b.migrate("g", c, mode="direct").ok()
+        wait_until(lambda: "it is not known there" in str(migrations(a).ok().out), "it says so", 40)
+        assert reason(a) == "paused (migrating)"
+        if end == "moves on":
+            assert c.state("g") == "running"
+        a.virsh("destroy", "g").ok()
 
 
 def test_libvirtd_is_gone(to_libvirtd):
