@@ -56,11 +56,13 @@ def test_unserved_parameters(a, b, tunnelled):
     connection.close()
 
 
-@pytest.mark.parametrize("bad", ["http://192.0.2.1", "tcp://", "tcp://127.0.0.1:notaport", "unix:///tmp/x",
-                                 "tcp://127.0.0.1:99999"])
-def test_bad_migrate_uri(a, b, bad):
+@pytest.mark.parametrize("bad, why", [
+    ("http://192.0.2.1", "scheme 'http'"), ("tcp://", "names no host"), ("tcp://127.0.0.1:notaport", "the port"),
+    ("unix:///tmp/x", "scheme 'unix'"), ("tcp://127.0.0.1:99999", "the port"),
+])
+def test_bad_migrate_uri(a, b, bad, why):
     a.create("g")
-    a.migrate("g", b, "--live", mode="p2p", migrate_uri=bad).failed()
+    a.migrate("g", b, "--live", mode="p2p", migrate_uri=bad).failed("failed in prepare", bad, why)
     assert_untouched(a, b)
 
 
@@ -78,13 +80,13 @@ def test_xml_that_changes_the_guest(a, b, mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_offline_of_a_running_guest_or_without_persistent(a, b, mode):
     a.create("g")
-    a.migrate("g", b, "--offline", mode=mode).failed()
+    a.migrate("g", b, "--offline", mode=mode).failed("--offline needs --persistent")
     assert_untouched(a, b)
 
 
 def test_read_only_client_may_look_and_no_more(a, b):
     a.create("g")
     assert a.names(uri=a.uri_ro) == ["g"]
-    a.virsh("migrate", "--live", "--p2p", "g", b.uri_tcp, uri=a.uri_ro).failed()
+    a.virsh("migrate", "--live", "--p2p", "g", b.uri_tcp, uri=a.uri_ro).failed("read only")
     a.virsh("destroy", "g", uri=a.uri_ro).failed("read")
     assert_untouched(a, b)

@@ -42,6 +42,6 @@ def test_interface_comes_and_goes(host, tmp_path):
 
 
 def test_what_is_not_simulated_fails_and_libvirtd_lives(host, tmp_path):
-    host.virsh("dump", "g", str(tmp_path / "core")).failed()
+    host.virsh("dump", "g", str(tmp_path / "core")).failed("Failed to core dump domain 'g'")
     host.assert_healthy()
     assert host.state("g") == "running"

@@ -346,7 +346,7 @@ def test_what_a_switch_back_finds(a, b, outcome):
         a.migrate("g", b, "--live", "--persistent").ok()
     elif outcome == "stayed":
         b.fail_at("restore-last-record")
-        a.migrate("g", b, "--live").failed()
+        a.migrate("g", b, "--live").failed("domain 'g'", "failed in restore")
     else:
         with waiting(a, b):
             pass
@@ -363,7 +363,7 @@ def test_what_a_switch_back_finds(a, b, outcome):
                 assert other.state("g") == "shut off"
                 assert "vmlinuz-guest" in other.virsh("dumpxml", "g").ok().out
             if expected and definitions[host.name]:
-                other.virsh("start", "g").failed()
+                other.virsh("start", "g").failed("failed to create new domain 'g'")
             assert [domain["state"] for domain in other.domains()] == expected
         finally:
             other.kill()

@@ -259,5 +259,5 @@ def test_memory_that_is_made_up(a, b, mode):
 def test_made_up_memory_that_does_not_come_is_noticed(a, b):
     b.control(synthetic=1)
     a.create("g", memory_kib=16384)
-    a.migrate("g", b, "--live").failed()
+    a.migrate("g", b, "--live").failed("domain 'g'", "failed in perform")
     wait_until(lambda: a.state("g") == "running" and not b.domains(), "as before")

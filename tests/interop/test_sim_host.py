@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The simulated host itself: calls that fail after having acted, domains that linger, a boot of the whole host."""
 
+import os
+import signal
+
 import pytest
 
-from sim_host import SimHost, two_hosts, wait_until
+from sim_host import WRONG, Result, SimHost, two_hosts, wait_until
 
 
 @pytest.fixture(name="host")
@@ -76,3 +79,46 @@ def test_a_host_boots(host):
     assert host.state("auto") == "shut off"  # a restart of the daemon is no boot
     host.boot()
     wait_until(lambda: host.state("auto") == "running", "it is started by the next boot")
+
+
+# ---- what a host that is closed notices ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", [
+    "2026-01-01T00:00:00.1Z error GLib: Source ID 4 was not found",
+    "2026-01-01T00:00:00.1Z fatal xf-libxl: not a move",
+    "==1==ERROR: AddressSanitizer: heap-use-after-free", "==1==ERROR: LeakSanitizer: detected memory leaks",
+    "a.c:1:2: runtime error: signed integer overflow", "ERROR:../a.c:3:f: assertion failed: (x)",
+    "daemon: a.c:3: f: Assertion `x' failed.", "free(): invalid pointer",
+])
+def test_a_bad_line_is_noticed(line):
+    assert WRONG.search(line)
+
+
+@pytest.mark.parametrize("line", ["2026-01-01T00:00:00.1Z warning xf-libxl: error -3", "Z message x: no error here"])
+def test_a_good_line_is_none(line):
+    assert not WRONG.search(line)
+
+
+def test_a_failure_needs_a_reason():
+    result = Result(["virsh"], 1, "", "error: no domain", 0)
+    with pytest.raises(TypeError):
+        result.failed()  # pylint: disable=no-value-for-parameter
+    with pytest.raises(AssertionError):
+        result.failed("another reason")
+    result.failed("no domain")
+
+
+def test_a_daemon_that_has_died_fails_the_test():
+    with pytest.raises(AssertionError, match="ended with status -6"):
+        with SimHost("a") as host:
+            os.kill(host.process.pid, signal.SIGABRT)
+            host.process.wait(timeout=10)
+
+
+def test_a_bad_log_fails_the_test():
+    with pytest.raises(AssertionError, match="runtime error:"):
+        with SimHost("a") as host:
+            host.kill()
+            with open(host.log_path, "a", encoding="ascii") as log:
+                log.write("a.c:1:2: runtime error: shift exponent\n")

@@ -135,7 +135,7 @@ def test_w08_failed_prepare_keeps_a_definition(a, b, mode):
     uuid = a.create("g")
     b.define("g", uuid=uuid)
     b.fail_at("restore-start")
-    a.migrate("g", b, "--live", mode=mode).failed()
+    a.migrate("g", b, "--live", mode=mode).failed("domain 'g'", "failed in")
     b.control()
     assert b.names("--all") == ["g"]
     assert b.state("g") == "shut off"
@@ -254,7 +254,7 @@ def test_w12_a_failed_peer_to_peer_ends_its_job_once(a, b, mode):
     a.create("g", memory_kib=128 * 1024)
     a.fail_at("save-start")
     for _ in range(10):
-        a.migrate("g", b, "--live", mode=mode).failed()
+        a.migrate("g", b, "--live", mode=mode).failed("domain 'g'", "failed in perform")
     a.control()
     no_job(a, "g")
     virsh = a.migrate_start("g", b, "--live", "--bandwidth", "40", mode=mode)
@@ -270,7 +270,7 @@ def test_w13_prepare_refused_the_guest_never_stopped(a, b, mode):
     """It runs, is said to run, and nobody touched it in the hypervisor."""
     a.create("g")
     b.create("g")
-    a.migrate("g", b, "--live", mode=mode).failed()
+    a.migrate("g", b, "--live", mode=mode).failed("failed in prepare", "already exists")
     assert a.state("g") == "running"
     assert not a.traced("resumed"), "a guest that never stopped was resumed"
     goes_on(a, "g")
@@ -281,7 +281,7 @@ def test_w14_a_failed_restore_is_cleaned_up_once(a, b, mode):
     a.create("g")
     before = b.snapshot()
     b.fail_at("restore-live")
-    a.migrate("g", b, "--live", mode=mode).failed()
+    a.migrate("g", b, "--live", mode=mode).failed("domain 'g'", "failed in")
     b.control()
     as_before(a, b)
     destroyed = b.traced("destroyed")
@@ -353,7 +353,7 @@ def test_w21_begin_without_perform():
         a.create("g")
         with rpc.Client(a.socket_path) as source:
             source.begin(source.lookup("g"))
-            a.virsh("suspend", "g").failed()
+            a.virsh("suspend", "g").failed("domain 'g'", "is being migrated")
             wait_until(lambda: a.virsh("suspend", "g"), "the job is free", timeout=6)
 
 
@@ -362,7 +362,7 @@ def test_w21_peer_that_does_not_answer(a, mode):
     """The other daemon accepts and never says a word: the connect has a deadline."""
     with SimHost("c", {"connect_timeout": 1}) as c, socket.create_server(("127.0.0.1", a.ports.last)):
         c.create("g")
-        result = c.migrate("g", f"xen+tcp://127.0.0.1:{a.ports.last}/system", "--live", mode=mode).failed()
+        result = c.migrate("g", f"xen+tcp://127.0.0.1:{a.ports.last}/system", "--live", mode=mode).failed("failed in connect", "has not opened a connection")
         assert result.seconds < 10, result
         goes_on(c, "g")
         no_job(c, "g")
@@ -459,7 +459,7 @@ def test_w27_resumed_event_after_a_cancel(a, b, mode):
     a.create("g")
     events = events_of(a)
     b.fail_at("restore-last-record")
-    a.migrate("g", b, "--live", mode=mode).failed()
+    a.migrate("g", b, "--live", mode=mode).failed("domain 'g'", "failed in restore")
     b.control()
     goes_on(a, "g")
     time.sleep(0.2)
@@ -477,7 +477,7 @@ def test_w28_an_incoming_guest_cannot_be_touched(a, b, mode):
     wait_until(lambda: b.domains(), "the destination builds the guest")
     assert b.state("g") not in ("shut off", "running")
     for command in (["start", "g"], ["undefine", "g"], ["resume", "g"]):
-        result = b.virsh(*command).failed()
+        result = b.virsh(*command).failed("failed to get domain 'g'")
         assert result.seconds < 5, result
     path = b.write_xml(domain_xml("g", uuid=uuid, memory_kib=128 * 1024))
     b.virsh("create", path).failed("g")
