@@ -17,5 +17,5 @@ void xf_migrate_door_free (XfMigrateDoor *door);
 void xf_migrate_door_add (XfMigrateDoor *door, XfMigrateListener *listener);
 void xf_migrate_door_remove (XfMigrateDoor *door, XfMigrateListener *listener);
 
-/* Takes @fd, which has just come. @other is called for one that brings no ticket, and takes it. */
+/* Takes @fd, which has just come. @other, the same for all, is called for one that brings no ticket, and takes it. */
 void xf_migrate_door_take (XfMigrateDoor *door, int fd, XfDriverOther other, gpointer data);

@@ -14,26 +14,26 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/secret.h"
+#include "libxl/lobby.h"
 #include "libxl/migrate_door.h"
 
 /* The first eight bytes of libxl's migration stream (reference: the stream's header). */
 static const char stream_ident[8] = { 'L', 'i', 'b', 'x', 'l', 'F', 'm', 't' };
 
-/* Strangers that may wait at the same time; more are turned away at once. */
-#define MAX_CANDIDATES 32
+/* Strangers that may wait at the same time, and for how long; one address may make all connections of a migration. */
+#define CANDIDATES_MAX 64
+#define CANDIDATE_STAY_MS (30 * 1000)
 
-typedef struct {
-  XfMigrateListener *listener;
-  int fd;
-  guint source;
-} Candidate;
+/* Connections that the process has no descriptors for are left in the queue, and asked for again after that time. */
+#define ACCEPT_AGAIN_MS 500
 
 struct XfMigrateListener {
   XfMigrateDoor *door; /* it waits at the shared one; else fd is its own */
   int fd;
   guint port;
   guint source;
-  GPtrArray *candidates; /* of Candidate */
+  guint again_id;
+  XfLobby *candidates;
   gboolean has_token;
   guint8 token[XF_TICKET_TOKEN];
   int chosen[XF_TICKET_CONNECTIONS_MAX]; /* by their index; -1: not here yet */
@@ -43,23 +43,13 @@ struct XfMigrateListener {
 };
 
 static void
-candidate_free (gpointer data)
-{
-  Candidate *candidate = data;
-
-  if (candidate->source)
-    g_source_remove (candidate->source);
-  xf_clear_fd (&candidate->fd);
-  g_free (candidate);
-}
-
-static void
 close_door (XfMigrateListener *listener)
 {
   if (listener->door)
     xf_migrate_door_remove (listener->door, listener);
   listener->door = NULL;
   g_clear_handle_id (&listener->source, g_source_remove);
+  g_clear_handle_id (&listener->again_id, g_source_remove);
   xf_clear_fd (&listener->fd);
 }
 
@@ -93,7 +83,7 @@ choose (XfMigrateListener *listener, int fd, guint index, guint count)
   xf_migrate_socket_tune (fd);
   if (++listener->n_chosen < count)
     return;
-  g_ptr_array_set_size (listener->candidates, 0);
+  g_clear_pointer (&listener->candidates, xf_lobby_free);
   close_door (listener);
   for (guint i = 0; i < count; i++)
     fds[i] = xf_steal_fd (&listener->chosen[i]);
@@ -123,33 +113,29 @@ is_ours (XfMigrateListener *listener, const guint8 *start, XfTicket *ticket_out)
   return xf_ticket_get (start, ticket_out) && is_right (listener, ticket_out);
 }
 
-static gboolean
-candidate_readable (int fd, GIOCondition condition, gpointer data)
+static guint
+candidate_need (const guint8 *start, gsize n, gpointer data)
 {
-  Candidate *candidate = data;
-  XfMigrateListener *listener = candidate->listener;
-  guint8 start[XF_TICKET_SIZE];
-  gsize size = start_size (listener);
-  ssize_t n = recv (fd, start, size, MSG_PEEK | MSG_DONTWAIT);
+  XfMigrateListener *listener = data;
   XfTicket ticket;
 
-  if (n < 0 && (errno == EAGAIN || errno == EINTR))
-    return G_SOURCE_CONTINUE;
-  /* Less than all of it although we are woken only for that: the peer has closed. */
-  if (n < (ssize_t)size || !is_ours (listener, start, &ticket)) {
-    g_info ("dropping a connection to migration port %u that does not bring %s", listener->port,
-            listener->has_token ? "this migration's ticket" : "a libxl stream");
-    candidate->source = 0;
-    g_ptr_array_remove_fast (listener->candidates, candidate);
-    return G_SOURCE_REMOVE;
-  }
-  if (listener->has_token)
-    (void)recv (fd, start, size, MSG_DONTWAIT);
-  fd = xf_steal_fd (&candidate->fd);
-  candidate->source = 0;
-  g_ptr_array_remove_fast (listener->candidates, candidate);
-  choose (listener, fd, ticket.index, ticket.count);
-  return G_SOURCE_REMOVE;
+  if (is_ours (listener, start, &ticket))
+    return start_size (listener);
+  g_info ("dropping a connection to migration port %u that does not bring %s", listener->port,
+          listener->has_token ? "this migration's ticket" : "a libxl stream");
+  return 0;
+}
+
+static void
+candidate_taken (int fd, const guint8 *start, gsize n, gpointer data)
+{
+  XfMigrateListener *listener = data;
+  XfTicket ticket;
+
+  if (is_ours (listener, start, &ticket) && (!listener->has_token || xf_ticket_skip (fd)))
+    choose (listener, fd, ticket.index, ticket.count);
+  else
+    close (fd);
 }
 
 gboolean
@@ -161,23 +147,34 @@ xf_migrate_listener_take (XfMigrateListener *listener, const XfTicket *ticket, i
   return TRUE;
 }
 
+static gboolean door_readable (int fd, GIOCondition condition, gpointer data);
+
+static gboolean
+accept_again (gpointer data)
+{
+  XfMigrateListener *listener = data;
+
+  listener->again_id = 0;
+  listener->source = g_unix_fd_add (listener->fd, G_IO_IN, door_readable, listener);
+  return G_SOURCE_REMOVE;
+}
+
 static gboolean
 door_readable (int fd, GIOCondition condition, gpointer data)
 {
   XfMigrateListener *listener = data;
-  xf_autofd connection = accept4 (fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  Candidate *candidate;
+  int connection = accept4 (fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-  if (connection < 0 || listener->candidates->len >= MAX_CANDIDATES)
+  if (connection >= 0) {
+    xf_lobby_enter (listener->candidates, connection);
     return G_SOURCE_CONTINUE;
-  candidate = g_new0 (Candidate, 1);
-  candidate->listener = listener;
-  candidate->fd = xf_steal_fd (&connection);
-  /* Wake only when the whole ident is there: a peer that trickles it byte by byte must not make us spin. */
-  xf_fd_wake_for (candidate->fd, start_size (listener), NULL);
-  candidate->source = g_unix_fd_add (candidate->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, candidate_readable, candidate);
-  g_ptr_array_add (listener->candidates, candidate);
-  return G_SOURCE_CONTINUE;
+  }
+  if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+    return G_SOURCE_CONTINUE;
+  g_warning ("cannot accept a connection to migration port %u: %s", listener->port, g_strerror (errno));
+  listener->source = 0;
+  listener->again_id = g_timeout_add (ACCEPT_AGAIN_MS, accept_again, listener);
+  return G_SOURCE_REMOVE;
 }
 
 static int
@@ -191,7 +188,7 @@ open_socket (const struct sockaddr *address, socklen_t length)
   set_option (fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (address->sa_family == AF_INET6)
     set_option (fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-  if (bind (fd, address, length) < 0 || listen (fd, MAX_CANDIDATES) < 0)
+  if (bind (fd, address, length) < 0 || listen (fd, CANDIDATES_MAX) < 0)
     return -1;
   return xf_steal_fd (&fd);
 }
@@ -282,14 +279,16 @@ static XfMigrateListener *
 listener_new (guint port, const guint8 *token, XfMigrateAccepted func, gpointer data)
 {
   XfMigrateListener *listener = g_new0 (XfMigrateListener, 1);
+  XfLobbyLimits limits = { .crowd = { CANDIDATES_MAX, CANDIDATES_MAX / 2 }, .stay_ms = CANDIDATE_STAY_MS };
 
   listener->fd = -1;
-  listener->candidates = g_ptr_array_new_with_free_func (candidate_free);
   listener->has_token = token != NULL;
   if (token)
     memcpy (listener->token, token, XF_TICKET_TOKEN);
   for (guint i = 0; i < XF_TICKET_CONNECTIONS_MAX; i++)
     listener->chosen[i] = -1;
+  limits.first_bytes = start_size (listener);
+  listener->candidates = xf_lobby_new (&limits, candidate_need, candidate_taken, listener);
   listener->func = func;
   listener->data = data;
   listener->port = port;
@@ -337,6 +336,6 @@ xf_migrate_listener_free (XfMigrateListener *listener)
   close_door (listener);
   for (guint i = 0; i < XF_TICKET_CONNECTIONS_MAX; i++)
     xf_clear_fd (&listener->chosen[i]);
-  g_ptr_array_unref (listener->candidates);
+  g_clear_pointer (&listener->candidates, xf_lobby_free);
   g_free (listener);
 }

@@ -5,7 +5,8 @@
  *
  * A libvirtd source connects and sends libxl's stream at once: there is nothing before it that could name the
  * sender. So a connection counts only once its first bytes are the stream's ident; whoever connects and sends
- * something else, or nothing (a port scan), is dropped without disturbing the migration. The first that sends the
+ * something else, or nothing (a port scan), is dropped without disturbing the migration; many of them make room for
+ * those who come later (lobby.h). The first that sends the
  * ident is the one; door and waiting strangers are closed in the same moment, so a second one can never follow.
  *
  * A xenferry source shows a ticket (migrate_ticket.h), on each of its connections.

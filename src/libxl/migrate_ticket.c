@@ -2,6 +2,7 @@
 #include "libxl/migrate_ticket.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #define MAGIC "XFERDATA"
 #define VERSION 1
@@ -51,4 +52,12 @@ xf_ticket_get (const guint8 in[XF_TICKET_SIZE], XfTicket *ticket_out)
   return xf_ticket_begins (in) && get16 (in + AT_VERSION) == VERSION && get16 (in + AT_FLAGS) == 0
          && ticket_out->count >= 1 && ticket_out->count <= XF_TICKET_CONNECTIONS_MAX
          && ticket_out->index < ticket_out->count;
+}
+
+gboolean
+xf_ticket_skip (int fd)
+{
+  guint8 bytes[XF_TICKET_SIZE];
+
+  return recv (fd, bytes, sizeof (bytes), MSG_DONTWAIT) == (ssize_t)sizeof (bytes);
 }

@@ -23,3 +23,6 @@ gboolean xf_ticket_begins (const guint8 *in);
 
 /* FALSE when it is none, or of a version that we do not know, or its numbers make no sense. */
 gboolean xf_ticket_get (const guint8 in[XF_TICKET_SIZE], XfTicket *ticket_out);
+
+/* Reads a ticket that has been looked at off the connection @fd, so that its data is next. */
+gboolean xf_ticket_skip (int fd);

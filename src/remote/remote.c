@@ -14,6 +14,7 @@
 /* Whoever reaches the peer port may ask, and so does not count among the clients: how many may do so at once, and for
  * how long. */
 #define PEERS_MAX 256
+#define PEERS_AN_ADDRESS_MAX 64
 #define PEER_TIMEOUT_S 30
 
 static void
@@ -35,6 +36,7 @@ conn_call (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer 
 {
   XfRemoteClient *client = data;
 
+  client->seat.has_spoken = TRUE;
   xf_call_dispatch (xf_programs, XF_N_PROGRAMS, conn, header, payload, &client->rights, client);
 }
 
@@ -73,7 +75,8 @@ conn_closed (XfConn *conn, const GError *error, gpointer data)
   g_clear_handle_id (&client->deadline_id, g_source_remove);
   remote->n_peers -= client->is_peer;
   if (g_ptr_array_find (remote->clients, client, &at))
-    g_ptr_array_add (remote->gone, g_ptr_array_steal_index_fast (remote->clients, at));
+    /* Their order stays that in which they came. */
+    g_ptr_array_add (remote->gone, g_ptr_array_steal_index (remote->clients, at));
   if (!remote->sweep_id)
     remote->sweep_id = g_idle_add (sweep, remote);
 }
@@ -138,33 +141,41 @@ peer_stays_too_long (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* One of those who have been there for some time goes: a crowd that says nothing keeps nobody from asking. */
+/* A crowd that says nothing keeps nobody from asking. */
 static void
-make_room (XfRemote *remote)
+make_room (XfRemote *remote, const XfCrowdSeat *newcomer)
 {
+  static const XfCrowdLimits limits = { PEERS_MAX, PEERS_AN_ADDRESS_MAX };
   g_autoptr (GError) error = g_error_new_literal (XF_ERROR, XF_ERROR_TIMEOUT, "others want to ask");
+  g_autoptr (GPtrArray) peers = g_ptr_array_new (), seats = g_ptr_array_new ();
+  gint leaver;
 
   for (guint i = 0; i < remote->clients->len; i++) {
     XfRemoteClient *client = remote->clients->pdata[i];
 
-    if (client->is_peer) {
-      xf_conn_close (client->conn, error);
-      return;
-    }
+    if (!client->is_peer)
+      continue;
+    g_ptr_array_add (peers, client);
+    g_ptr_array_add (seats, &client->seat);
   }
+  leaver = xf_crowd_leaver ((const XfCrowdSeat *const *)seats->pdata, seats->len, newcomer, &limits);
+  if (leaver >= 0)
+    xf_conn_close (((XfRemoteClient *)peers->pdata[leaver])->conn, error);
 }
 
 void
 xf_remote_accept_peer (XfRemote *remote, int fd)
 {
   XfRemoteClient *client;
+  XfCrowdSeat seat;
 
-  if (remote->n_peers >= PEERS_MAX)
-    make_room (remote);
+  xf_crowd_seat_init (&seat, fd);
+  make_room (remote, &seat);
   client = client_new (remote, fd, remote->n_peers, PEERS_MAX);
   if (!client)
     return;
   client->is_peer = TRUE;
+  client->seat = seat;
   remote->n_peers++;
   client->rights.read_only = TRUE;
   client->deadline_id = g_timeout_add_seconds (PEER_TIMEOUT_S, peer_stays_too_long, client);

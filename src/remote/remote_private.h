@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/crowd.h"
 #include "procs.h"
 #include "remote/remote.h"
 #include "rpc/call.h"
@@ -23,6 +24,7 @@ typedef struct {
   XfConn *conn;
   XfCallRights rights;
   gboolean is_peer;
+  XfCrowdSeat seat; /* a peer's */
   guint deadline_id;     /* a peer's */
   GArray *registrations; /* of XfRegistration */
 } XfRemoteClient;
