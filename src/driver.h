@@ -251,6 +251,7 @@ void xf_driver_migrate_prepare (XfDriver *driver, gconstpointer client, const Xf
 typedef struct {
   void (*discard) (gpointer tunnel);                   /* swallow whatever the peer still sends */
   void (*fail) (gpointer tunnel, const GError *error); /* tell the peer that the stream is broken */
+  guint64 (*received) (gpointer tunnel);               /* bytes that have come so far */
   void (*release) (gpointer tunnel);                   /* the driver will not call again */
 } XfTunnelOps;
 

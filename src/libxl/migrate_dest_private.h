@@ -58,6 +58,10 @@ struct XfMigrateDest {
   XfPump *pump;  /* between the peer and fd, or NULL */
   int fd;        /* libxl reads the image from it */
   guint look_id; /* until libxl may read from it */
+  guint look_ms; /* how long to the next look */
+  guint stall_id;
+  guint64 stall_bytes; /* received when it was looked last */
+  gint64 stall_since_us;
   XfCtx *ctx;
   XfAo *ao;
   libxl_domain_config config;
@@ -128,6 +132,10 @@ void xf_migrate_dest_end_job (XfMigrateDest *dest, const GError *failure);
 
 /* Data that libxl has not begun to read is given up. */
 void xf_migrate_dest_stop_looking (XfMigrateDest *dest);
+
+/* While libxl restores: bytes must come, or it is given up. */
+void xf_migrate_dest_watch_stall (XfMigrateDest *dest);
+void xf_migrate_dest_unwatch_stall (XfMigrateDest *dest);
 
 /* The deadline of the state under way; 0: none. */
 void xf_migrate_dest_arm (XfMigrateDest *dest, guint seconds);

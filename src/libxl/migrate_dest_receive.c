@@ -22,6 +22,7 @@ restored (int rc, gpointer data)
   XfMigrateDest *dest = data;
 
   dest->ao = NULL;
+  xf_migrate_dest_unwatch_stall (dest);
   xf_clear_fd (&dest->fd);
   if (rc != 0 && !dest->error && dest->pump) {
     g_autoptr (GError) refused = xf_pump_reason (dest->pump);
@@ -113,6 +114,7 @@ begin_restore (XfMigrateDest *dest)
   rc = libxl_domain_create_restore (xf_ctx_libxl (dest->ctx), &dest->config, &dest->domid, dest->fd, -1, &params,
                                     xf_ao_how (dest->ao), NULL);
   libxl_domain_restore_params_dispose (&params);
+  xf_migrate_dest_watch_stall (dest);
   xf_ao_started (dest->ao, rc);
 }
 
@@ -128,7 +130,10 @@ no_data (XfMigrateDest *dest, const GError *error)
 /* libxl's header and that of its first record. A restore that fails before they are read is one whose helper does not
  * run yet, and then libxl 4.17 calls through a null pointer: it is begun only when they are there. */
 #define FIRST_BYTES 24
-#define LOOK_MS 1 /* a pump hands on the second of both at once */
+/* A pump hands on the second of both at once, so the first look again is soon; a source that sends a part and no more
+ * is not looked at a thousand times a second. */
+#define LOOK_MS 1
+#define LOOK_MAX_MS 64
 
 /* A copy of them, which stay where they are; a pipe knows no MSG_PEEK. */
 static gboolean
@@ -176,7 +181,8 @@ wait_for_first_bytes (XfMigrateDest *dest)
     return;
   }
   if (poll (&end, 1, 0) <= 0) {
-    dest->look_id = g_timeout_add (LOOK_MS, look, dest);
+    dest->look_ms = CLAMP (dest->look_ms * 2, LOOK_MS, LOOK_MAX_MS);
+    dest->look_id = g_timeout_add (dest->look_ms, look, dest);
     return;
   }
   reason = dest->pump ? xf_pump_reason (dest->pump) : NULL;
@@ -220,6 +226,7 @@ void
 xf_migrate_dest_stop_looking (XfMigrateDest *dest)
 {
   g_clear_handle_id (&dest->look_id, g_source_remove);
+  xf_migrate_dest_unwatch_stall (dest);
   g_clear_pointer (&dest->pump, xf_pump_free);
   xf_clear_fd (&dest->fd);
 }

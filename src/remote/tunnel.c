@@ -90,6 +90,14 @@ tunnel_fail (gpointer data, const GError *error)
   tunnel->sink_told = TRUE;
 }
 
+static guint64
+tunnel_received (gpointer data)
+{
+  Tunnel *tunnel = data;
+
+  return tunnel->stream ? xf_stream_bytes (tunnel->stream) : 0;
+}
+
 static void
 tunnel_release (gpointer data)
 {
@@ -144,7 +152,7 @@ prepared (const XfTunnelSink *sink, const XfMigrateResult *result, const GError 
 void
 xf_handle_DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS (XfCall *call, const xf_prepare_args *arguments, XfRemoteClient *client)
 {
-  static const XfTunnelOps ops = { tunnel_discard, tunnel_fail, tunnel_release };
+  static const XfTunnelOps ops = { tunnel_discard, tunnel_fail, tunnel_received, tunnel_release };
   g_autoptr (GArray) params = xf_convert_params_from_wire (arguments->params.params_val, arguments->params.params_len);
   g_autoptr (GBytes) cookie = xf_convert_cookie_from_wire (arguments->cookie.cookie_val, arguments->cookie.cookie_len);
   Tunnel *tunnel = g_new0 (Tunnel, 1);
