@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "conf/domain_name.h"
 #include "conf/xml.h"
 
 #define KIB_PER_MIB 1024
@@ -106,18 +107,28 @@ parse_size (const XfDomainDef *def, xmlNode *node, guint64 *kib_out, GError **er
   return TRUE;
 }
 
+/* As it is written, as libvirt reads it: blanks at its ends are a part of it. */
+static char *
+read_name (const xmlNode *root)
+{
+  xmlNode *node = xf_xml_child (root, "name");
+  xmlChar *text = node ? xmlNodeGetContent (node) : NULL;
+  char *name = g_strdup ((const char *)text);
+
+  xmlFree (text);
+  return name;
+}
+
 static gboolean
 parse_identity (XfDomainDef *def, xmlNode *root, GError **error)
 {
-  g_autofree char *uuid = xf_xml_text (xf_xml_child (root, "uuid")), *text = NULL;
+  g_autofree char *uuid = xf_xml_text (xf_xml_child (root, "uuid")), *name = read_name (root), *text = NULL;
 
-  def->name = xf_xml_text (xf_xml_child (root, "name"));
-  if (!def->name)
+  if (!name)
     return bad (def, error, "there is no <name>");
-  /* The name becomes a file's. */
-  if (strchr (def->name, '/') || g_str_equal (def->name, ".") || g_str_equal (def->name, "..")
-      || strlen (def->name) > 200)
-    return bad (def, error, "the name cannot contain '/', be '.' or '..', or be longer than 200 bytes");
+  if (!xf_domain_name_check (name, error))
+    return FALSE;
+  def->name = g_steal_pointer (&name);
   if (!xf_xml_attr_is (root, "type", "xen"))
     return bad (def, error, "its type is not 'xen', and this driver serves no other");
   if (!uuid)
@@ -288,25 +299,30 @@ parse_root (XfDomainDef *def, xmlNode *root, XfDomainParseFlags flags, GError **
   return TRUE;
 }
 
+/* Written with indentation a document grows, up to this many times. What is kept must be read again later. */
+#define GROWTH_MAX 64
+
+static gboolean
+stays_readable (const XfDomainDef *def, gsize length, GError **error)
+{
+  g_autofree char *written = NULL;
+
+  if (length < XF_XML_MAX_SIZE / GROWTH_MAX)
+    return TRUE;
+  written = xf_domain_def_format (def, XF_DOMAIN_FORMAT_SECURE, NULL);
+  return strlen (written) <= XF_XML_MAX_SIZE || bad (def, error, "written with indentation it is larger than 4 MiB");
+}
+
 XfDomainDef *
 xf_domain_def_parse (const char *xml, XfDomainParseFlags flags, GError **error)
 {
   g_autoptr (XfDomainDef) def = g_new0 (XfDomainDef, 1);
 
   def->doc = xf_xml_parse (xml, strlen (xml), "domain", "domain XML", error);
-  if (!def->doc || !parse_root (def, xmlDocGetRootElement (def->doc), flags, error))
+  if (!def->doc || !parse_root (def, xmlDocGetRootElement (def->doc), flags, error)
+      || !stays_readable (def, strlen (xml), error))
     return NULL;
   return g_steal_pointer (&def);
-}
-
-XfDomainDef *
-xf_domain_def_copy (const XfDomainDef *def)
-{
-  g_autofree char *xml = xf_domain_def_format (def, XF_DOMAIN_FORMAT_SECURE, NULL);
-  XfDomainDef *copy = xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, NULL);
-
-  g_assert (copy); /* what was parsed once parses again */
-  return copy;
 }
 
 void
@@ -328,12 +344,16 @@ xf_domain_def_free (XfDomainDef *def)
   g_free (def);
 }
 
-void
-xf_domain_def_set_name (XfDomainDef *def, const char *name)
+gboolean
+xf_domain_def_set_name (XfDomainDef *def, const char *name, GError **error)
 {
-  char *copy = g_strdup (name);
+  char *copy;
 
+  if (!xf_domain_name_check (name, error))
+    return FALSE;
+  copy = g_strdup (name);
   xf_xml_set_child_text (xmlDocGetRootElement (def->doc), "name", name);
   g_free (def->name);
   def->name = copy;
+  return TRUE;
 }

@@ -134,6 +134,7 @@ typedef struct {
  * of the element, for what is not supported. A missing uuid or MAC address is generated. */
 XfDomainDef *xf_domain_def_parse (const char *xml, XfDomainParseFlags flags, GError **error);
 
+/* Another one that is the same in document and facts. Cannot fail. */
 XfDomainDef *xf_domain_def_copy (const XfDomainDef *def);
 void xf_domain_def_free (XfDomainDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfDomainDef, xf_domain_def_free)
@@ -141,7 +142,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfDomainDef, xf_domain_def_free)
 /* The XML, the caller's. @live: NULL for an inactive guest. */
 char *xf_domain_def_format (const XfDomainDef *def, XfDomainFormatFlags flags, const XfDomainLive *live);
 
-void xf_domain_def_set_name (XfDomainDef *def, const char *name);
+/* Refused where xf_domain_name_check() does. */
+gboolean xf_domain_def_set_name (XfDomainDef *def, const char *name, GError **error);
 
 /* TRUE when a guest that runs as @running can go on as @wanted: the same uuid, type, memory, vCPUs, and the same
  * devices by target or MAC address; where a disk's or interface's other end is may differ. Else an error that names
@@ -158,6 +160,7 @@ const char *xf_action_name (XfAction action);
 /* For the files of this folder. */
 gboolean xf_domain_check (gpointer root, const char *name, GError **error);
 gboolean xf_domain_parse_devices (XfDomainDef *def, gpointer devices, XfDomainParseFlags flags, GError **error);
+void xf_domain_init_devices (XfDomainDef *def);
 void xf_domain_clear_devices (XfDomainDef *def);
 void xf_domain_complete (XfDomainDef *def, gpointer root);
 gboolean xf_domain_parse_cpus (XfDomainDef *def, gpointer root, GError **error);

@@ -362,18 +362,24 @@ parse_device (Parse *parse, xmlNode *node, GError **error)
   return TRUE;
 }
 
-gboolean
-xf_domain_parse_devices (XfDomainDef *def, gpointer node, XfDomainParseFlags flags, GError **error)
+void
+xf_domain_init_devices (XfDomainDef *def)
 {
-  Parse parse = { def, flags };
-  xmlNode *next;
-
   def->disks = g_array_new (FALSE, TRUE, sizeof (XfDisk));
   g_array_set_clear_func (def->disks, clear_disk);
   def->nics = g_array_new (FALSE, TRUE, sizeof (XfNic));
   g_array_set_clear_func (def->nics, clear_nic);
   def->serials = g_array_new (FALSE, TRUE, sizeof (XfSerial));
   g_array_set_clear_func (def->serials, clear_serial);
+}
+
+gboolean
+xf_domain_parse_devices (XfDomainDef *def, gpointer node, XfDomainParseFlags flags, GError **error)
+{
+  Parse parse = { def, flags };
+  xmlNode *next;
+
+  xf_domain_init_devices (def);
   for (xmlNode *child = node ? ((xmlNode *)node)->children : NULL; child; child = next) {
     next = child->next;
     if (!parse_device (&parse, child, error))

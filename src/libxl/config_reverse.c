@@ -4,6 +4,7 @@
  * is noted, never dropped in silence. The devices are in config_reverse_devices.c.
  */
 #include "base/error.h"
+#include "conf/domain_name.h"
 #include "libxl/config_private.h"
 
 void
@@ -56,13 +57,13 @@ static void
 append_identity (const libxl_domain_config *config, GString *xml)
 {
   g_autofree char *uuid = xf_uuid_to_string (config->c_info.uuid.uuid);
+  g_autofree char *name = xf_domain_name_shown (config->c_info.name, config->c_info.uuid.uuid);
   const libxl_domain_build_info *info = &config->b_info;
   guint64 target = info->target_memkb == LIBXL_MEMKB_DEFAULT ? info->max_memkb : info->target_memkb;
   guint available = info->avail_vcpus.size ? (guint)libxl_bitmap_count_set (&info->avail_vcpus) : 1;
   guint most = MAX (info->max_vcpus, 1);
 
-  xf_config_append (xml, "  <name>%s</name>\n  <uuid>%s</uuid>\n", config->c_info.name ? config->c_info.name : uuid,
-                    uuid);
+  xf_config_append (xml, "  <name>%s</name>\n  <uuid>%s</uuid>\n", name, uuid);
   xf_config_append (xml, "  <memory unit='KiB'>%" G_GUINT64_FORMAT "</memory>\n", (guint64)info->max_memkb);
   xf_config_append (xml, "  <currentMemory unit='KiB'>%" G_GUINT64_FORMAT "</currentMemory>\n", target);
   xf_config_append (xml, "  <vcpu placement='static'");

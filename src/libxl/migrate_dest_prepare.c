@@ -78,8 +78,8 @@ read_request (XfMigrateDest *dest, XfMigrateParams *params, GBytes *cookie, GErr
   dest->def = xf_domain_def_parse (params->destination_xml, XF_DOMAIN_PARSE_INACTIVE, error);
   if (!dest->def)
     return FALSE;
-  if (params->destination_name)
-    xf_domain_def_set_name (dest->def, params->destination_name);
+  if (params->destination_name && !xf_domain_def_set_name (dest->def, params->destination_name, error))
+    return FALSE;
   dest->name = g_strdup (dest->def->name);
   if (params->persistent_xml) {
     dest->persistent = xf_domain_def_parse (params->persistent_xml, XF_DOMAIN_PARSE_INACTIVE, error);
@@ -87,7 +87,8 @@ read_request (XfMigrateDest *dest, XfMigrateParams *params, GBytes *cookie, GErr
       g_prefix_error (error, "--persistent-xml of domain '%s': ", dest->name);
       return FALSE;
     }
-    xf_domain_def_set_name (dest->persistent, dest->name);
+    if (!xf_domain_def_set_name (dest->persistent, dest->name, error))
+      return FALSE;
   }
   return read_cookie (dest, cookie, params->flags & VIR_MIGRATE_TUNNELLED, error);
 }

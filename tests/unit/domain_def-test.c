@@ -160,7 +160,7 @@ test_renamed (void)
   g_autoptr (XfDomainDef) def = parse (running, XF_DOMAIN_PARSE_NONE);
   g_autofree char *xml = NULL;
 
-  xf_domain_def_set_name (def, "a<b&c");
+  g_assert_true (xf_domain_def_set_name (def, "a<b&c", NULL));
   xml = xf_domain_def_format (def, XF_DOMAIN_FORMAT_NONE, NULL);
   g_assert_cmpstr (def->name, ==, "a<b&c");
   assert_has (xml, "<name>a&lt;b&amp;c</name>");
@@ -253,6 +253,21 @@ test_entity_bomb (void)
   g_string_free (xml, TRUE);
 }
 
+/* What is kept is read again later, and must be small enough then, too. */
+static void
+test_growth (void)
+{
+  GString *xml = g_string_new ("<domain type='xen'><name>g</name><memory>1024</memory><os><type>linux</type></os>"
+                               "<metadata><x:a xmlns:x='urn:x'>");
+
+  for (guint i = 0; i < 500000; i++)
+    g_string_append (xml, "<b/>");
+  g_string_append (xml, "</x:a></metadata></domain>");
+  g_assert_cmpuint (xml->len, <, 4 * 1024 * 1024);
+  assert_xml_error (xml->str, "larger than");
+  g_string_free (xml, TRUE);
+}
+
 static char *
 nested (guint depth)
 {
@@ -318,6 +333,7 @@ main (int argc, char **argv)
   g_test_add_func ("/domain-def/metadata", test_metadata);
   g_test_add_func ("/domain-def/abi", test_abi);
   g_test_add_func ("/domain-def/entity-bomb", test_entity_bomb);
+  g_test_add_func ("/domain-def/growth", test_growth);
   g_test_add_func ("/domain-def/depth", test_depth);
   g_test_add_func ("/domain-def/size", test_size);
   g_test_add_func ("/domain-def/mutations", test_mutations);

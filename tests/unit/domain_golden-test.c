@@ -86,7 +86,7 @@ test_domain (gconstpointer data)
 {
   const Case *c = data;
   g_autofree char *in = read_file (c->in), *xml = NULL, *again = NULL, *json = NULL, *back = NULL;
-  g_autofree char *json_again = NULL, *back_again = NULL;
+  g_autofree char *json_again = NULL, *back_again = NULL, *copy_json = NULL, *copy_back = NULL, *copy_xml = NULL;
   g_autoptr (XfDomainDef) def = parse (in), def_again = NULL, def_back = NULL, copy = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -104,6 +104,12 @@ test_domain (gconstpointer data)
   json_again = json_of (def_back, &back_again);
   g_assert_cmpstr (json_again, ==, json);
   g_assert_cmpstr (back_again, ==, back);
+  /* A copy is whole, and shares nothing with what it was made of. */
+  g_clear_pointer (&def, xf_domain_def_free);
+  copy_json = json_of (copy, &copy_back);
+  copy_xml = xf_domain_def_format (copy, XF_DOMAIN_FORMAT_SECURE, NULL);
+  g_assert_cmpstr (copy_json, ==, json);
+  g_assert_cmpstr (copy_xml, ==, xml);
 }
 
 /* Whatever one byte becomes: what still is a definition is told to libxl, and back, or refused; nothing else. */
