@@ -34,6 +34,13 @@ foreign_def (guint domid, const libxl_domain_config *config)
 
   if (!def)
     g_warning ("domain %u is left alone: %s", domid, error ? error->message : "libxl does not know its configuration");
+  if (def && g_strcmp0 (def->name, config->c_info.name) != 0) {
+    g_autofree char *printable = g_strescape (config->c_info.name ? config->c_info.name : "", NULL);
+
+    g_warning ("domain %u is called '%s' by the toolstack that started it, which cannot be a name here: it is shown as "
+               "'%s'",
+               domid, printable, def->name);
+  }
   /* It goes on as it is, and moves as it is; only another start from this XML would be without. */
   for (guint i = 0; def && i < notes->len; i++)
     g_info ("domain '%s' was started by others: %s", def->name, (char *)notes->pdata[i]);

@@ -4,6 +4,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
+#include "conf/domain_name.h"
 #include "libxl/migrate_ticket.h"
 
 /* The bits libvirt 9.0's libxl driver accepts in any phase (reference: its LIBXL_MIGRATION_FLAGS). */
@@ -128,6 +129,18 @@ check_combinations (const XfMigrateParams *params, GError **error)
   return !wrong;
 }
 
+/* It becomes the name there without the parser seeing it. */
+static gboolean
+check_name (const XfMigrateParams *params, GError **error)
+{
+  g_autoptr (GError) wrong = NULL;
+
+  if (!params->destination_name || xf_domain_name_check (params->destination_name, &wrong))
+    return TRUE;
+  g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "the new name of a migration (--dname): %s", wrong->message);
+  return FALSE;
+}
+
 static gboolean
 read_param (XfMigrateParams *out, const XfTypedParam *param, GError **error)
 {
@@ -171,7 +184,7 @@ xf_migrate_params_parse (XfMigrateParams *params_out, const XfTypedParams *param
     if (!read_param (&read, xf_typed_params_index (params, i), error))
       return FALSE;
   }
-  if (!check_combinations (&read, error))
+  if (!check_combinations (&read, error) || !check_name (&read, error))
     return FALSE;
   *params_out = read;
   read = (XfMigrateParams){ 0 };

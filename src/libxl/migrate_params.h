@@ -23,8 +23,8 @@ typedef struct {
   guint64 bandwidth_mib;                    /* MiB/s; 0: no limit */
 } XfMigrateParams;
 
-/* Fills @params_out. Errors: a flag or parameter not served, of the wrong type, given twice, or flags that
- * contradict each other. On error @params_out is empty. */
+/* Fills @params_out. Errors: a flag or parameter not served, of the wrong type, given twice, flags that
+ * contradict each other, or a name that no domain can have. On error @params_out is empty. */
 gboolean xf_migrate_params_parse (XfMigrateParams *params_out, const XfTypedParams *params, guint flags,
                                   GError **error);
 void xf_migrate_params_clear (XfMigrateParams *params);

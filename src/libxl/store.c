@@ -8,24 +8,30 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "conf/domain_name.h"
 #include "libxl/driver_private.h"
 
 #define STATUS_GROUP "status"
 
+/* Every path that a name is a part of is made here, and none leads out of its directory: NULL for a name that would. */
+static char *
+path_of_name (XfDriver *driver, const char *below, const char *name)
+{
+  g_autofree char *file = xf_domain_name_check (name, NULL) ? g_strconcat (name, ".xml", NULL) : NULL;
+
+  return file ? g_build_filename (driver->config.config_dir, below, file, NULL) : NULL;
+}
+
 static char *
 definition_path (XfDriver *driver, const char *name)
 {
-  g_autofree char *file = g_strconcat (name, ".xml", NULL);
-
-  return g_build_filename (driver->config.config_dir, file, NULL);
+  return path_of_name (driver, "", name);
 }
 
 static char *
 autostart_path (XfDriver *driver, const char *name)
 {
-  g_autofree char *file = g_strconcat (name, ".xml", NULL);
-
-  return g_build_filename (driver->config.config_dir, "autostart", file, NULL);
+  return path_of_name (driver, "autostart", name);
 }
 
 static char *
@@ -90,6 +96,8 @@ xf_store_write_definition (XfDriver *driver, const XfDomainDef *def, GError **er
   g_autofree char *path = definition_path (driver, def->name);
   g_autofree char *xml = xf_domain_def_format (def, XF_DOMAIN_FORMAT_SECURE | XF_DOMAIN_FORMAT_INACTIVE, NULL);
 
+  if (!path)
+    return xf_domain_name_check (def->name, error);
   /* It may hold passwords. */
   return xf_file_replace (path, xml, strlen (xml), 0600, error);
 }
@@ -97,7 +105,7 @@ xf_store_write_definition (XfDriver *driver, const XfDomainDef *def, GError **er
 static void
 remove_file (const char *path)
 {
-  if (unlink (path) < 0 && errno != ENOENT)
+  if (path && unlink (path) < 0 && errno != ENOENT)
     g_warning ("cannot remove '%s': %s", path, g_strerror (errno));
 }
 
@@ -117,6 +125,8 @@ xf_store_set_autostart (XfGuest *guest, gboolean yes, GError **error)
   g_autofree char *path = definition_path (guest->driver, guest->name);
   g_autofree char *link = autostart_path (guest->driver, guest->name);
 
+  if (!link)
+    return xf_domain_name_check (guest->name, error);
   if (unlink (link) < 0 && errno != ENOENT)
     return xf_error_set_errno (error, errno, "cannot remove '%s'", link);
   if (yes && symlink (path, link) < 0)

@@ -39,13 +39,13 @@ def xl(host, *words):
     return done.stdout
 
 
-def create(host, *options, kind="pvh", name="x"):
-    path = os.path.join(host.dir, f"{name}.cfg")
+def create(host, *options, kind="pvh", name="x", shown=None):
+    path = os.path.join(host.dir, f"{shown or name}.cfg")
     with open(path, "w", encoding="utf-8") as out:
         out.write(CONFIG.format(type=kind).replace('"x"', f'"{name}"'))
     xl(host, "create", "-e", *options, path)
     if "-p" not in options:
-        seen(host, name)
+        seen(host, shown or name)
 
 
 def seen(host, name):
@@ -169,3 +169,17 @@ def test_guest_of_virsh_lives_on_with_xl(hosts):
     assert exact(b) == before
     xl(b, "destroy", "g")
     wait_until(lambda: "g" not in b.names(), "xl's destroy is seen")
+
+
+def test_a_name_that_is_none_here(hosts):
+    """xl takes names that no definition can have: the guest is shown by its uuid, has no file of that name, and moves."""
+    a, b = hosts
+    uuid = "7a4f7f36-9bd7-4d19-9a4c-3f3f1a1f4f11"
+    create(a, name="../two\\nlines", shown=uuid)
+    assert "cannot be a name here" in a.log()
+    assert "\\n" in [line for line in a.log().splitlines() if "cannot be a name here" in line][0]
+    a.restart()
+    assert a.names() == [uuid]
+    migrate(a, b, uuid, "p2p", "--persistent").ok()
+    assert b.names() == [uuid] and not a.domains()
+    assert [name for name in os.listdir(os.path.join(b.dir, "definitions")) if name.endswith(".xml")] == [f"{uuid}.xml"]

@@ -36,7 +36,7 @@ class Writer:
         return self
 
     def string(self, value):
-        return self.opaque(value.encode())
+        return self.opaque(value.encode(errors="surrogateescape"))
 
     def opt_string(self, value):
         return self.int(0) if value is None else self.int(1).string(value)
