@@ -277,6 +277,12 @@ xf_migrate_dest_can_be_asked (const XfMigrateDest *dest)
 }
 
 gboolean
+xf_migrate_dest_has_failed (const XfMigrateDest *dest)
+{
+  return dest->sm.state == FAILED;
+}
+
+gboolean
 xf_migrate_dest_is_of (const XfMigrateDest *dest, gconstpointer client)
 {
   return client && dest->client == client;

@@ -59,6 +59,9 @@ GError *xf_migrate_dest_error (XfMigrateDest *dest, const char *phase, int code,
 /* Its source is a xenferry, which asks what became of it. */
 gboolean xf_migrate_dest_can_be_asked (const XfMigrateDest *dest);
 
+/* It only waits to say why. */
+gboolean xf_migrate_dest_has_failed (const XfMigrateDest *dest);
+
 /* @client called prepare. */
 gboolean xf_migrate_dest_is_of (const XfMigrateDest *dest, gconstpointer client);
 

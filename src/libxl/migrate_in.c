@@ -114,7 +114,7 @@ answer_from_journal (XfDriver *driver, const XfJournalEntry *entry, gboolean can
 static gboolean
 check_sent (XfMigrateDest *dest, const XfCookie *cookie, GError **error)
 {
-  if (!xf_migrate_dest_can_be_asked (dest) || (cookie && cookie->sent))
+  if (!xf_migrate_dest_can_be_asked (dest) || xf_migrate_dest_has_failed (dest) || (cookie && cookie->sent))
     return TRUE;
   g_propagate_error (error, xf_migrate_dest_error (dest, "finish", XF_ERROR_OPERATION_INVALID,
                                                    "the call has no cookie of perform that says that all is sent"));

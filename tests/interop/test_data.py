@@ -270,7 +270,7 @@ def test_hostile_streams_end_at_the_guard(a, b, kind):
                 data.sendall(b"XFERDATA\1\0\0\0\0\0\1\0" + token + hostile(kind))
                 data.shutdown(socket.SHUT_WR)
             with pytest.raises(rpc.RpcError) as refused:
-                destination.finish("g")
+                destination.finish("g", rpc.says_sent(cookie))
         print(refused.value)
     assert a.state("g") == "running"
     wait_until(lambda: not b.domains(), "nothing of it is there")
@@ -286,7 +286,7 @@ def test_without_a_guard_the_first_bytes_are_looked_at(a, start):
             with socket.create_connection(("127.0.0.1", int(uri.rsplit(":", 1)[1]))) as data:
                 data.sendall(b"XFERDATA\1\0\0\0\0\0\1\0" + token + start)
                 with pytest.raises(rpc.RpcError, match="does not begin as a libxl stream"):
-                    destination.finish("g")
+                    destination.finish("g", rpc.says_sent(cookie))
         assert a.state("g") == "running"
         wait_until(lambda: not b.domains(), "nothing of it is there")
         a.migrate("g", b, "--live").ok()

@@ -6,8 +6,11 @@ import contextlib
 import json
 import os
 import shutil
+import signal
+import threading
 import time
 
+import libvirt
 import pytest
 
 import rpc
@@ -238,6 +241,167 @@ def test_a_destination_that_lost_its_journal_is_not_believed(a, b):
         assert reason(a) == "paused (migrating)"
         migrations(a, "--resolve", migration, "here").ok()
     only_on(a, b)
+
+
+# ---- who may call ----------------------------------------------------------------------------------------------------
+
+
+def refused(call, *args, match, **options):
+    with pytest.raises(rpc.RpcError, match=match):
+        call(*args, **options)
+
+
+def test_a_phase_is_its_owners(a, b):
+    """Another client's perform, finish and confirm reach nothing, before `sent` and after it."""
+    a.create("g")
+    with rpc.Client(a.socket_path) as source, rpc.Client(b.socket_path) as destination, \
+            rpc.Client(a.socket_path) as stranger, rpc.Client(b.socket_path) as stranger_there:
+        domain = source.lookup("g")
+        begun, xml = source.begin(domain)
+        prepared, uri = destination.prepare(xml, begun)
+        refused(stranger.perform, domain, uri, prepared, match="driven by another client")
+        refused(stranger.confirm, domain, cancelled=1, match="driven by another client")
+        refused(stranger_there.finish, "g", match="another client has prepared")
+        refused(stranger_there.finish, "g", begun, match="no cookie of perform")
+        cookie = source.perform(domain, uri, prepared)
+        refused(stranger.confirm, domain, match="driven by another client")
+        refused(stranger.confirm, domain, cancelled=1, match="driven by another client")
+        refused(stranger_there.finish, "g", cancelled=1, match="another client has prepared")
+        refused(destination.finish, "g", match="no cookie of perform")
+        assert reason(a) == "paused (migrating)"
+        destination.finish("g", cookie)
+        refused(stranger.confirm, domain, match="driven by another client")
+        source.confirm(domain)
+    only_on(b, a)
+
+
+def test_a_phase_is_of_its_migration(a, b):
+    """The cookie of an earlier migration of the same guest, by the same client, is refused."""
+    a.create("g")
+    with rpc.Client(a.socket_path) as source, rpc.Client(b.socket_path) as destination:
+        domain = source.lookup("g")
+        begun, xml = source.begin(domain)
+        old, uri = destination.prepare(xml, begun)
+        source.confirm(domain, cancelled=1)
+        with pytest.raises(rpc.RpcError):
+            destination.finish("g", cancelled=1)
+        begun, xml = source.begin(domain)
+        prepared, uri = destination.prepare(xml, begun)
+        refused(source.perform, domain, uri, old, match="its cookie is of migration")
+        cookie = source.perform(domain, uri, prepared)
+        refused(source.confirm, domain, old, match="its cookie is of migration")
+        refused(destination.finish, "g", old, match="cancelled")
+        destination.finish("g", cookie)
+        source.confirm(domain)
+    only_on(b, a)
+
+
+def test_confirm_before_finish(a, b):
+    """What the client says is not the destination's word: it is asked, and so the guest stays."""
+    a.create("g")
+    with sent(a, b) as (source, destination, domain, cookie):
+        refused(source.confirm, domain, match="the destination has not said so")
+        refused(destination.finish, "g", cookie, match="asked whether the guest runs here")
+    only_on(a, b)
+
+
+@pytest.mark.parametrize("mode", ["p2p", "tunnelled"])
+@pytest.mark.parametrize("at", ["prepared->receiving", "receiving->restored"])
+def test_another_client_does_not_drive_a_p2p_migration(a, b, mode, at):
+    a.create("g")
+    b.stop_at("destination", at)
+    move = a.migrate_start("g", b, "--live", mode=mode)
+    b.wait_stopped()
+    with rpc.Client(a.socket_path) as stranger:
+        domain = stranger.lookup("g")
+        for cancelled in (0, 1):
+            refused(stranger.confirm, domain, cancelled=cancelled, match="driven by this daemon, peer to peer")
+        refused(stranger.perform, domain, "tcp://127.0.0.1:1", b"", match="driven by this daemon, peer to peer")
+    b.control()
+    b.go_on()
+    assert move.wait(timeout=30) == 0, move.stderr.read()
+    only_on(b, a)
+
+
+def test_two_persons(a, b):
+    """Two decisions within one write of the journal: the first counts, and the second is told so."""
+    a.create("g")
+    with sent(a, b) as (source, destination, domain, _):
+        destination.vanish()
+        b.kill()
+        with contextlib.suppress(rpc.RpcError):
+            source.confirm(domain, cancelled=1)
+    with a.connect() as first, a.connect() as second:
+        calls = [first.lookupByName("g").resume, second.lookupByName("g").destroy]
+        answers = [None, None]
+
+        def call(i):
+            try:
+                calls[i]()
+                answers[i] = "ok"
+            except libvirt.libvirtError as error:
+                answers[i] = str(error)
+
+        threads = [threading.Thread(target=call, args=(i,)) for i in (0, 1)]
+        a.signal(signal.SIGSTOP)
+        for thread in threads:
+            thread.start()
+            time.sleep(0.3) # in this order on the sockets
+        a.signal(signal.SIGCONT)
+        for thread in threads:
+            thread.join(20)
+    assert answers[0] == "ok", answers
+    assert "it has been decided with virsh resume" in answers[1], answers
+    b.start()
+    only_on(a, b)
+
+
+def test_undefine_waits_for_the_answer(a, b):
+    a.create("g", persistent=True)
+    with sent(a, b) as (source, destination, domain, cookie):
+        a.virsh("undefine", "g").failed("has been sent to another host")
+        destination.finish("g", cookie)
+        source.confirm(domain)
+    assert a.state("g") == "shut off"
+    a.virsh("undefine", "g").ok()
+
+
+# ---- a destroy that fails ----------------------------------------------------------------------------------------------
+
+
+def test_what_has_left_is_destroyed_until_it_is_gone(a, b):
+    """Over a restart of the daemon, too; and nothing takes the shell for a guest."""
+    a.create("g", persistent=True)
+    a.control(fail="destroy")
+    a.migrate("g", b, mode="p2p").ok()
+    assert [entry["state"] for entry in a.journal()] == ["destroying"]
+    a.virsh("resume", "g").failed("being migrated")
+    a.virsh("undefine", "g").failed("has been sent to another host")
+    a.restart()
+    assert a.state("g") == "paused"
+    a.control()
+    wait_until(lambda: a.state("g") == "shut off", "it is gone", 30)
+    assert [entry["state"] for entry in a.journal()] == ["done"]
+    assert b.state("g") == "running"
+
+
+def test_what_was_cancelled_is_destroyed_until_it_is_gone(a, b):
+    a.create("g")
+    b.control(fail="destroy")
+    with sent(a, b) as (source, _destination, domain, _cookie):
+        wait_until(lambda: "restored" in [entry["state"] for entry in b.journal()], "restored")
+        with contextlib.suppress(rpc.RpcError):
+            source.confirm(domain, cancelled=1)
+    wait_until(lambda: a.state("g") == "running", "it goes on")
+    for _ in range(2):
+        b.virsh("resume", "g").failed("failed to get domain")
+        assert b.names("--all") == [] and b.domains()
+        a.migrate("g", b, mode="p2p").failed("g")
+        b.restart()
+    b.control()
+    wait_until(lambda: not b.domains(), "it is gone", 40)
+    a.migrate("g", b, mode="p2p").ok()
+    only_on(b, a)
 
 
 # ---- a peer without a journal ------------------------------------------------------------------------------------

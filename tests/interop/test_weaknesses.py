@@ -178,8 +178,7 @@ def test_w09_strangers_at_the_data_port(a, b, noise):
             with contextlib.suppress(OSError):
                 stranger.sendall(noise)
         try:
-            source.perform(domain, uri, cookie)
-            assert destination.finish("g")[0] == "g"
+            assert destination.finish("g", source.perform(domain, uri, cookie))[0] == "g"
         except (rpc.RpcError, ConnectionError):
             assert noise == b"LibxlFmt", "strangers have stopped a migration"
             with contextlib.suppress(rpc.RpcError):
@@ -417,8 +416,7 @@ def test_w23_the_announced_host_is_the_configured_one():
         a.create("g")
         with prepared(a, b) as (source, destination, domain, uri, cookie):
             assert uri.startswith("tcp://127.0.0.2:")
-            source.perform(domain, uri, cookie)
-            destination.finish("g")
+            destination.finish("g", source.perform(domain, uri, cookie))
             source.confirm(domain)
         assert b.state("g") == "running"
 
@@ -429,8 +427,7 @@ def test_w23_ipv6_literals(given):
         a.create("g")
         with prepared(a, b, **({"migrate_uri": given} if given else {})) as (source, destination, domain, uri, cookie):
             assert re.match(r"^tcp://\[::1\]:\d+$", uri), uri
-            source.perform(domain, uri, cookie)
-            destination.finish("g")
+            destination.finish("g", source.perform(domain, uri, cookie))
             source.confirm(domain)
         assert b.state("g") == "running"
 
