@@ -45,6 +45,7 @@ typedef struct {
   gboolean guest_was_paused;
   char *uri; /* where prepare told us to send to */
   gboolean aborted;
+  gboolean cancelled; /* what finish wants */
   guint cancel_id; /* finish(cancelled) waits for its answer */
   GError *error;   /* the first thing that went wrong */
 } P2p;
@@ -190,12 +191,11 @@ finished (const XfMigrateResult *result, const GError *error, gpointer data)
     over (p2p);
     return;
   }
-  /* Nothing was sent yet: it was prepare that went wrong, and whatever became of its cancellation nothing can run
-   * there.
-   */
-  if (error && xf_migrate_source_is_begun (p2p->source)) {
-    remember_phase (p2p, "finish", error);
-    confirm (p2p, TRUE);
+  /* Nothing was sent yet: it was prepare that went wrong, and whatever is said of its cancellation nothing runs there. */
+  if (xf_migrate_source_is_begun (p2p->source)) {
+    if (error)
+      remember_phase (p2p, "finish", error);
+    confirm (p2p, p2p->cancelled || error != NULL);
     return;
   }
   if (error && (error->code == XF_ERROR_NO_CONNECT || xf_migrate_source_can_be_asked (p2p->source))) {
@@ -229,6 +229,7 @@ finish (P2p *p2p, gboolean cancelled)
   g_autoptr (GBytes) cookie = cancelled || p2p->libvirtd ? NULL : xf_migrate_source_sent_cookie (p2p->source);
 
   xf_sm_move (&p2p->sm, FINISHING);
+  p2p->cancelled = cancelled;
   if (!cancelled && p2p->tunnelled && peers (p2p)->send_finish)
     peers (p2p)->send_finish (p2p->peer, NULL, NULL);
   xf_typed_params_remove (params, VIR_MIGRATE_PARAM_DEST_XML);

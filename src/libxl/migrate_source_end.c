@@ -238,7 +238,8 @@ xf_migrate_source_leave (XfMigrateSource *source)
 static void
 confirm_begun (XfMigrateSource *source, gboolean cancelled)
 {
-  if (!cancelled) {
+  /* A guest that runs here has not gone anywhere, whatever a peer says. */
+  if (!cancelled && source->guest->domid < 0) {
     leave_host (source);
     return;
   }
