@@ -291,8 +291,9 @@ void xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, gconstpoin
 /* ---- what became of a migration --------------------------------------------------------------------------- */
 
 typedef enum {
-  XF_VERDICT_RUNS,         /* the guest was started there, or has been since */
+  XF_VERDICT_RUNS,         /* the guest was started there, and runs there or has moved on */
   XF_VERDICT_WILL_NOT_RUN, /* it was not, and never will be */
+  XF_VERDICT_HAS_RUN,      /* it was started there, and has ended there */
 } XfVerdict;
 
 /* @verdict means nothing when @error is set. */

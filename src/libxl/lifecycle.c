@@ -12,7 +12,10 @@
 #include "libxl/death.h"
 #include "libxl/driver_private.h"
 #include "libxl/migrate_source.h"
+#include "libxl/moved.h"
 #include "libxl/operation.h"
+#include "libxl/recover.h"
+#include "libxl/removal.h"
 
 /* ---- start ------------------------------------------------------------------------------------------------ */
 
@@ -94,6 +97,67 @@ memory_is_there (const GError *error, gpointer data)
                                               xf_ao_how (ao), NULL));
 }
 
+static void start (XfOperation *operation, XfDomainDef *def, guint flags);
+
+static void
+may_start (const GError *error, gpointer data)
+{
+  XfOperation *operation = data;
+
+  operation->moved = NULL;
+  if (error)
+    xf_operation_finish (operation, g_error_copy (error));
+  else
+    start (operation, g_steal_pointer (&operation->def), operation->paused ? VIR_DOMAIN_START_PAUSED : 0);
+}
+
+/* A guest of which something is left here that does not run, or that may run at the host it was coming from. */
+static gboolean
+check_remains (XfGuest *guest, gboolean force, GError **error)
+{
+  guint32 domid = xf_removal_find (guest->driver, guest->uuid);
+
+  if (domid) {
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                 "domain %u is what a migration has left of '%s' here and is still being removed: try again later",
+                 domid, guest->name);
+    return FALSE;
+  }
+  if (!xf_journal_has_undecided (guest->driver->journal, guest->uuid))
+    return TRUE;
+  if (force) {
+    xf_recover_resolve_guest (guest->driver, guest->uuid);
+    return TRUE;
+  }
+  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+               "domain '%s' was coming here when host '%s' was booted, and may go on where it came from: started here "
+               "it could run twice (see xenferry migrations). If it is to run here: virsh start --force-boot",
+               guest->name, guest->driver->hostname);
+  return FALSE;
+}
+
+/* A person's start, of @def (taken): one that has moved away may run where it went. */
+static void
+start_unless_elsewhere (XfOperation *operation, XfDomainDef *def, guint flags)
+{
+  XfGuest *guest = operation->guest;
+  gboolean force = flags & VIR_DOMAIN_START_FORCE_BOOT;
+  GError *error = NULL;
+
+  if (!check_remains (guest, force, &error)) {
+    operation->def = def;
+    xf_operation_finish (operation, error);
+    return;
+  }
+  if (force || !xf_moved_is_known (guest->driver, guest->uuid)) {
+    start (operation, def, flags);
+    return;
+  }
+  operation->def = def;
+  operation->paused = flags & VIR_DOMAIN_START_PAUSED;
+  operation->moved = xf_moved_ask (guest->driver, guest->name, guest->uuid, may_start, operation);
+}
+
 /* Takes @def. The guest's job is operation's. */
 static void
 start (XfOperation *operation, XfDomainDef *def, guint flags)
@@ -140,7 +204,7 @@ xf_driver_domain_start (XfDriver *driver, const guint8 *uuid, guint flags, XfRef
       operation = xf_operation_begin (guest, XF_JOB_START, "start", NULL, done, data, &error);
   }
   if (operation)
-    start (operation, xf_domain_def_copy (guest->persistent), flags);
+    start_unless_elsewhere (operation, xf_domain_def_copy (guest->persistent), flags);
   else
     xf_operation_answer (NULL, done, data, error, NULL);
 }
@@ -162,7 +226,7 @@ xf_driver_domain_create_xml (XfDriver *driver, const char *xml, guint flags, XfR
   else if (guest)
     operation = xf_operation_begin (guest, XF_JOB_START, "start", NULL, done, data, &error);
   if (operation)
-    start (operation, g_steal_pointer (&def), flags);
+    start_unless_elsewhere (operation, g_steal_pointer (&def), flags);
   else
     xf_operation_answer (NULL, done, data, error, NULL);
 }

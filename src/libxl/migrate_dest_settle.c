@@ -81,6 +81,15 @@ tell_when_durable (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, 
   xf_journal_write_final (driver->journal, entry, entry->state, rewritten, telling);
 }
 
+/* It has been started here; is it here still, or where it went from here? */
+static gboolean
+has_ended (XfDriver *driver, const XfJournalEntry *entry)
+{
+  const XfGuest *guest = xf_guest_find_uuid (driver, entry->uuid);
+
+  return !entry->reason && !(guest && (guest->domid >= 0 || guest->job));
+}
+
 /* That it runs was on disk before it did. */
 static void
 tell_runs (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer data)
@@ -89,7 +98,7 @@ tell_runs (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer
     entry->answered = TRUE;
     xf_journal_write_final (driver->journal, entry, entry->state, NULL, NULL);
   }
-  answer_later (done, data, XF_VERDICT_RUNS, NULL);
+  answer_later (done, data, has_ended (driver, entry) ? XF_VERDICT_HAS_RUN : XF_VERDICT_RUNS, NULL);
 }
 
 static gboolean

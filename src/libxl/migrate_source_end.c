@@ -162,11 +162,29 @@ xf_migrate_source_roll_back (XfMigrateSource *source)
 /* ---- out ---------------------------------------------------------------------------------------------- */
 
 /* A guest whose definition stays could come up twice, when this host boots and autostart finds it. */
+/* Where it came from may ask this host for it. */
+static void
+remember_that_it_moved_on (XfMigrateSource *source)
+{
+  g_autoptr (GPtrArray) came = xf_journal_of_guest (source->driver->journal, XF_SIDE_DESTINATION, source->guest->uuid);
+
+  for (guint i = 0; i < came->len; i++) {
+    XfJournalEntry *entry = came->pdata[i];
+
+    if (!entry->final || !g_str_equal (entry->state, "running"))
+      continue;
+    g_free (entry->reason);
+    entry->reason = g_strdup_printf ("it has moved on to '%s'", source->host);
+    xf_journal_write_final (source->driver->journal, entry, entry->state, NULL, NULL);
+  }
+}
+
 static void
 remember_where (XfMigrateSource *source)
 {
   XfJournalEntry *entry = source->entry;
 
+  remember_that_it_moved_on (source);
   if (!entry || !source->guest->persistent) {
     xf_migrate_source_drop_entry (source);
     return;

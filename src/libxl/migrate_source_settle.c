@@ -73,11 +73,16 @@ xf_migrate_source_set_peer (XfMigrateSource *source, const XfCookie *cookie, con
 static void
 decided (XfMigrateSource *source, XfVerdict verdict)
 {
-  g_info ("%s: %s '%s'", source->sm.id,
-          verdict == XF_VERDICT_RUNS ? "the guest runs on" : "the guest does not and will not run on", source->host);
+  static const char *const words[] = {
+    [XF_VERDICT_RUNS] = "the guest runs on",
+    [XF_VERDICT_WILL_NOT_RUN] = "the guest does not and will not run on",
+    [XF_VERDICT_HAS_RUN] = "the guest has run and ended on",
+  };
+
+  g_info ("%s: %s '%s'", source->sm.id, words[verdict], source->host);
   if (source->guest->domid >= 0)
     xf_guest_set_message (source->guest, NULL);
-  if (verdict == XF_VERDICT_RUNS) {
+  if (verdict != XF_VERDICT_WILL_NOT_RUN) {
     xf_migrate_source_leave (source);
     return;
   }

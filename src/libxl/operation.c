@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "libxl/driver_private.h"
+#include "libxl/moved.h"
 
 typedef struct {
   XfDone done;
@@ -45,7 +46,9 @@ stop_step (XfJob *job, GError **error)
 {
   XfOperation *operation = job->owner;
 
-  if (operation->ao)
+  if (operation->moved)
+    xf_moved_stop (operation->moved);
+  else if (operation->ao)
     xf_ao_abort (operation->ao);
   return TRUE;
 }

@@ -24,6 +24,7 @@ struct XfOperation {
   libxl_domain_config config;
   gboolean has_config;
   XfMemoryClaim *claim;
+  struct XfMoved *moved; /* the host it has moved to is asked */
   XfDomainDef *def;
   uint32_t domid;
   gboolean paused;

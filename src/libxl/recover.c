@@ -251,6 +251,7 @@ arrive (XfDriver *driver, XfJournalEntry *entry)
   if (error)
     g_warning ("domain '%s' came by a migration, and its definition cannot be stored: %s", entry->name, error->message);
   xf_journal_guest_is_here (driver->journal, entry->uuid);
+  g_clear_pointer (&entry->reason, g_free);
   close_entry (driver, entry, "running");
 }
 
@@ -297,6 +298,15 @@ xf_recover_resolve (XfDriver *driver, const guint8 *id, gboolean here)
   else
     cancel (driver, entry, ABSENT, 0, "decided by a person, with --resolve there");
   return TRUE;
+}
+
+void
+xf_recover_resolve_guest (XfDriver *driver, const guint8 *uuid)
+{
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
+
+  for (guint i = 0; i < entries->len; i++)
+    (void)xf_recover_resolve (driver, ((XfJournalEntry *)entries->pdata[i])->id, TRUE);
 }
 
 static void

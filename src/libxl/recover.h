@@ -19,5 +19,8 @@ XfDomainDef *xf_recover_def (XfDriver *driver, const guint8 *uuid);
  * there is nothing to decide about migration @id. */
 gboolean xf_recover_resolve (XfDriver *driver, const guint8 *id, gboolean here);
 
+/* The same for whatever migration of that guest is undecided here: it is to run here. */
+void xf_recover_resolve_guest (XfDriver *driver, const guint8 *uuid);
+
 /* Goes through the journal, once, when all guests are known. libxl is waited for here: nobody is served yet. */
 void xf_recover (XfDriver *driver);

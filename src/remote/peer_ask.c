@@ -47,7 +47,7 @@ settle_answer (XfPeer *peer, XfPeerReply *reply, gconstpointer ret, const XfFram
   const xf_int_ret *result = ret;
   g_autoptr (GError) nonsense = NULL;
 
-  if (!error && result->value != XF_VERDICT_RUNS && result->value != XF_VERDICT_WILL_NOT_RUN)
+  if (!error && (result->value < XF_VERDICT_RUNS || result->value > XF_VERDICT_HAS_RUN))
     nonsense = g_error_new (XF_ERROR, XF_ERROR_RPC, "%s answers with a number that means nothing here: %d", peer->where,
                             result->value);
   tell_verdict (peer, error ? 0 : (XfVerdict)result->value, error ? error : nonsense);

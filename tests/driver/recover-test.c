@@ -190,7 +190,7 @@ leave_entry (Fixture *fixture, XfSide side, const char *state)
   memcpy (entry->id, id, XF_UUID_LENGTH);
   memcpy (entry->uuid, uuid, XF_UUID_LENGTH);
   entry->state = g_strdup (state);
-  entry->final = g_str_equal (state, "cancelled");
+  entry->final = g_str_equal (state, "cancelled") || g_str_equal (state, "done");
   entry->name = g_strdup ("g");
   entry->domid = fixture->domid ? (gint64)fixture->domid : -1;
   entry->boot_id = g_strdup ("this-boot");
@@ -354,15 +354,17 @@ static const DestRow dest_rows[] = {
   { "cancelled", RUNNING, "running", "cancelled" },
 };
 
+#define UNANSWERED 99
+
 static void
 settled (XfVerdict verdict, const GError *error, gpointer data)
 {
   int *answer_out = data;
 
-  *answer_out = error ? 2 : verdict;
+  *answer_out = error ? UNANSWERED : (int)verdict;
 }
 
-/* What a source that asks is told: XF_VERDICT_*, or 2 for an error. */
+/* What a source that asks is told: XF_VERDICT_*, or UNANSWERED for an error. */
 static int
 settle (Fixture *fixture, const char *with)
 {
@@ -378,7 +380,9 @@ test_dest (Fixture *fixture, gconstpointer data)
 {
   const DestRow *row = data;
   g_autofree char *end = g_strdup_printf ("\"%s\"", row->end);
-  gboolean runs = g_str_equal (row->end, "running");
+  XfVerdict verdict = g_str_equal (row->end, "cancelled") ? XF_VERDICT_WILL_NOT_RUN
+                      : g_str_equal (row->then, "absent") ? XF_VERDICT_HAS_RUN
+                                                          : XF_VERDICT_RUNS;
 
   leave_guest (fixture, FALSE);
   leave_found (fixture, row->found, TRUE);
@@ -393,13 +397,13 @@ test_dest (Fixture *fixture, gconstpointer data)
   host_wait (entry_says (fixture, XF_SIDE_DESTINATION, end));
   host_wait (entry_says (fixture, XF_SIDE_DESTINATION, "\"final\": true"));
   g_assert_true (is_listed (fixture) == !g_str_equal (row->then, "absent"));
-  g_assert_cmpint (settle (fixture, secret), ==, runs ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN);
-  g_assert_cmpint (settle (fixture, "5ec2e8"), ==, 2);
-  g_assert_cmpint (settle (fixture, ""), ==, 2);
+  g_assert_cmpint (settle (fixture, secret), ==, verdict);
+  g_assert_cmpint (settle (fixture, "5ec2e8"), ==, UNANSWERED);
+  g_assert_cmpint (settle (fixture, ""), ==, UNANSWERED);
   /* And the next daemon says the same. */
   host_restart_driver (fixture->host);
   g_assert_cmpstr (guest_on_host (fixture), ==, row->then);
-  g_assert_cmpint (settle (fixture, secret), ==, runs ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN);
+  g_assert_cmpint (settle (fixture, secret), ==, verdict);
 }
 
 /* ---- others ----------------------------------------------------------------------------------------------- */
@@ -530,8 +534,9 @@ test_autostart_runs_there (Fixture *fixture, gconstpointer data)
   xf_driver_autostart (fixture->host->driver);
   host_idle (100);
   g_assert_cmpstr (guest_on_host (fixture), ==, "absent");
-  /* A person may, and then it is a guest of this host again. */
-  g_assert_true (host_start (fixture->host, uuid, 0, NULL));
+  /* A person may who insists on it, and then it is a guest of this host again. */
+  g_assert_false (host_start (fixture->host, uuid, 0, NULL));
+  g_assert_true (host_start (fixture->host, uuid, VIR_DOMAIN_START_FORCE_BOOT, NULL));
   host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
 }
 
@@ -620,6 +625,206 @@ test_person (Fixture *fixture, gconstpointer data)
   host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
 }
 
+static char told[512];
+
+static void
+decided (const GError *error, gpointer data)
+{
+  g_strlcpy (told, error ? error->message : "done", sizeof (told));
+}
+
+/* The first decision counts, while it is written as when it is carried out. */
+static void
+test_two_persons (Fixture *fixture, gconstpointer data)
+{
+  gboolean here = data != NULL;
+  XfDriver *driver;
+
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, SUSPENDED, FALSE);
+  leave_entry (fixture, XF_SIDE_SOURCE, "sent");
+  fixture->peers.silent = TRUE;
+  host_start_driver (fixture->host);
+  driver = fixture->host->driver;
+  host_wait (fixture->peers.asked > 0);
+  host_idle (50);
+  if (here)
+    xf_driver_domain_resume (driver, uuid, decided, NULL);
+  else
+    xf_driver_domain_destroy (driver, uuid, 0, decided, NULL);
+  g_assert_false (here ? host_destroy (fixture->host, uuid, NULL)
+                       : host_call (fixture->host, xf_driver_domain_resume, uuid, NULL));
+  host_wait (told[0]);
+  g_assert_cmpstr (told, ==, "done");
+  told[0] = '\0';
+  host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
+  g_assert_cmpstr (guest_on_host (fixture), ==, here ? "running" : "absent");
+}
+
+/* ---- peers without a journal, and boots ------------------------------------------------------------------- */
+
+/* A libvirtd takes its guest back when its connection is gone: nothing of it may come to life here. One that arrived
+ * paused may have been answered for, and is kept. */
+static const struct LibvirtdRow {
+  const char *state;
+  gint64 flags;
+  const char *then;
+} libvirtd_rows[] = {
+  { "restored", 0, "absent" },
+  { "unpausing", 0, "absent" },
+  { "unpausing", VIR_MIGRATE_PAUSED, "paused" },
+  { "running", VIR_MIGRATE_PAUSED, "paused" },
+};
+
+static void
+test_from_libvirtd (Fixture *fixture, gconstpointer data)
+{
+  const struct LibvirtdRow *row = data;
+
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, PAUSED, TRUE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, row->state);
+  g_clear_pointer (&fixture->entry->secret, g_free);
+  fixture->entry->flags = row->flags;
+  write_entry (fixture);
+  host_start_driver (fixture->host);
+  host_wait (g_str_equal (guest_on_host (fixture), row->then));
+  host_idle (50);
+  g_assert_cmpstr (guest_on_host (fixture), ==, row->then);
+  g_assert_true (is_listed (fixture) == g_str_equal (row->then, "paused"));
+  host_wait (!entry_exists (fixture, XF_SIDE_DESTINATION));
+}
+
+static void
+boot (Fixture *fixture)
+{
+  leave_found (fixture, ABSENT, TRUE);
+  g_free (fixture->host->config.boot_id);
+  fixture->host->config.boot_id = g_strdup ("next-boot");
+}
+
+/* Whether it has run before the boot is not known, and nothing is promised: until a person says it. */
+static void
+test_unpausing_and_booted (Fixture *fixture, gconstpointer data)
+{
+  gboolean here = data != NULL;
+
+  leave_guest (fixture, FALSE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, "unpausing");
+  boot (fixture);
+  host_start_driver (fixture->host);
+  g_assert_cmpint (settle (fixture, secret), ==, UNANSWERED);
+  host_restart_driver (fixture->host);
+  g_assert_cmpint (settle (fixture, secret), ==, UNANSWERED);
+  xf_driver_migration_resolve (fixture->host->driver, id, here, decided, NULL);
+  host_wait (told[0]);
+  g_assert_cmpstr (told, ==, "done");
+  told[0] = '\0';
+  g_assert_cmpint (settle (fixture, secret), ==, here ? XF_VERDICT_HAS_RUN : XF_VERDICT_WILL_NOT_RUN);
+}
+
+/* One that was to stay paused has not. */
+static void
+test_paused_and_booted (Fixture *fixture, gconstpointer data)
+{
+  leave_guest (fixture, FALSE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, "unpausing");
+  fixture->entry->flags = VIR_MIGRATE_PAUSED;
+  write_entry (fixture);
+  boot (fixture);
+  host_start_driver (fixture->host);
+  g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_WILL_NOT_RUN);
+}
+
+/* What libxl knows of it is enough to bring it to life. */
+static void
+test_without_xml (Fixture *fixture, gconstpointer data)
+{
+  gboolean restored = data != NULL;
+
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, PAUSED, TRUE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, restored ? "restored" : "unpausing");
+  g_free (fixture->entry->xml);
+  fixture->entry->xml = g_strdup ("<domain>");
+  write_entry (fixture);
+  host_start_driver (fixture->host);
+  if (restored)
+    g_assert_cmpint (finish (fixture), ==, -2);
+  host_wait (g_str_equal (guest_on_host (fixture), "running"));
+  host_wait (is_listed (fixture));
+  g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_RUNS);
+}
+
+/* What a daemon of before has left of a guest that has moved away: removed, and never a guest. */
+static void
+test_shell (Fixture *fixture, gconstpointer data)
+{
+  leave_guest (fixture, TRUE);
+  leave_found (fixture, SUSPENDED, FALSE);
+  leave_entry (fixture, XF_SIDE_SOURCE, "done");
+  host_start_driver (fixture->host);
+  g_assert_cmpuint (host_count_listed (fixture->host, VIR_CONNECT_LIST_DOMAINS_ACTIVE), ==, 0);
+  host_wait (g_str_equal (guest_on_host (fixture), "absent"));
+  g_assert_true (entry_exists (fixture, XF_SIDE_SOURCE));
+}
+
+/* ---- a start of one that has moved away ------------------------------------------------------------------- */
+
+static const struct MovedRow {
+  XfVerdict verdict;
+  gboolean silent, libvirtd;
+  int state; /* of look_up */
+  guint flags;
+  gboolean starts;
+} moved_rows[] = {
+  { .verdict = XF_VERDICT_RUNS },
+  { .verdict = XF_VERDICT_HAS_RUN, .starts = TRUE },
+  { .verdict = XF_VERDICT_WILL_NOT_RUN, .starts = TRUE },
+  { .silent = TRUE },
+  { .silent = TRUE, .flags = VIR_DOMAIN_START_FORCE_BOOT, .starts = TRUE },
+  { .verdict = XF_VERDICT_RUNS, .flags = VIR_DOMAIN_START_FORCE_BOOT, .starts = TRUE },
+  { .libvirtd = TRUE, .state = VIR_DOMAIN_RUNNING },
+  { .libvirtd = TRUE, .state = VIR_DOMAIN_PAUSED },
+  { .libvirtd = TRUE, .state = VIR_DOMAIN_SHUTOFF, .starts = TRUE },
+  { .libvirtd = TRUE, .state = -1, .starts = TRUE },
+};
+
+static void
+leave_done (Fixture *fixture, gboolean libvirtd)
+{
+  g_clear_pointer (&fixture->entry, xf_journal_entry_free);
+  leave_entry (fixture, XF_SIDE_SOURCE, "done");
+  if (libvirtd)
+    g_clear_pointer (&fixture->entry->secret, g_free);
+  write_entry (fixture);
+}
+
+static void
+test_moved (Fixture *fixture, gconstpointer data)
+{
+  const struct MovedRow *row = data;
+  g_autoptr (GError) error = NULL;
+
+  leave_guest (fixture, TRUE);
+  leave_found (fixture, ABSENT, FALSE);
+  leave_done (fixture, row->libvirtd);
+  fixture->peers = (Peers){ .verdict = row->verdict, .silent = row->silent, .state = row->state };
+  host_start_driver (fixture->host);
+  g_assert_true (host_start (fixture->host, uuid, row->flags, &error) == row->starts);
+  g_assert_true (entry_exists (fixture, XF_SIDE_SOURCE) == !row->starts);
+  if (!row->starts)
+    g_assert_nonnull (strstr (error->message, "--force-boot"));
+  g_clear_error (&error);
+  if (row->starts)
+    g_assert_true (host_destroy (fixture->host, uuid, NULL));
+  /* The same by another door. */
+  host_stop_driver (fixture->host);
+  leave_done (fixture, row->libvirtd);
+  host_start_driver (fixture->host);
+  g_assert_true (host_create (fixture->host, fixture->xml, row->flags, NULL) == row->starts);
+}
+
 /* A guest that was slowed down has its processors back, whatever else becomes of it. */
 static void
 test_capped (Fixture *fixture, gconstpointer data)
@@ -683,6 +888,16 @@ add_rows (void)
 
     g_test_add (path, Fixture, &looks[i], set_up, test_look_up, tear_down);
   }
+  for (gsize i = 0; i < G_N_ELEMENTS (libvirtd_rows); i++) {
+    g_autofree char *path = g_strdup_printf ("/recover/from-libvirtd/%s/%zu", libvirtd_rows[i].state, i);
+
+    g_test_add (path, Fixture, &libvirtd_rows[i], set_up, test_from_libvirtd, tear_down);
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS (moved_rows); i++) {
+    g_autofree char *path = g_strdup_printf ("/recover/moved/%zu", i);
+
+    g_test_add (path, Fixture, &moved_rows[i], set_up, test_moved, tear_down);
+  }
 }
 
 int
@@ -702,6 +917,14 @@ main (int argc, char **argv)
     { "/recover/autostart/waits", test_autostart_waits, NULL },
     { "/recover/person/here", test_person, "here" },
     { "/recover/person/there", test_person, NULL },
+    { "/recover/two-persons/here", test_two_persons, "here" },
+    { "/recover/two-persons/there", test_two_persons, NULL },
+    { "/recover/unpausing-and-booted/here", test_unpausing_and_booted, "here" },
+    { "/recover/unpausing-and-booted/there", test_unpausing_and_booted, NULL },
+    { "/recover/paused-and-booted", test_paused_and_booted, NULL },
+    { "/recover/without-xml/restored", test_without_xml, "restored" },
+    { "/recover/without-xml/unpausing", test_without_xml, NULL },
+    { "/recover/shell", test_shell, NULL },
     { "/recover/capped", test_capped, NULL },
     { "/recover/unreadable", test_unreadable, NULL },
   };

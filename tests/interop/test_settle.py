@@ -404,6 +404,29 @@ def test_what_was_cancelled_is_destroyed_until_it_is_gone(a, b):
     only_on(b, a)
 
 
+# ---- a start of what has moved away --------------------------------------------------------------------------------------
+
+
+def test_start_of_what_has_moved(a, b):
+    """It is asked where it went: refused while it runs there, while it is not known, and when it has moved on."""
+    a.create("g", persistent=True)
+    a.migrate("g", b, mode="p2p").ok()
+    a.virsh("start", "g").failed("says that it runs there or has moved on")
+    a.virsh("create", os.path.join(a.dir, "definitions", "g.xml")).failed("says that it runs there or has moved on")
+    with SimHost("c") as c:
+        b.migrate("g", c, mode="p2p").ok()
+        a.virsh("start", "g").failed("says that it runs there or has moved on")
+        b.kill()
+        a.virsh("start", "g").failed("cannot be asked whether it runs there")
+        b.start()
+        c.virsh("destroy", "g").ok()
+        a.virsh("start", "--force-boot", "g").ok()
+    a.migrate("g", b, mode="direct").ok()
+    b.virsh("destroy", "g").ok()
+    a.virsh("start", "g").ok()
+    assert not a.journal()
+
+
 # ---- a peer without a journal ------------------------------------------------------------------------------------
 
 
