@@ -108,8 +108,8 @@ parse_size (const XfDomainDef *def, xmlNode *node, guint64 *kib_out, GError **er
 }
 
 /* As it is written, as libvirt reads it: blanks at its ends are a part of it. */
-static char *
-read_name (const xmlNode *root)
+char *
+xf_domain_read_name (gconstpointer root)
 {
   xmlNode *node = xf_xml_child (root, "name");
   xmlChar *text = node ? xmlNodeGetContent (node) : NULL;
@@ -122,7 +122,7 @@ read_name (const xmlNode *root)
 static gboolean
 parse_identity (XfDomainDef *def, xmlNode *root, GError **error)
 {
-  g_autofree char *uuid = xf_xml_text (xf_xml_child (root, "uuid")), *name = read_name (root), *text = NULL;
+  g_autofree char *uuid = xf_xml_text (xf_xml_child (root, "uuid")), *name = xf_domain_read_name (root), *text = NULL;
 
   if (!name)
     return bad (def, error, "there is no <name>");

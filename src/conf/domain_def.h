@@ -158,6 +158,7 @@ const char *xf_guest_type_api (XfGuestType type);
 const char *xf_action_name (XfAction action);
 
 /* For the files of this folder. */
+char *xf_domain_read_name (gconstpointer root);
 gboolean xf_domain_check (gpointer root, const char *name, GError **error);
 gboolean xf_domain_parse_devices (XfDomainDef *def, gpointer devices, XfDomainParseFlags flags, GError **error);
 void xf_domain_init_devices (XfDomainDef *def);

@@ -68,6 +68,18 @@ add_live (xmlNode *root, const XfDomainLive *live)
   add_interface_names (devices, live->id);
 }
 
+/* In every element: a document that was refused can have more of them than one that was not, at other places. */
+static void
+remove_secrets (xmlNode *node)
+{
+  for (; node; node = node->next) {
+    if (node->type != XML_ELEMENT_NODE || node->ns)
+      continue;
+    xmlUnsetProp (node, BAD_CAST "passwd");
+    remove_secrets (node->children);
+  }
+}
+
 char *
 xf_domain_def_format (const XfDomainDef *def, XfDomainFormatFlags flags, const XfDomainLive *live)
 {
@@ -76,11 +88,7 @@ xf_domain_def_format (const XfDomainDef *def, XfDomainFormatFlags flags, const X
 
   if (live && live->id >= 0 && !(flags & XF_DOMAIN_FORMAT_INACTIVE))
     add_live (root, live);
-  if (!(flags & XF_DOMAIN_FORMAT_SECURE)) {
-    xmlNode *graphics = xf_xml_child (xf_xml_child (root, "devices"), "graphics");
-
-    if (graphics)
-      xmlUnsetProp (graphics, BAD_CAST "passwd");
-  }
+  if (!(flags & XF_DOMAIN_FORMAT_SECURE))
+    remove_secrets (root);
   return xf_xml_write (root);
 }
