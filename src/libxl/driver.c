@@ -12,6 +12,7 @@
 #include "base/watch.h"
 #include "libxl/death.h"
 #include "libxl/discover.h"
+#include "libxl/definitions.h"
 #include "libxl/driver_private.h"
 #include "libxl/find.h"
 #include "libxl/guest.h"
@@ -137,7 +138,7 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
     return NULL;
   }
   xf_death_start (driver);
-  xf_store_load_definitions (driver);
+  xf_definitions_load (driver);
   xf_find_running (driver);
   xf_recover (driver);
   driver->discover = xf_discover_new (driver);

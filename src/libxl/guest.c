@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "libxl/death.h"
+#include "libxl/definitions.h"
 #include "libxl/driver_private.h"
 #include "libxl/removal.h"
 #include "libxl/store.h"
@@ -126,6 +127,8 @@ xf_guest_free (XfGuest *guest)
   xf_domain_def_free (guest->def);
   xf_domain_def_free (guest->persistent);
   g_clear_pointer (&guest->completed, g_array_unref);
+  g_free (guest->file);
+  g_free (guest->refused);
   g_free (guest->tty);
   g_free (guest->message);
   g_free (guest->name);
@@ -137,8 +140,9 @@ taken (const XfGuest *guest, GError **error)
 {
   g_autofree char *uuid = xf_uuid_to_string (guest->uuid);
 
-  g_set_error (error, XF_ERROR, XF_ERROR_DOMAIN_EXISTS, "domain '%s' already exists with uuid %s%s", guest->name, uuid,
-               guest->incoming ? " (it is being received by a migration)" : "");
+  g_set_error (error, XF_ERROR, XF_ERROR_DOMAIN_EXISTS, "domain '%s' already exists with uuid %s%s%s%s", guest->name,
+               uuid, guest->incoming ? " (it is being received by a migration)" : "", guest->refused ? "; " : "",
+               guest->refused ? guest->refused : "");
   return FALSE;
 }
 
@@ -270,7 +274,8 @@ xf_guest_set_message (XfGuest *guest, const char *message)
 gboolean
 xf_guest_make_persistent (XfGuest *guest, XfDomainDef *def, GError **error)
 {
-  if (!xf_store_write_definition (guest->driver, def, error))
+  if (!xf_definitions_allow (guest->driver, def->name, guest->uuid, error)
+      || !xf_store_write_definition (guest, def, error))
     return FALSE;
   xf_domain_def_free (guest->persistent);
   guest->persistent = def;
@@ -283,6 +288,8 @@ xf_guest_remove_persistent (XfGuest *guest)
   xf_store_remove_definition (guest);
   xf_journal_guest_is_here (guest->driver->journal, guest->uuid);
   g_clear_pointer (&guest->persistent, xf_domain_def_free);
+  g_clear_pointer (&guest->file, g_free);
+  g_clear_pointer (&guest->refused, g_free);
   guest->autostart = FALSE;
   xf_guest_release_if_unneeded (guest);
 }

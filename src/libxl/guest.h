@@ -19,6 +19,8 @@ struct XfGuest {
   int domid;               /* -1: does not run here */
   XfDomainDef *def;        /* as it runs; NULL when it does not */
   XfDomainDef *persistent; /* as it is defined; NULL when it is not */
+  char *file;              /* its definition is in FILE.xml; NULL: in one of its own name, or there is none */
+  char *refused;           /* why persistent only shows: this driver refuses the definition (definitions.h); or NULL */
   gboolean autostart;
   gboolean autostart_waits; /* for another host to say that the guest does not run there */
   int state, reason;        /* virDomainState and its reason */
@@ -80,7 +82,7 @@ void xf_guest_gone (XfGuest *guest, int state, int reason);
 void xf_guest_set_state (XfGuest *guest, int state, int reason);
 void xf_guest_set_message (XfGuest *guest, const char *message);
 
-/* Stores @def (taken on success) as its definition. */
+/* Stores @def (taken on success) as its definition. Refused where that would write over what others wrote. */
 gboolean xf_guest_make_persistent (XfGuest *guest, XfDomainDef *def, GError **error);
 void xf_guest_remove_persistent (XfGuest *guest);
 

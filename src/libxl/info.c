@@ -249,8 +249,9 @@ xf_driver_domain_messages (XfDriver *driver, const guint8 *uuid, GError **error)
 
   if (!guest)
     return NULL;
-  messages = g_new0 (char *, 2);
-  messages[0] = g_strdup (guest->message);
+  messages = g_new0 (char *, 3);
+  messages[0] = g_strdup (guest->message ? guest->message : guest->refused);
+  messages[1] = g_strdup (guest->message ? guest->refused : NULL);
   return messages;
 }
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "libxl/config.h"
 #include "libxl/death.h"
+#include "libxl/definitions.h"
 #include "libxl/driver_private.h"
 #include "libxl/migrate_source.h"
 #include "libxl/moved.h"
@@ -200,7 +201,7 @@ xf_driver_domain_start (XfDriver *driver, const guint8 *uuid, guint flags, XfRef
   if (guest && check_start_flags (flags, &error)) {
     if (guest->domid >= 0)
       g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain is already running");
-    else
+    else if (xf_definitions_accepted (guest, &error))
       operation = xf_operation_begin (guest, XF_JOB_START, "start", NULL, done, data, &error);
   }
   if (operation)
@@ -219,7 +220,7 @@ xf_driver_domain_create_xml (XfDriver *driver, const char *xml, guint flags, XfR
 
   if (check_start_flags (flags, &error))
     def = xf_domain_def_parse (xml, XF_DOMAIN_PARSE_INACTIVE, &error);
-  if (def)
+  if (def && xf_definitions_allow (driver, def->name, def->uuid, &error))
     guest = xf_guest_claim (driver, def->name, def->uuid, &error);
   if (guest && guest->domid >= 0)
     g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain is already active as '%s'", guest->name);

@@ -16,6 +16,7 @@
 #include "conf/cookie.h"
 #include "conf/migrate_uri.h"
 #include "libxl/config.h"
+#include "libxl/definitions.h"
 
 /* What was answered of a migration once must stay true. */
 static gboolean
@@ -251,6 +252,8 @@ make_secret (void)
 static gboolean
 reserve (XfMigrateDest *dest, GError **error)
 {
+  if (!xf_definitions_allow (dest->driver, dest->name, dest->def->uuid, error))
+    return FALSE;
   forget_failed (dest->driver, dest->name);
   return xf_migrate_dest_reserve (dest, error);
 }

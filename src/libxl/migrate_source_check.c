@@ -7,6 +7,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
+#include "libxl/definitions.h"
 
 static gboolean
 check_guest (const XfGuest *guest, const XfMigrateParams *params, GError **error)
@@ -78,5 +79,9 @@ xf_migrate_source_make_xml (XfGuest *guest, const XfMigrateParams *params, GErro
 gboolean
 xf_migrate_source_check (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *params, GError **error)
 {
-  return check_guest (guest, params, error) && check_live (driver, guest, params, error);
+  gboolean needs_definition = params->flags & (VIR_MIGRATE_OFFLINE | VIR_MIGRATE_UNDEFINE_SOURCE);
+
+  /* The definition would move, or go: only an undefine of this very guest gives up one that others wrote. */
+  return (!needs_definition || xf_definitions_accepted (guest, error)) && check_guest (guest, params, error)
+         && check_live (driver, guest, params, error);
 }

@@ -13,25 +13,20 @@
 
 #define STATUS_GROUP "status"
 
-/* Every path that a name is a part of is made here, and none leads out of its directory: NULL for a name that would. */
+/* Of a file that was found there, or of a name that was checked. */
 static char *
-path_of_name (XfDriver *driver, const char *below, const char *name)
+file_path (XfDriver *driver, const char *below, const char *base)
 {
-  g_autofree char *file = xf_domain_name_check (name, NULL) ? g_strconcat (name, ".xml", NULL) : NULL;
+  g_autofree char *file = g_strconcat (base, ".xml", NULL);
 
-  return file ? g_build_filename (driver->config.config_dir, below, file, NULL) : NULL;
+  return g_build_filename (driver->config.config_dir, below, file, NULL);
 }
 
+/* No file is made of a name that leads out of its directory: NULL for such a one. */
 static char *
 definition_path (XfDriver *driver, const char *name)
 {
-  return path_of_name (driver, "", name);
-}
-
-static char *
-autostart_path (XfDriver *driver, const char *name)
-{
-  return path_of_name (driver, "autostart", name);
+  return xf_domain_name_check (name, NULL) ? file_path (driver, "", name) : NULL;
 }
 
 static char *
@@ -56,50 +51,10 @@ xf_store_open (XfDriver *driver, GError **error)
   return TRUE;
 }
 
-static void
-load_definition (XfDriver *driver, const char *file)
+static const char *
+file_of (const XfGuest *guest)
 {
-  g_autofree char *path = g_build_filename (driver->config.config_dir, file, NULL);
-  g_autofree char *xml = NULL, *link = NULL;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (XfDomainDef) def = NULL;
-  XfGuest *guest = NULL;
-
-  if (g_file_get_contents (path, &xml, NULL, &error))
-    def = xf_domain_def_parse (xml, XF_DOMAIN_PARSE_INACTIVE, &error);
-  if (def)
-    guest = xf_guest_claim (driver, def->name, def->uuid, &error);
-  if (!guest) {
-    g_warning ("leaving the definition '%s' alone: %s", path, error->message);
-    return;
-  }
-  guest->persistent = g_steal_pointer (&def);
-  link = autostart_path (driver, guest->name);
-  guest->autostart = g_file_test (link, G_FILE_TEST_IS_SYMLINK);
-}
-
-void
-xf_store_load_definitions (XfDriver *driver)
-{
-  g_autoptr (GDir) dir = g_dir_open (driver->config.config_dir, 0, NULL);
-  const char *file;
-
-  while (dir && (file = g_dir_read_name (dir))) {
-    if (g_str_has_suffix (file, ".xml"))
-      load_definition (driver, file);
-  }
-}
-
-gboolean
-xf_store_write_definition (XfDriver *driver, const XfDomainDef *def, GError **error)
-{
-  g_autofree char *path = definition_path (driver, def->name);
-  g_autofree char *xml = xf_domain_def_format (def, XF_DOMAIN_FORMAT_SECURE | XF_DOMAIN_FORMAT_INACTIVE, NULL);
-
-  if (!path)
-    return xf_domain_name_check (def->name, error);
-  /* It may hold passwords. */
-  return xf_file_replace (path, xml, strlen (xml), 0600, error);
+  return guest->file ? guest->file : guest->name;
 }
 
 static void
@@ -109,24 +64,73 @@ remove_file (const char *path)
     g_warning ("cannot remove '%s': %s", path, g_strerror (errno));
 }
 
-void
-xf_store_remove_definition (XfGuest *guest)
+static void
+remove_files (XfGuest *guest)
 {
-  g_autofree char *path = definition_path (guest->driver, guest->name);
-  g_autofree char *link = autostart_path (guest->driver, guest->name);
+  g_autofree char *path = file_path (guest->driver, "", file_of (guest));
+  g_autofree char *link = file_path (guest->driver, "autostart", file_of (guest));
 
   remove_file (link);
   remove_file (path);
 }
 
+/* It is written: what it was read from, under another name, would be a second one. */
+static void
+leave_former_file (XfGuest *guest)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!guest->file)
+    return;
+  remove_files (guest);
+  g_clear_pointer (&guest->file, g_free);
+  if (guest->autostart && !xf_store_set_autostart (guest, TRUE, &error))
+    g_warning ("domain '%s' does not start with the host any more: %s", guest->name, error->message);
+}
+
+gboolean
+xf_store_write_definition (XfGuest *guest, const XfDomainDef *def, GError **error)
+{
+  g_autofree char *path = definition_path (guest->driver, def->name);
+  g_autofree char *xml = xf_domain_def_format (def, XF_DOMAIN_FORMAT_SECURE | XF_DOMAIN_FORMAT_INACTIVE, NULL);
+
+  if (!path)
+    return xf_domain_name_check (def->name, error);
+  if ((!guest->persistent || guest->file) && g_file_test (path, G_FILE_TEST_EXISTS)) {
+    g_set_error (
+      error, XF_ERROR, XF_ERROR_DOMAIN_EXISTS,
+      "the file '%s' is there already, and not this daemon's: move it away, or restart the daemon to have it "
+      "read",
+      path);
+    return FALSE;
+  }
+  /* It may hold passwords. */
+  if (!xf_file_replace (path, xml, strlen (xml), 0600, error))
+    return FALSE;
+  leave_former_file (guest);
+  return TRUE;
+}
+
+void
+xf_store_remove_definition (XfGuest *guest)
+{
+  remove_files (guest);
+}
+
+gboolean
+xf_store_is_autostart (const XfGuest *guest)
+{
+  g_autofree char *link = file_path (guest->driver, "autostart", file_of (guest));
+
+  return g_file_test (link, G_FILE_TEST_IS_SYMLINK);
+}
+
 gboolean
 xf_store_set_autostart (XfGuest *guest, gboolean yes, GError **error)
 {
-  g_autofree char *path = definition_path (guest->driver, guest->name);
-  g_autofree char *link = autostart_path (guest->driver, guest->name);
+  g_autofree char *path = file_path (guest->driver, "", file_of (guest));
+  g_autofree char *link = file_path (guest->driver, "autostart", file_of (guest));
 
-  if (!link)
-    return xf_domain_name_check (guest->name, error);
   if (unlink (link) < 0 && errno != ENOENT)
     return xf_error_set_errno (error, errno, "cannot remove '%s'", link);
   if (yes && symlink (path, link) < 0)

@@ -10,11 +10,11 @@
 /* Makes the directories. */
 gboolean xf_store_open (XfDriver *driver, GError **error);
 
-/* Reads every definition into the registry; files that cannot be read are left alone, with a warning. */
-void xf_store_load_definitions (XfDriver *driver);
-
-gboolean xf_store_write_definition (XfDriver *driver, const XfDomainDef *def, GError **error);
+/* Writes the guest's definition to the file of its name, and removes the one that it was read from when that is
+ * another. A file that is there and is not the guest's is not written over. */
+gboolean xf_store_write_definition (XfGuest *guest, const XfDomainDef *def, GError **error);
 void xf_store_remove_definition (XfGuest *guest);
+gboolean xf_store_is_autostart (const XfGuest *guest);
 gboolean xf_store_set_autostart (XfGuest *guest, gboolean yes, GError **error);
 
 void xf_store_write_status (XfGuest *guest);

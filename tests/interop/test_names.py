@@ -60,3 +60,34 @@ def test_xml_with_a_bad_name(a):
         a.virsh("define", path).failed("cannot be the name of a domain")
         a.virsh("create", path).failed("cannot be the name of a domain")
     assert a.names("--all") == []
+
+
+REFUSED = "<domain type='kvm'>\n  <name>theirs</name>\n  <uuid>11111111-2222-3333-4444-555555555555</uuid>\n</domain>\n"
+
+
+def test_what_others_wrote_stays(a, b):
+    """virsh's view of a definition that is refused, beside all that is done with other guests."""
+    path = os.path.join(b.dir, "definitions", "theirs.xml")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(REFUSED)
+    b.restart()
+    assert b.state("theirs") == "shut off"
+    assert "is not 'xen'" in b.virsh("dominfo", "theirs").ok().out
+    assert "type='kvm'" in b.virsh("dumpxml", "theirs").ok().out
+    for words in (["domstats", "theirs"], ["vcpucount", "theirs"], ["domblklist", "theirs"], ["domiflist", "theirs"]):
+        b.virsh(*words).ok()
+    b.virsh("start", "theirs").failed("is not 'xen'", "virsh undefine")
+    b.virsh("define", b.write_xml(domain_xml("theirs"))).failed("is not 'xen'")
+    b.virsh("migrate", "--offline", "--persistent", "theirs", a.uri_tcp).failed("is not 'xen'")
+    a.create("theirs", persistent=True)
+    a.create("g", persistent=True)
+    a.migrate("theirs", b, "--live", "--persistent").failed("already exists", "is not 'xen'")
+    a.migrate("g", b, "--live", "--persistent", "--dname", "theirs").failed("is not 'xen'")
+    a.migrate("g", b, "--live", "--persistent", mode="p2p").ok()
+    b.virsh("destroy", "g").ok()
+    b.virsh("undefine", "g").ok()
+    b.restart()
+    with open(path, encoding="utf-8") as now:
+        assert now.read() == REFUSED
+    b.virsh("undefine", "theirs").ok()
+    assert not os.path.exists(path) and a.state("theirs") == "running"
