@@ -5,20 +5,8 @@
 #include "libxl/config_merge.h"
 
 #include <string.h>
-#include <yajl/yajl_gen.h>
-#include <yajl/yajl_tree.h>
 
-#include "base/error.h"
-
-static yajl_val
-member (yajl_val object, const char *name)
-{
-  for (size_t i = 0; object && YAJL_IS_OBJECT (object) && i < object->u.object.len; i++) {
-    if (strcmp (object->u.object.keys[i], name) == 0)
-      return object->u.object.values[i];
-  }
-  return NULL;
-}
+#include "libxl/config_tree.h"
 
 static gboolean equal (yajl_val a, yajl_val b);
 
@@ -28,7 +16,7 @@ equal_objects (yajl_val a, yajl_val b)
   if (a->u.object.len != b->u.object.len)
     return FALSE;
   for (size_t i = 0; i < a->u.object.len; i++) {
-    if (!equal (a->u.object.values[i], member (b, a->u.object.keys[i])))
+    if (!equal (a->u.object.values[i], xf_tree_member (b, a->u.object.keys[i])))
       return FALSE;
   }
   return TRUE;
@@ -67,45 +55,6 @@ equal (yajl_val a, yajl_val b)
   }
 }
 
-static void
-put_string (yajl_gen out, const char *text)
-{
-  yajl_gen_string (out, (const unsigned char *)text, strlen (text));
-}
-
-static void
-put (yajl_gen out, yajl_val value)
-{
-  switch (value->type) {
-  case yajl_t_string:
-    put_string (out, value->u.string);
-    break;
-  case yajl_t_number:
-    yajl_gen_number (out, value->u.number.r, strlen (value->u.number.r));
-    break;
-  case yajl_t_object:
-    yajl_gen_map_open (out);
-    for (size_t i = 0; i < value->u.object.len; i++) {
-      put_string (out, value->u.object.keys[i]);
-      put (out, value->u.object.values[i]);
-    }
-    yajl_gen_map_close (out);
-    break;
-  case yajl_t_array:
-    yajl_gen_array_open (out);
-    for (size_t i = 0; i < value->u.array.len; i++)
-      put (out, value->u.array.values[i]);
-    yajl_gen_array_close (out);
-    break;
-  case yajl_t_true:
-  case yajl_t_false:
-    yajl_gen_bool (out, value->type == yajl_t_true);
-    break;
-  default:
-    yajl_gen_null (out);
-  }
-}
-
 static void merge (yajl_gen out, yajl_val exact, yajl_val known, yajl_val wanted);
 
 static void
@@ -114,7 +63,7 @@ merge_member (yajl_gen out, const char *name, yajl_val exact, yajl_val known, ya
   /* Taken away by the person, or never there. */
   if (!wanted && (known || !exact))
     return;
-  put_string (out, name);
+  xf_tree_put_string (out, name);
   merge (out, exact, known, wanted);
 }
 
@@ -125,13 +74,13 @@ merge_objects (yajl_gen out, yajl_val exact, yajl_val known, yajl_val wanted)
   for (size_t i = 0; i < exact->u.object.len; i++) {
     const char *name = exact->u.object.keys[i];
 
-    merge_member (out, name, exact->u.object.values[i], member (known, name), member (wanted, name));
+    merge_member (out, name, exact->u.object.values[i], xf_tree_member (known, name), xf_tree_member (wanted, name));
   }
   for (size_t i = 0; i < wanted->u.object.len; i++) {
     const char *name = wanted->u.object.keys[i];
 
-    if (!member (exact, name) && !equal (wanted->u.object.values[i], member (known, name)))
-      merge_member (out, name, NULL, member (known, name), wanted->u.object.values[i]);
+    if (!xf_tree_member (exact, name) && !equal (wanted->u.object.values[i], xf_tree_member (known, name)))
+      merge_member (out, name, NULL, xf_tree_member (known, name), wanted->u.object.values[i]);
   }
   yajl_gen_map_close (out);
 }
@@ -160,27 +109,13 @@ static void
 merge (yajl_gen out, yajl_val exact, yajl_val known, yajl_val wanted)
 {
   if (exact && (!wanted || equal (known, wanted)))
-    put (out, exact);
+    xf_tree_put (out, exact);
   else if (!same_shape (exact, known, wanted))
-    put (out, wanted);
+    xf_tree_put (out, wanted);
   else if (exact->type == yajl_t_array)
     merge_arrays (out, exact, known, wanted);
   else
     merge_objects (out, exact, known, wanted);
-}
-
-static yajl_val
-parse (const char *json, GError **error)
-{
-  char reason[256] = "";
-  yajl_val tree = yajl_tree_parse (json, reason, sizeof (reason));
-
-  if (!tree || !YAJL_IS_OBJECT (tree)) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "a configuration is no JSON object: %s", reason);
-    yajl_tree_free (tree);
-    return NULL;
-  }
-  return tree;
 }
 
 char *
@@ -189,9 +124,9 @@ xf_config_merge (const char *exact, const char *known, const char *wanted, GErro
   yajl_val trees[3] = { NULL };
   char *merged = NULL;
 
-  trees[0] = parse (exact, error);
-  trees[1] = trees[0] ? parse (known, error) : NULL;
-  trees[2] = trees[1] ? parse (wanted, error) : NULL;
+  trees[0] = xf_tree_parse (exact, error);
+  trees[1] = trees[0] ? xf_tree_parse (known, error) : NULL;
+  trees[2] = trees[1] ? xf_tree_parse (wanted, error) : NULL;
   if (trees[2]) {
     yajl_gen out = yajl_gen_alloc (NULL);
     const unsigned char *text;

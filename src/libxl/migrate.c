@@ -329,7 +329,7 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
     g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "perform was called already for this migration");
     source = NULL;
   }
-  if (source)
+  if (source && ((peer && peer->is_xenferry) || xf_migrate_source_fits_libvirtd (source, &error)))
     transport = managed_transport (source, &params, peer, &error);
   if (transport) {
     xf_migrate_source_set_host (source, params.migrate_uri);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <libvirt/libvirt.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,40 +94,6 @@ read_request (XfMigrateDest *dest, XfMigrateParams *params, GBytes *cookie, GErr
 }
 
 static gboolean
-disagree (const XfMigrateDest *dest, const char *about, GError **error)
-{
-  g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG,
-               "the XML and the exact configuration of domain '%s' from '%s' disagree about its %s", dest->name,
-               dest->from, about);
-  return FALSE;
-}
-
-/* What libxl on the source said of the guest, which can be more than the XML says. Both must mean the same guest. */
-static gboolean
-use_exact (XfMigrateDest *dest, GError **error)
-{
-  libxl_domain_config exact;
-
-  libxl_domain_config_init (&exact);
-  if (!xf_config_from_json (xf_ctx_libxl (dest->driver->ctx), dest->exact, &exact, error)) {
-    g_prefix_error (error, "the exact configuration of domain '%s' from '%s': ", dest->name, dest->from);
-    libxl_domain_config_dispose (&exact);
-    return FALSE;
-  }
-  /* The checked configuration from the XML goes only when the exact one takes its place. */
-  if (!xf_uuid_equal (libxl_uuid_bytearray_const (&exact.c_info.uuid), dest->def->uuid)
-      || exact.c_info.type != dest->config.c_info.type || exact.b_info.max_vcpus != dest->config.b_info.max_vcpus) {
-    libxl_domain_config_dispose (&exact);
-    return disagree (dest, "uuid, type or number of vcpus", error);
-  }
-  free (exact.c_info.name);
-  exact.c_info.name = strdup (dest->name);
-  libxl_domain_config_dispose (&dest->config);
-  dest->config = exact;
-  return TRUE;
-}
-
-static gboolean
 check_kind (const XfMigrateDest *dest, GError **error)
 {
   gboolean pv = dest->config.c_info.type == LIBXL_DOMAIN_TYPE_PV, can;
@@ -149,8 +114,9 @@ check_host (XfMigrateDest *dest, gboolean offline, GError **error)
 {
   if (offline)
     return TRUE;
-  return xf_config_from_def (dest->def, &dest->config, error) && (!dest->exact || use_exact (dest, error))
-         && check_kind (dest, error) && (dest->claim = xf_memory_claim_new (dest->driver, &dest->config, error));
+  return xf_config_from_def (dest->def, &dest->config, error)
+         && (!dest->exact || xf_migrate_dest_use_exact (dest, error)) && check_kind (dest, error)
+         && (dest->claim = xf_memory_claim_new (dest->driver, &dest->config, error));
 }
 
 void

@@ -126,6 +126,10 @@ void xf_migrate_dest_identify (XfMigrateDest *dest);
 /* Takes name and uuid of its def, and the job of the guest that they are; the error of whoever has one of them. */
 gboolean xf_migrate_dest_reserve (XfMigrateDest *dest, GError **error);
 
+/* migrate_dest_exact.c: the exact configuration that the source sent takes the place of the one from the XML. Refused
+ * when they do not mean the same guest, and, by its paths, for what this host's libxl does not know of it. */
+gboolean xf_migrate_dest_use_exact (XfMigrateDest *dest, GError **error);
+
 /* Out of the list, told, gone. */
 void xf_migrate_dest_end (XfMigrateDest *dest, int final_state, const XfMigrateResult *result, const GError *told);
 void xf_migrate_dest_end_job (XfMigrateDest *dest, const GError *failure);

@@ -326,7 +326,9 @@ recognised (gboolean supported, const GError *error, gpointer data)
     return;
   }
   p2p->libvirtd = error || !supported;
-  if (p2p->libvirtd && !xf_migrate_params_fit_libvirtd (&p2p->params, p2p->host, &wrong)) {
+  if (p2p->libvirtd
+      && (!xf_migrate_params_fit_libvirtd (&p2p->params, p2p->host, &wrong)
+          || !xf_migrate_source_fits_libvirtd (p2p->source, &wrong))) {
     give_up (p2p, "prepare", wrong);
     return;
   }

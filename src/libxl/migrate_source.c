@@ -72,6 +72,7 @@ source_free (XfMigrateSource *source)
   g_free (source->host);
   g_free (source->id);
   g_free (source->xml);
+  g_free (source->unsaid);
   g_free (source);
 }
 

@@ -71,6 +71,9 @@ void xf_migrate_source_set_host (XfMigrateSource *source, const char *host);
  * gone. */
 void xf_migrate_source_describe (XfMigrateSource *source, XfDone done, gpointer data);
 
+/* After that: FALSE when the guest has something that a libvirtd would not be told of, and nobody said --unsafe. */
+gboolean xf_migrate_source_fits_libvirtd (const XfMigrateSource *source, GError **error);
+
 /* Somebody here drives it who has deadlines of its own: begin's does not count. */
 void xf_migrate_source_hold (XfMigrateSource *source);
 

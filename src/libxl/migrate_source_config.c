@@ -2,9 +2,11 @@
  *
  * The last part of begin: the guest's exact configuration, as libxl has it, into the cookie. Domain XML cannot say
  * everything that libxl can, and a guest that xl started may use all of it; between two xenferries nothing is lost.
- * A libvirtd never looks at this part of the cookie.
+ * A libvirtd never looks at this part of the cookie: what domain XML cannot say keeps the guest from going there.
  */
 #include "libxl/migrate_source_private.h"
+
+#include <libvirt/libvirt.h>
 
 #include "base/error.h"
 #include "libxl/config.h"
@@ -67,6 +69,36 @@ with_changes (XfMigrateSource *source, const char *exact, GError **error)
   return changed ? xf_config_merge (exact, known, changed, error) : NULL;
 }
 
+/* NULL: domain XML says it all. */
+static char *
+list_unsaid (const libxl_domain_config *config)
+{
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *xml G_GNUC_UNUSED = xf_config_to_xml (config, notes);
+
+  if (!notes->len)
+    return NULL;
+  g_ptr_array_add (notes, NULL);
+  return g_strjoinv ("; ", (char **)notes->pdata);
+}
+
+gboolean
+xf_migrate_source_fits_libvirtd (const XfMigrateSource *source, GError **error)
+{
+  if (!source->unsaid)
+    return TRUE;
+  if (source->params.flags & VIR_MIGRATE_UNSAFE) {
+    g_warning ("%s: it goes to a libvirtd, as unsafe: %s", source->sm.id, source->unsaid);
+    return TRUE;
+  }
+  g_set_error (
+    error, XF_ERROR, XF_ERROR_MIGRATE_UNSAFE,
+    "domain '%s' would lose a part of its configuration on its way to '%s', where a libvirtd is told domain XML "
+    "alone: %s; take it away from the guest, or migrate with --p2p --unsafe to go without",
+    source->guest->name, source->host, source->unsaid);
+  return FALSE;
+}
+
 static void
 fetched (int rc, gpointer data)
 {
@@ -80,11 +112,13 @@ fetched (int rc, gpointer data)
     return;
   }
   source->fetch = NULL;
-  if (rc == 0)
+  if (rc == 0) {
+    source->unsaid = list_unsaid (&fetch->config);
     exact = xf_config_to_json (&fetch->config, &error);
-  else
+  } else {
     g_warning ("%s: libxl cannot say how it was configured (libxl error %d): it moves as its XML describes it",
                source->sm.id, rc);
+  }
   if (exact)
     json = with_changes (source, exact, &error);
   source->cookie->config = g_steal_pointer (&json);

@@ -38,6 +38,7 @@ struct XfMigrateSource {
   char *id; /* of the migration */
   XfCookie *cookie;
   char *xml;
+  char *unsaid; /* of its exact configuration, what domain XML cannot say, for a person; NULL: nothing */
   struct XfMigrateFetch *fetch;    /* the guest's exact configuration is being read */
   int state_before, reason_before; /* of the guest */
 

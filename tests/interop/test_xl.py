@@ -3,13 +3,18 @@
 """Guests that Debian's own xl starts, beside xenferryd: xl is linked with libxenlight, so it runs on the simulated host
 through the same library that libvirtd does."""
 
+import html
 import json
 import os
+import re
+import shutil
 import subprocess
 
 import pytest
 
-from sim_host import assert_heartbeat, two_hosts, wait_until
+import libvirtd_host
+import rpc
+from sim_host import SimHost, assert_heartbeat, two_hosts, wait_until
 
 XL = "/usr/lib/xen-4.17/bin/xl"
 BUILD = os.environ.get("XF_PLAIN_BUILD") or os.environ["XF_BUILD"]
@@ -60,6 +65,14 @@ def exact(host):
     for nic in config.get("nics", []):
         nic.pop("devid", None)
     return config
+
+
+def not_libvirtd():
+    if not shutil.which("libvirtd"):
+        return "libvirtd is not installed (scripts/packages --install)"
+    if os.geteuid() != 0:
+        return "libvirtd's libxl driver needs root"
+    return libvirtd_host.why_not()
 
 
 @pytest.fixture
@@ -183,3 +196,55 @@ def test_a_name_that_is_none_here(hosts):
     migrate(a, b, uuid, "p2p", "--persistent").ok()
     assert b.names() == [uuid] and not a.domains()
     assert [name for name in os.listdir(os.path.join(b.dir, "definitions")) if name.endswith(".xml")] == [f"{uuid}.xml"]
+
+
+def begun(host, name):
+    """Begin's cookie and XML of a managed migration that is given up again."""
+    with rpc.Client(host.socket_path) as client:
+        domain = client.lookup(name)
+        cookie, xml = client.begin(domain)
+        client.confirm(domain, cookie, cancelled=1)
+        return cookie.decode().rstrip("\0"), xml
+
+
+@pytest.mark.parametrize("kind", ["pv", "pvh", "hvm"])
+def test_what_this_libxl_does_not_know(hosts, kind):
+    """Keys of a younger libxl: refused by their paths where they say something, ignored where they do not."""
+    a, b = hosts
+    create(a, kind=kind)
+    for added, paths in (({}, []), ({"vlan": 0, "trunks": [], "rate": ""}, []), ({"vlan": 10}, ["nics[0].vlan"]),
+                         ({"vlan": "10", "trunks": [1]}, ["nics[0].vlan", "nics[0].trunks"])):
+        cookie, xml = begun(a, "x")
+        (text,) = re.findall(r"<xenferry:config>(.*?)</xenferry:config>", cookie, re.DOTALL)
+        config = json.loads(html.unescape(text))
+        config["nics"][0].update(added)
+        changed = cookie.replace(text, html.escape(json.dumps(config))).encode() + b"\0"
+        with rpc.Client(b.socket_path) as client:
+            if paths:
+                with pytest.raises(rpc.RpcError) as refused:
+                    client.prepare(xml, changed)
+                assert all(path in str(refused.value) for path in paths), refused.value
+                assert "'x'" in str(refused.value)
+            else:
+                client.prepare(xml, changed)
+        wait_until(lambda: all(entry["final"] for entry in b.journal()), "it is given up")
+    assert a.names() == ["x"]
+    wait_until(lambda: not b.domains() and not b.names("--all"), "nothing is left there")
+
+
+@pytest.mark.skipif(bool(not_libvirtd()), reason=str(not_libvirtd()))
+@MODE
+def test_what_a_libvirtd_is_not_told(mode):
+    """The scheduler's cap is in no domain XML. Named before the guest is touched; a person can want it all the same."""
+    with SimHost("a") as a, libvirtd_host.LibvirtdHost("lb") as b:
+        create(a)
+        migrate(a, b, "x", mode).failed("its scheduler's cap", "--unsafe")
+        assert a.state("x") == "running" and not b.names("--all")
+        wait_until(lambda: not b.domains(), "nothing is left there")
+        assert not a.traced("suspend")
+        if mode == "direct":
+            return
+        migrate(a, b, "x", mode, "--unsafe").ok()
+        assert b.state("x") == "running" and not a.domains()
+        assert "its scheduler's cap" in a.log()
+        assert a.traced("suspend")
