@@ -11,9 +11,31 @@ xf_sm_init (XfSm *sm, const XfSmState *table, guint n_states, const char *id)
 }
 
 void
+xf_sm_guard (XfSm *sm, XfSmInvariant holds, gconstpointer owner)
+{
+  sm->holds = holds;
+  sm->owner = owner;
+}
+
+void
 xf_sm_clear (XfSm *sm)
 {
+  if (sm->id && sm->state != 0 && !xf_sm_is_final (sm))
+    g_error ("%s: it ends when it is %s, which is no end", sm->id, xf_sm_name (sm));
+  xf_sm_abandon (sm);
+}
+
+void
+xf_sm_abandon (XfSm *sm)
+{
   g_clear_pointer (&sm->id, g_free);
+}
+
+static void
+check (const XfSm *sm)
+{
+  if (sm->holds && !sm->holds (sm->state, sm->owner))
+    g_error ("%s: it is %s without what that needs", sm->id, xf_sm_name (sm));
 }
 
 void
@@ -22,6 +44,7 @@ xf_sm_restore (XfSm *sm, guint state)
   g_assert (state < sm->n_states);
   sm->state = state;
   g_debug ("%s: found %s", sm->id, xf_sm_name (sm));
+  check (sm);
 }
 
 gboolean
@@ -40,6 +63,7 @@ xf_sm_move (XfSm *sm, guint state)
              state < sm->n_states ? sm->table[state].name : "(no such state)");
   sm->state = state;
   g_debug ("%s: %s -> %s", sm->id, from, xf_sm_name (sm));
+  check (sm);
   if (xf_sm_watcher)
     xf_sm_watcher (sm->id, from, xf_sm_name (sm));
 }

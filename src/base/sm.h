@@ -16,16 +16,29 @@ typedef struct {
   gboolean final;
 } XfSmState;
 
+/* What each state needs of its owner is there. */
+typedef gboolean (*XfSmInvariant) (guint state, gconstpointer owner);
+
 typedef struct {
   const XfSmState *table; /* indexed by state; static */
   guint n_states;
   guint state;
   char *id; /* whose machine, for the log */
+  XfSmInvariant holds;
+  gconstpointer owner;
 } XfSm;
 
 /* Sets @sm to state 0. @table is kept; @id is copied. */
 void xf_sm_init (XfSm *sm, const XfSmState *table, guint n_states, const char *id);
+
+/* Has @holds looked at after every move: without what its state needs the process ends, with the state's name. */
+void xf_sm_guard (XfSm *sm, XfSmInvariant holds, gconstpointer owner);
+
+/* The end of the owner, in a final state; or unmoved, or of a machine that was never made. */
 void xf_sm_clear (XfSm *sm);
+
+/* The same in any state: what it stands for goes on elsewhere (in a journal). */
+void xf_sm_abandon (XfSm *sm);
 
 /* Puts @sm, just initialised, into the state that a journal says it had. */
 void xf_sm_restore (XfSm *sm, guint state);

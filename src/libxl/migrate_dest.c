@@ -75,6 +75,26 @@ xf_migrate_dest_new (XfDriver *driver, gconstpointer client)
   return dest;
 }
 
+/* Until its end it has the guest's name; what it says of the guest is in the journal, but for a definition that comes
+ * alone; and it takes no data that was not announced. */
+static gboolean
+holds (guint state, gconstpointer owner)
+{
+  const XfMigrateDest *dest = owner;
+  gboolean has_guest = dest->guest && dest->guest->job == &dest->job;
+  gboolean offline = dest->params.flags & VIR_MIGRATE_OFFLINE;
+
+  switch (state) {
+  case RECEIVING:
+  case RESTORED:
+    return has_guest && dest->entry && dest->announced && !offline;
+  case UNPAUSING:
+    return has_guest && dest->announced && (dest->entry ? dest->decided : offline);
+  default:
+    return TRUE;
+  }
+}
+
 void
 xf_migrate_dest_identify (XfMigrateDest *dest)
 {
@@ -82,6 +102,7 @@ xf_migrate_dest_identify (XfMigrateDest *dest)
   g_autofree char *sm_id = g_strdup_printf ("migration %s of '%s', destination", id, dest->name);
 
   xf_sm_init (&dest->sm, xf_migrate_dest_states, N_STATES, sm_id);
+  xf_sm_guard (&dest->sm, holds, dest);
 }
 
 gboolean

@@ -193,12 +193,12 @@ bring_to_life (XfMigrateDest *dest)
   if (give_back (dest))
     return;
   xf_migrate_dest_arm (dest, 0);
+  dest->decided = dest->entry != NULL;
   xf_sm_move (&dest->sm, UNPAUSING);
   if (!dest->entry) {
     xf_migrate_dest_revive (dest); /* offline */
     return;
   }
-  dest->decided = TRUE;
   xf_migrate_dest_write (dest, UNPAUSING, unpausing_written);
 }
 

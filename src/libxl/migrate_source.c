@@ -34,6 +34,29 @@ xf_migrate_source_error (XfMigrateSource *source, const char *phase, int code, c
                       source->host, phase, text);
 }
 
+/* It has its guest until it ends; and what may be true at the destination already is never only in memory. */
+static gboolean
+holds (guint state, gconstpointer owner)
+{
+  const XfMigrateSource *source = owner;
+  gboolean offline = source->params.flags & VIR_MIGRATE_OFFLINE;
+
+  switch (state) {
+  case CONNECTING:
+  case SENDING:
+    return source->guest->job == &source->job && source->entry && (source->p2p || source->client);
+  case SENT:
+  case SETTLING:
+  case DECIDING:
+    return source->guest->job == &source->job && source->entry && !offline;
+  case DESTROYING:
+  case ROLLING_BACK:
+    return source->guest->job == &source->job;
+  default:
+    return TRUE;
+  }
+}
+
 XfMigrateSource *
 xf_migrate_source_new (XfDriver *driver, XfGuest *guest, const guint8 *id, const char *host)
 {
@@ -47,6 +70,7 @@ xf_migrate_source_new (XfDriver *driver, XfGuest *guest, const guint8 *id, const
   source->fd = -1;
   sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
   xf_sm_init (&source->sm, xf_migrate_source_states, N_STATES, sm_id);
+  xf_sm_guard (&source->sm, holds, source);
   xf_migrate_progress_init (&source->progress, (guest->def ? guest->def->memory_kib : 0) * 1024);
   xf_job_init (&source->job, XF_JOB_MIGRATION_OUT, &xf_migrate_source_job_ops, source);
   return source;
@@ -237,6 +261,7 @@ leave_to_journal (XfMigrateSource *source)
   xf_migrate_source_end_job (source, told);
   if (done)
     done (told, data);
+  xf_sm_abandon (&source->sm);
   source_free (source);
 }
 
