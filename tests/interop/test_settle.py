@@ -92,7 +92,7 @@ def test_the_client_goes_after_finish(a, b):
 
 
 def test_nobody_ever_says_confirm():
-    with two_hosts({"stall_timeout": 1, "finish_timeout": 1, "accept_timeout": 2}) as (a, b):
+    with two_hosts({"stall_timeout": 3, "finish_timeout": 1, "accept_timeout": 2}) as (a, b):
         a.create("g")
         with sent(a, b) as (_, destination, _, cookie):
             destination.finish("g", cookie)

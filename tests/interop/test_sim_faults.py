@@ -85,7 +85,7 @@ def test_stop_of_one_guest_by_pattern(a, b):
     a.migrate("g", b, "--live").ok()
     assert not a.traced(" stopped at ")
     client = a.migrate_start("h", b, "--live")
-    for point in ("source:sending->sent", "source:sent->destroying"):
+    for point in ("source:sending->sent", "source:settling->destroying"):
         assert a.wait_stopped() == point
         a.go_on()
     status, said = communicate(client)
