@@ -9,8 +9,10 @@ MODES = ("direct", "p2p", "tunnelled")
 
 # Every move and every promise of a migration that goes well, in its order.
 SOURCE = ("source:begun->connecting", "source:connecting->sending", "journal:source:sending:written",
-          "source:sending->sent", "journal:source:sent", "journal:source:sent:written", "source:sent->destroying",
-          "source:destroying->done")
+          "source:sending->sent", "journal:source:sent", "journal:source:sent:written")
+# A client's confirm is no word of the destination, which is asked.
+OUT_MANAGED = ("source:sent->settling", "source:settling->destroying", "source:destroying->done")
+OUT_PEER = ("source:sent->destroying", "source:destroying->done")
 DESTINATION = ("journal:destination:prepared:written", "destination:prepared->receiving",
                "destination:receiving->restored", "destination:restored->unpausing",
                "journal:destination:unpausing", "journal:destination:unpausing:written",
@@ -28,7 +30,8 @@ CRITICAL = (("a", "source:connecting->sending"), ("a", "source:sending->sent"),
 
 
 def points(mode):
-    both = [("a", point) for point in SOURCE] + [("b", point) for point in DESTINATION]
+    source = SOURCE + (OUT_MANAGED if mode == "direct" else OUT_PEER)
+    both = [("a", point) for point in source] + [("b", point) for point in DESTINATION]
     return both + ([("a", point) for point in PEER] if mode != "direct" else [])
 
 

@@ -97,7 +97,7 @@ CELLS = {
     "destination-ran": ("p2p", "pvh", [("b", "die", "destination:unpausing->running", "")], "b"),
     "source-sending": ("direct", "pvh", [("a", "die", "source:connecting->sending", "")], "a"),
     "source-sent": ("p2p", "pvh", [("a", "die", "journal:source:sent:written", "")], "a"),
-    "source-destroying": ("direct", "hvm", [("a", "die", "source:sent->destroying", "")], "b"),
+    "source-destroying": ("direct", "hvm", [("a", "die", "source:settling->destroying", "")], "b"),
     "source-done": ("tunnelled", "pvh", [("a", "die", "source:destroying->done", "")], "b"),
     "client": ("direct", "pvh", [("a", "stop", "source:sending->sent", "client")], "a"),
     # The abort waits for the daemon while that hands the guest to libxl, whose helper does not run yet.
