@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The model is of this code: every move of migration.pml is one of the table of states, and every move of the table is
+ * The model is of this code: every move of the model is one of the table of states, and every move of the table is
  * in the model. Built once for each side.
  */
 #ifdef XF_DESTINATION
@@ -32,20 +32,33 @@ moves_of_table (void)
   return moves;
 }
 
-static GHashTable *
-moves_of_model (void)
+static void
+add_moves_of_file (GHashTable *moves, const char *file)
 {
-  GHashTable *moves = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   g_autofree char *text = NULL;
   g_autoptr (GRegex) regex = g_regex_new (MOVE " \\((\\w+), (\\w+)\\)", 0, 0, NULL);
   g_autoptr (GMatchInfo) match = NULL;
 
-  g_assert_true (g_file_get_contents (g_getenv ("XF_MODEL"), &text, NULL, NULL));
+  g_assert_true (g_file_get_contents (file, &text, NULL, NULL));
   for (g_regex_match (regex, text, 0, &match); g_match_info_matches (match); g_match_info_next (match, NULL)) {
     g_autofree char *from = g_match_info_fetch (match, 1), *to = g_match_info_fetch (match, 2);
 
     if (!g_str_equal (from, "from") && !g_str_equal (from, "a")) /* the macro's own words */
       g_hash_table_add (moves, g_strdelimit (g_strdup_printf ("%s -> %s", from, to), "_", ' '));
+  }
+}
+
+/* What drives a migration or interferes with it moves its states, too. */
+static GHashTable *
+moves_of_model (void)
+{
+  static const char *const files[] = { "migration.pml", "actors.pml" };
+  GHashTable *moves = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++) {
+    g_autofree char *file = g_build_filename (g_getenv ("XF_MODEL"), files[i], NULL);
+
+    add_moves_of_file (moves, file);
   }
   return moves;
 }

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A xenferryd as source: src/libxl/migrate_source*.c, and of recover.c what it finds at its start.
+ */
+#ifdef OLD_BLIND
+#define S_MAY_AUTOSTART (js == nothing || s_blind)
+#else
+#define S_MAY_AUTOSTART (js == nothing && !s_blind)
+#endif
+
+#ifndef FROM_LIBVIRTD
+active proctype source ()
+{
+end:
+  do
+  :: atomic { s_up && s_call == begin ->
+              if :: ss == nothing && s_guest == runs -> ss = begun; s_reply (ok) :: else -> s_reply (error) fi }
+
+  /* perform: "sending" is durable before the guest may be suspended. */
+  :: atomic { s_up && s_call == perform && ss == begun -> S_TO (begun, connecting) }
+  :: atomic { s_up && s_call == perform && (S_IS_OVER || ss == settling || ss == deciding || ss == destroying) ->
+              s_reply (error) }
+  :: atomic { s_up && ss == connecting && js == nothing && WRITE_SENDING_EARLY -> js = sending }
+  :: atomic { s_up && ss == sending && js == nothing && s_guest == suspended -> js = sending }
+  :: atomic { s_up && ss == connecting && (js == sending || SUSPEND_FIRST) ->
+              if
+              :: (elsewhere || (d_up && ds == prepared)) && data == nothing ->
+                 S_TO (connecting, sending); data = receiving
+              :: else -> S_TO (connecting, rolling_back)
+              fi }
+  :: atomic { s_up && ss == sending && data == receiving && s_guest == runs -> s_guest = suspended }
+  :: atomic { s_up && ss == sending && data == receiving && s_guest == suspended -> data = sent }
+
+  /* All is written. "sent" is durable before anybody is told; from here on the source does not decide.
+   * FORGET_SENT: it is not written. */
+  :: atomic { s_up && ss == sending && data != receiving && s_guest == suspended && js == sending ->
+              if
+#ifdef FORGET_SENT
+              :: data == sent -> S_TO (sending, sent)
+#else
+              :: data == sent -> js = sent
+#endif
+              :: data != sent -> S_TO (sending, rolling_back)
+              fi }
+  :: atomic { s_up && ss == sending && js == sent -> S_TO (sending, sent); told_sent = true }
+  :: atomic { s_up && ss == sent && s_call == perform && !elsewhere -> s_reply (ok) }
+#ifdef OLD_PERFORM /* a perform under another client's migration is served; the owner's own comes too late */
+  :: atomic { s_up && s_call == perform && elsewhere && (ss == connecting || ss == sending || ss == sent) ->
+              s_reply (error) }
+#endif
+
+  /* A broken connection, an abort, a client that has gone, a deadline: at any time. */
+  :: atomic { s_up && ss == begun -> S_TO (begun, cancelled) }
+  :: atomic { s_up && ss == connecting -> S_TO (connecting, rolling_back) }
+  :: atomic { s_up && ss == sending -> S_TO (sending, rolling_back); break_data () }
+  :: atomic { s_up && ss == sent && (s_call != perform || elsewhere) -> S_TO (sent, settling) }
+
+  /* confirm, by its owner. What a client says is not the destination's word: a destination that can be asked is asked.
+   * TRUST_CLIENT: the source believes confirm(cancelled), as libvirt's driver does. */
+#if defined(P2P) || defined(TO_LIBVIRTD) || defined(OLD_CONFIRM)
+  :: atomic { s_up && s_call == confirm && ss == sent -> S_TO (sent, destroying) }
+#else
+  :: atomic { s_up && s_call == confirm && ss == sent -> S_TO (sent, settling) }
+#endif
+#ifdef TRUST_CLIENT
+  :: atomic { s_up && s_call == confirm_cancelled && ss == sent -> S_TO (sent, rolling_back) }
+#else
+  :: atomic { s_up && s_call == confirm_cancelled && ss == sent -> S_TO (sent, settling) }
+#endif
+  /* Peer to peer the destination's own error has come here. A xenferry's is no promise: it may tell of a delay before
+   * its tombstone is written. OLD_PROMISE: it is believed. */
+#if defined(TO_LIBVIRTD) || defined(OLD_PROMISE)
+  :: atomic { s_up && s_call == confirm_promised && ss == sent -> S_TO (sent, rolling_back) }
+#else
+  :: atomic { s_up && s_call == confirm_promised && ss == sent -> S_TO (sent, settling) }
+#endif
+  :: atomic { s_up && ss != sent && ss != sending && ss != connecting &&
+              (s_call == confirm || s_call == confirm_cancelled || s_call == confirm_promised) ->
+              if :: ss == begun -> S_TO (begun, cancelled) :: else fi;
+              s_reply (ok) }
+
+  /* settle: asked until it is answered. */
+  :: atomic { s_up && ss == settling && !asked && settled == nothing -> asked = true }
+  :: atomic { s_up && ss == settling && settled == lost -> settled = nothing }
+  :: atomic { s_up && ss == settling && settled == will_not_run -> settled = nothing; S_TO (settling, rolling_back) }
+  :: atomic { s_up && ss == settling && settled == runs -> settled = nothing; S_TO (settling, destroying) }
+
+#ifdef PERSON
+  /* A person's decision, the first one, while the journal is written; a disk that cannot be is no reason not to obey.
+   * OLD_DECIDE: what is decided is no state, and a second decision is heard meanwhile (actors.pml). */
+#ifdef OLD_DECIDE
+  :: atomic { s_up && want != nothing ->
+              if :: want == runs -> S_TO (settling, rolling_back) :: else -> S_TO (settling, destroying) fi;
+              want = want_too; want_too = nothing }
+#else
+  :: atomic { s_up && ss == settling && want != nothing -> S_TO (settling, deciding); settled = nothing }
+  :: atomic { s_up && ss == deciding && js == sent -> js = (want == runs -> rolling_back : destroying) }
+  :: atomic { s_up && ss == deciding ->
+              if :: want == runs -> S_TO (deciding, rolling_back) :: else -> S_TO (deciding, destroying) fi;
+              want = nothing }
+#endif
+#endif
+
+  /* The two ways out. A domain that cannot be destroyed is tried again until it is gone. OLD_LEAVE: after a while that
+   * is called done; discovery then takes what is left for a guest of this host, and drops the entry. */
+  :: atomic { s_up && ss == rolling_back ->
+              if :: s_guest == suspended -> s_guest = runs; CHECK (); STALE_S () :: else fi;
+              break_data () }
+  :: atomic { s_up && ss == rolling_back && s_guest != suspended ->
+              js = nothing; S_TO (rolling_back, cancelled); break_data ();
+              if :: s_call == perform -> s_reply (error) :: else fi }
+  :: atomic { s_up && ss == destroying && s_guest != absent -> LAST_S (); s_guest = absent }
+#ifdef FAILS
+  :: atomic { s_up && ss == destroying && s_guest != absent && s_fails < FAILS -> s_fails++;
+#ifdef OLD_LEAVE
+              js = done; S_TO (destroying, done)
+#else
+              js = destroying
+#endif
+            }
+#endif
+#ifdef OLD_LEAVE
+  :: atomic { s_up && ss == done && js == done && s_guest == suspended -> js = nothing }
+#endif
+  :: atomic { s_up && ss == destroying && s_guest == absent ->
+#ifdef FORGET_DONE /* that the guest has moved away */
+              js = nothing;
+#else
+              js = done;
+#endif
+              S_TO (destroying, done) }
+
+#ifdef OLD_UNDEFINE /* while it is not known who has the guest; from `sent` on that is refused */
+  :: atomic { s_up && ss == settling && s_guest == absent -> ss = nothing; js = nothing; s_defined = false }
+#endif
+
+  :: atomic { s_up && s_crashes < CRASHES -> s_crashes++; s_dies () }
+  :: atomic { !s_up && !s_blind -> s_up = true;
+              if
+#ifdef UNREADABLE
+              :: js != nothing -> s_blind = true
+#endif
+              :: js == nothing -> skip
+              :: js == done -> ss = done
+              :: js == sending -> ss = rolling_back
+              /* It was resumed, and the daemon died before it wrote so. */
+              :: (js == sent || js == rolling_back || js == destroying) && s_guest == runs ->
+                 js = nothing; ss = cancelled
+              :: js == sent && s_guest != runs -> ss = settling
+              :: js == rolling_back && s_guest != runs -> ss = rolling_back
+              :: js == destroying && s_guest != runs -> ss = destroying
+              fi }
+  :: atomic { !s_up && s_blind -> s_up = true }
+#ifdef REBOOT
+  :: atomic { s_up && !s_rebooted -> s_rebooted = true; s_guest = absent; s_dies () }
+  /* Autostart, which waits as long as it is not known who has the guest, or an entry cannot be read; and one that has
+   * moved away stays away. OLD_BLIND: what cannot be read is not there. */
+  :: atomic { s_up && s_rebooted && s_guest == absent && s_defined && ss != destroying && S_MAY_AUTOSTART ->
+              s_guest = runs; CHECK (); s_went_on = true }
+#endif
+  od
+}
+#endif
