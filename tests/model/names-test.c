@@ -43,8 +43,7 @@ add_moves_of_file (GHashTable *moves, const char *file)
   for (g_regex_match (regex, text, 0, &match); g_match_info_matches (match); g_match_info_next (match, NULL)) {
     g_autofree char *from = g_match_info_fetch (match, 1), *to = g_match_info_fetch (match, 2);
 
-    if (!g_str_equal (from, "from") && !g_str_equal (from, "a")) /* the macro's own words */
-      g_hash_table_add (moves, g_strdelimit (g_strdup_printf ("%s -> %s", from, to), "_", ' '));
+    g_hash_table_add (moves, g_strdelimit (g_strdup_printf ("%s -> %s", from, to), "_", ' '));
   }
 }
 
@@ -52,7 +51,7 @@ add_moves_of_file (GHashTable *moves, const char *file)
 static GHashTable *
 moves_of_model (void)
 {
-  static const char *const files[] = { "migration.pml", "actors.pml" };
+  static const char *const files[] = { "source.pml", "destination.pml", "actors.pml" };
   GHashTable *moves = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS (files); i++) {
