@@ -139,7 +139,10 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
   }
   xf_death_start (driver);
   xf_definitions_load (driver);
-  xf_find_running (driver);
+  if (!xf_find_running (driver, error)) {
+    xf_driver_free (driver);
+    return NULL;
+  }
   xf_recover (driver);
   driver->discover = xf_discover_new (driver);
   return driver;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libxl/ao.h"
 #include "libxl/config.h"
 #include "libxl/driver_private.h"
 #include "libxl/guest.h"
@@ -139,16 +140,19 @@ adopt (XfDriver *driver, const libxl_dominfo *info)
     adopt_foreign (driver, info);
 }
 
-void
-xf_find_running (XfDriver *driver)
+gboolean
+xf_find_running (XfDriver *driver, GError **error)
 {
   int n = 0;
   libxl_dominfo *list = libxl_list_domain (xf_ctx_libxl (driver->ctx), &n);
 
+  /* Domain-0 is always there. Without a list each guest that runs would count as ended. */
+  if (!list)
+    return xf_rc_to_error (ERROR_FAIL, error, driver->ctx, "libxl cannot list the domains of this host");
   for (int i = 0; i < n; i++) {
     if (!list[i].dying)
       adopt (driver, &list[i]);
   }
-  if (list)
-    libxl_dominfo_list_free (list, n);
+  libxl_dominfo_list_free (list, n);
+  return TRUE;
 }

@@ -9,7 +9,7 @@
 
 #include "driver.h"
 
-void xf_find_running (XfDriver *driver);
+gboolean xf_find_running (XfDriver *driver, GError **error);
 
 /* Takes a running domain that another toolstack started into the registry, as @config describes it. FALSE, with a
  * warning, when it cannot be one of our guests. */

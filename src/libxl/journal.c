@@ -28,11 +28,56 @@ typedef struct {
 struct XfJournal {
   char *dir, *boot_id;
   XfJournalWriter *writer;
-  GPtrArray *entries; /* of XfJournalEntry, owned, in the order of their last change at the start */
+  GPtrArray *entries;   /* of XfJournalEntry, owned, in the order of their last change at the start */
+  GHashTable *by_id[2]; /* a side's: id -> entry */
+  GHashTable *by_guest; /* uuid -> GPtrArray of entries, in the order of entries */
   GPtrArray *unreadable;
   GArray *unreadable_of; /* of XfJournalGuess: what each of them is about */
   guint purge_id;
 };
+
+static guint
+uuid_hash (gconstpointer uuid)
+{
+  guint64 halves[2];
+
+  memcpy (halves, uuid, sizeof (halves));
+  halves[0] = (halves[0] ^ halves[1]) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+  return (guint)(halves[0] >> 32);
+}
+
+static gboolean
+uuid_is (gconstpointer a, gconstpointer b)
+{
+  return xf_uuid_equal (a, b);
+}
+
+/* Keys are the entries' own. */
+static void
+add_entry (XfJournal *journal, XfJournalEntry *entry)
+{
+  GPtrArray *of_guest = g_hash_table_lookup (journal->by_guest, entry->uuid);
+
+  g_ptr_array_add (journal->entries, entry);
+  g_hash_table_insert (journal->by_id[entry->side], entry->id, entry);
+  if (!of_guest) {
+    of_guest = g_ptr_array_new ();
+    g_hash_table_insert (journal->by_guest, g_memdup2 (entry->uuid, XF_UUID_LENGTH), of_guest);
+  }
+  g_ptr_array_add (of_guest, entry);
+}
+
+static void
+remove_entry (XfJournal *journal, XfJournalEntry *entry)
+{
+  GPtrArray *of_guest = g_hash_table_lookup (journal->by_guest, entry->uuid);
+
+  g_hash_table_remove (journal->by_id[entry->side], entry->id);
+  g_ptr_array_remove (of_guest, entry);
+  if (of_guest->len == 0)
+    g_hash_table_remove (journal->by_guest, entry->uuid);
+  g_ptr_array_remove (journal->entries, entry);
+}
 
 static const char *
 side_name (const XfJournalEntry *entry)
@@ -67,7 +112,7 @@ load (XfJournal *journal, const char *file)
   }
   expected = entry ? file_name (entry) : NULL;
   if (entry && g_str_equal (expected, file)) {
-    g_ptr_array_add (journal->entries, entry);
+    add_entry (journal, entry);
     return;
   }
   guess.known = text && length <= FILE_MAX && xf_journal_entry_guess (text, length, guess.uuid);
@@ -176,6 +221,9 @@ xf_journal_open (const char *dir, const char *boot_id, GError **error)
   journal->dir = g_strdup (dir);
   journal->boot_id = g_strdup (boot_id);
   journal->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_journal_entry_free);
+  for (guint side = 0; side < G_N_ELEMENTS (journal->by_id); side++)
+    journal->by_id[side] = g_hash_table_new (uuid_hash, uuid_is);
+  journal->by_guest = g_hash_table_new_full (uuid_hash, uuid_is, g_free, (GDestroyNotify)g_ptr_array_unref);
   journal->unreadable = g_ptr_array_new_with_free_func (g_free);
   journal->unreadable_of = g_array_new (FALSE, FALSE, sizeof (XfJournalGuess));
   if (!load_all (journal, error)) {
@@ -195,6 +243,9 @@ xf_journal_free (XfJournal *journal)
     return;
   g_clear_handle_id (&journal->purge_id, g_source_remove);
   g_clear_pointer (&journal->writer, xf_journal_writer_free);
+  for (guint side = 0; side < G_N_ELEMENTS (journal->by_id); side++)
+    g_hash_table_unref (journal->by_id[side]);
+  g_hash_table_unref (journal->by_guest);
   g_ptr_array_unref (journal->entries);
   g_ptr_array_unref (journal->unreadable);
   g_array_unref (journal->unreadable_of);
@@ -217,7 +268,7 @@ xf_journal_add (XfJournal *journal, XfSide side, const guint8 *id, const char *n
   entry->domid = -1;
   entry->cap = -1;
   entry->boot_id = g_strdup (journal->boot_id);
-  g_ptr_array_add (journal->entries, entry);
+  add_entry (journal, entry);
   return entry;
 }
 
@@ -253,7 +304,7 @@ xf_journal_drop (XfJournal *journal, XfJournalEntry *entry)
   g_autofree char *point = g_strdup_printf ("journal:%s:removed", side_name (entry));
 
   xf_journal_writer_put (journal->writer, file, NULL, point, NULL, NULL);
-  g_ptr_array_remove (journal->entries, entry);
+  remove_entry (journal, entry);
 }
 
 void
@@ -265,25 +316,17 @@ xf_journal_forget (XfJournal *journal, gconstpointer data)
 XfJournalEntry *
 xf_journal_find (XfJournal *journal, XfSide side, const guint8 *id)
 {
-  for (guint i = 0; i < journal->entries->len; i++) {
-    XfJournalEntry *entry = journal->entries->pdata[i];
-
-    if (entry->side == side && xf_uuid_equal (entry->id, id))
-      return entry;
-  }
-  return NULL;
+  return g_hash_table_lookup (journal->by_id[side], id);
 }
 
 GPtrArray *
 xf_journal_of_guest (XfJournal *journal, XfSide side, const guint8 *uuid)
 {
-  GPtrArray *found = g_ptr_array_new ();
+  GPtrArray *found = g_ptr_array_new (), *all = g_hash_table_lookup (journal->by_guest, uuid);
 
-  for (guint i = 0; i < journal->entries->len; i++) {
-    XfJournalEntry *entry = journal->entries->pdata[i];
-
-    if (entry->side == side && xf_uuid_equal (entry->uuid, uuid))
-      g_ptr_array_add (found, entry);
+  for (guint i = 0; all && i < all->len; i++) {
+    if (((XfJournalEntry *)all->pdata[i])->side == side)
+      g_ptr_array_add (found, all->pdata[i]);
   }
   return found;
 }
@@ -315,12 +358,12 @@ xf_journal_is_of_this_boot (const XfJournal *journal, const XfJournalEntry *entr
 }
 
 gboolean
-xf_journal_has_undecided (const XfJournal *journal, const guint8 *uuid)
+xf_journal_has_undecided (XfJournal *journal, const guint8 *uuid)
 {
-  for (guint i = 0; i < journal->entries->len; i++) {
-    const XfJournalEntry *entry = journal->entries->pdata[i];
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (journal, XF_SIDE_DESTINATION, uuid);
 
-    if (entry->side == XF_SIDE_DESTINATION && !entry->final && xf_uuid_equal (entry->uuid, uuid))
+  for (guint i = 0; i < entries->len; i++) {
+    if (!((XfJournalEntry *)entries->pdata[i])->final)
       return TRUE;
   }
   return FALSE;

@@ -81,7 +81,7 @@ void xf_journal_guest_is_here (XfJournal *journal, const guint8 *uuid);
 gboolean xf_journal_is_of_this_boot (const XfJournal *journal, const XfJournalEntry *entry);
 
 /* The guest was being received here, and whether it has run is not known. */
-gboolean xf_journal_has_undecided (const XfJournal *journal, const guint8 *uuid);
+gboolean xf_journal_has_undecided (XfJournal *journal, const guint8 *uuid);
 
 /* A file that could not be read may be about this guest. */
 gboolean xf_journal_may_know (const XfJournal *journal, const guint8 *uuid);

@@ -84,12 +84,15 @@ something_remains (XfMigrateDest *dest)
 {
   libxl_dominfo info;
   gboolean yes;
+  int rc;
 
   if (!dest->ctx || dest->domid == 0 || dest->domid == ~0u)
     return FALSE;
   libxl_dominfo_init (&info);
-  yes = libxl_domain_info (xf_ctx_libxl (dest->ctx), &info, dest->domid) == 0
-        && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), dest->def->uuid);
+  rc = libxl_domain_info (xf_ctx_libxl (dest->ctx), &info, dest->domid);
+  /* What cannot be looked at counts as there: removing it looks again. */
+  yes = rc == 0 ? xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), dest->def->uuid)
+                : rc != ERROR_DOMAIN_NOTFOUND;
   libxl_dominfo_dispose (&info);
   return yes;
 }

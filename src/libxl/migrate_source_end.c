@@ -59,21 +59,6 @@ stuck_suspended (XfMigrateSource *source, const GError *why)
   xf_migrate_source_finish (source, CANCELLED, told);
 }
 
-static void
-resumed (int rc, gpointer data)
-{
-  XfMigrateSource *source = data;
-  g_autoptr (GError) error = NULL;
-
-  source->suspend = NULL;
-  if (rc == 0) {
-    rolled_back (source);
-    return;
-  }
-  xf_rc_to_error (rc, &error, source->ctx, "libxl could not resume it");
-  stuck_suspended (source, error);
-}
-
 /* Asks Xen, not our memory of events: a guest that stopped with reason "suspend" is the one to be resumed. */
 static gboolean
 is_suspended (XfMigrateSource *source)
@@ -86,6 +71,22 @@ is_suspended (XfMigrateSource *source)
         && info.shutdown && info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
   libxl_dominfo_dispose (&info);
   return yes;
+}
+
+static void
+resumed (int rc, gpointer data)
+{
+  XfMigrateSource *source = data;
+  g_autoptr (GError) error = NULL;
+
+  source->suspend = NULL;
+  /* libxl may fail after the guest has gone on. */
+  if (rc == 0 || !is_suspended (source)) {
+    rolled_back (source);
+    return;
+  }
+  xf_rc_to_error (rc, &error, source->ctx, "libxl could not resume it");
+  stuck_suspended (source, error);
 }
 
 static void

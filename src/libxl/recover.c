@@ -13,7 +13,7 @@
  * the journal tells one from the other. One that has stopped by itself has run. */
 typedef enum { ABSENT, PAUSED, SUSPENDED, RUNNING, N_FOUND } Found;
 
-static const char *const found_words[N_FOUND] = { "absent", "paused", "suspended", "running" };
+static const char *const found_words[N_FOUND + 1] = { "absent", "paused", "suspended", "running", "not to be seen" };
 
 typedef enum {
   S_FORGET,     /* the guest is here, or nobody misses it */
@@ -69,7 +69,8 @@ found_of (const libxl_dominfo *info)
   return info->paused ? PAUSED : RUNNING;
 }
 
-/* A uuid is in the list more than once only while a domain dies: the one that lives counts. */
+/* A uuid is in the list more than once only while a domain dies: the one that lives counts. A host without its own
+ * domain cannot be: then libxl could not look, and nothing is concluded from that. */
 static Found
 look (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
 {
@@ -78,6 +79,8 @@ look (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
   libxl_dominfo *list = libxl_list_domain (xf_ctx_libxl (driver->ctx), &n);
 
   *domid_out = 0;
+  if (!list)
+    return N_FOUND;
   for (int i = 0; i < n && found == ABSENT; i++) {
     if (!xf_uuid_equal (libxl_uuid_bytearray_const (&list[i].uuid), entry->uuid))
       continue;
@@ -171,13 +174,15 @@ recover_source (XfDriver *driver, XfJournalEntry *entry)
   Found found = look (driver, entry, &domid);
 
   for (guint i = 0; i < G_N_ELEMENTS (source_rows); i++) {
-    if (g_str_equal (source_rows[i].state, entry->state))
+    if (found < N_FOUND && g_str_equal (source_rows[i].state, entry->state))
       action = source_rows[i].actions[found];
   }
   g_message ("the journal has a migration of '%s' to '%s' that was '%s'; the domain is %s", entry->name,
              entry->peer ? entry->peer : "an unnamed host", entry->state, found_words[found]);
   if (entry->cap >= 0 && domid)
     uncap (driver, entry, domid);
+  if (found == N_FOUND)
+    return; /* the next daemon looks again */
   if (action == S_FORGET || !guest || (action == S_IF_DEFINED && !guest->persistent))
     xf_journal_drop (driver->journal, entry);
   else
@@ -318,7 +323,7 @@ recover_dest (XfDriver *driver, XfJournalEntry *entry)
   Found found = look_for_half (driver, entry, &domid);
 
   for (guint i = 0; i < G_N_ELEMENTS (dest_rows); i++) {
-    if (g_str_equal (dest_rows[i].state, entry->state))
+    if (found < N_FOUND && g_str_equal (dest_rows[i].state, entry->state))
       action = dest_rows[i].actions[found];
   }
   g_message ("the journal has a migration of '%s' from '%s' that was '%s'; the domain is %s", entry->name,
