@@ -37,16 +37,15 @@ xf_xml_parse (const char *text, gsize length, const char *root, const char *what
   xmlParserCtxt *context;
   xmlNode *top;
 
-  if (length > XF_XML_MAX_SIZE) {
-    g_set_error (error, XF_ERROR, XF_ERROR_XML, "%s is larger than %d bytes", what, XF_XML_MAX_SIZE);
+  if (!xf_xml_check_bounds (text, length, what, error))
     return NULL;
-  }
   /* No network, no entities: XML_PARSE_NOENT is deliberately absent, and libxml2's own depth limit (256) guards the
    * parser itself, ours the code that walks the tree. */
   context = xmlNewParserCtxt ();
   context->_private = &has_doctype;
   context->sax->internalSubset = stop_at_doctype;
-  doc = xmlCtxtReadMemory (context, text, length, NULL, NULL,
+  /* UTF-8 whatever it says of itself: as such its bounds were checked. */
+  doc = xmlCtxtReadMemory (context, text, length, NULL, "UTF-8",
                            XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOBLANKS);
   if (has_doctype) {
     g_set_error (error, XF_ERROR, XF_ERROR_XML, "%s has a document type declaration, which is not accepted", what);

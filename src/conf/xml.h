@@ -8,13 +8,14 @@
 #include <glib.h>
 #include <libxml/tree.h>
 
-#define XF_XML_MAX_SIZE (4 * 1024 * 1024)
+#include "conf/xml_bounds.h"
+
 #define XF_XML_MAX_DEPTH 64
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlDoc, xmlFreeDoc)
 
 /* Parses; @root: the name the root element must have; @what: for errors, for example "domain XML". Errors
- * (XF_ERROR_XML): too large, too deep, a DTD, malformed (with the line), another root. */
+ * (XF_ERROR_XML): too large (conf/xml_bounds.h), too deep, not UTF-8, a DTD, malformed (with the line), another root. */
 xmlDoc *xf_xml_parse (const char *text, gsize length, const char *root, const char *what, GError **error);
 
 /* The first child element of that name in no namespace, or NULL. @parent may be NULL. */

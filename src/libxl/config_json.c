@@ -10,6 +10,7 @@
 #include <yajl/yajl_gen.h>
 
 #include "base/error.h"
+#include "libxl/json_bounds.h"
 
 /* libxl_domain_config_to_json() would want a context for nothing but its errors. */
 char *
@@ -36,6 +37,8 @@ xf_config_to_json (const libxl_domain_config *config, GError **error)
 gboolean
 xf_config_from_json (libxl_ctx *ctx, const char *json, libxl_domain_config *config, GError **error)
 {
+  if (!xf_json_check_bounds (json, error))
+    return FALSE;
   if (libxl_domain_config_from_json (ctx, config, json) == 0)
     return TRUE;
   g_set_error (error, XF_ERROR, XF_ERROR_XML, "the JSON is not a configuration that this libxl reads");

@@ -284,10 +284,11 @@ nested (guint depth)
 static void
 test_depth (void)
 {
-  g_autofree char *deep = nested (100), *deeper = nested (100000);
+  g_autofree char *deep = nested (100), *deeper = nested (20000), *deepest = nested (100000);
 
   assert_xml_error (deep, "nested deeper than 64");
   assert_xml_error (deeper, "malformed");
+  assert_xml_error (deepest, "tags");
 }
 
 static void
