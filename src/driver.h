@@ -49,7 +49,7 @@ typedef struct {
   char *checksums;           /* likewise: "never", "allow", "always", "require" */
   gboolean guard;            /* what comes in passes xenferry-pump before libxl */
   char *pump_path;           /* the program */
-  char *pump_user;           /* whom it runs as when we are root; NULL: us */
+  char *pump_user;           /* names, of which it runs as the first that there is, when we are root; NULL: us */
 } XfDriverConfig;
 
 /* ---- guests ----------------------------------------------------------------------------------------------- */

@@ -72,7 +72,7 @@ static const Key keys[] = {
   { "checksums", KEY_WORD, AT (driver.checksums), "allow", .words = checksum_policies },
   { "guard", KEY_BOOLEAN, AT (driver.guard), .number = TRUE },
   { "pump_path", KEY_PATH, AT (driver.pump_path), XF_LIBEXECDIR "/xenferry/xenferry-pump" },
-  { "pump_user", KEY_STRING, AT (driver.pump_user), "nobody" },
+  { "pump_user", KEY_STRING, AT (driver.pump_user), "xenferry,nobody" },
   { "stall_timeout", KEY_NUMBER, AT (driver.stall_timeout_s), .min = 1, .max = 3600, .number = 150 },
 };
 

@@ -169,7 +169,6 @@ enter_sandbox (XfPass *pass, const Options *o, GError **error)
 /* What a process that has connections itself needs to know. */
 typedef struct {
   const Options *options;
-  XfTls *tls; /* NULL: none */
   gboolean server;
   XfFramePlace place;
   XfFrameCompress compress;
@@ -179,15 +178,20 @@ typedef struct {
 static gboolean
 run_stages (XfPass *pass, const Work *work, const XfFramePlace *place, gboolean pack, gboolean unpack, GError **error)
 {
+  const Options *o = work->options;
   XfChannel *in = &pass->in.channels[0], *out = &pass->out.channels[0], *secret = work->server ? in : out;
-  gboolean tls = work->tls && (work->server ? unpack : pack);
+  g_autoptr (XfTls) tls = NULL;
 
+  /* In the process that needs the key, and in no other. */
+  if (o->tls && (work->server ? unpack : pack)
+      && !(tls = xf_tls_new (work->server, o->ca, o->certificate, o->key, o->name, error)))
+    return FALSE;
   if (pack)
     pass->writer = xf_frame_writer_new (out, place, work->compress, work->options->level);
   if (unpack)
     pass->reader = xf_frame_reader_new (in, place);
   pass->buffer = g_malloc (XF_PASS_BUFFER);
-  if (!enter_sandbox (pass, work->options, error) || (tls && !xf_tls_handshake (work->tls, secret, error))
+  if (!enter_sandbox (pass, work->options, error) || (tls && !xf_tls_handshake (tls, secret, error))
       || !xf_pass_run (pass, error))
     return FALSE;
   if (out->tls)
@@ -206,10 +210,13 @@ run_leg (XfPass *leg, guint index, guint count, gpointer data, GError **error)
   return run_stages (leg, work, &place, leg->in.channels[0].inner, leg->out.channels[0].inner, error);
 }
 
+/* What checks a guest's image has no key in its memory: a connection whose bytes are decrypted is a leg, were it the
+ * only one. */
 static gboolean
 start_legs (XfPass *pass, Work *work, GError **error)
 {
-  if (pass->in.n > 1 && !(pass->legs_in = xf_legs_start (&pass->in, FALSE, 0, run_leg, work, error)))
+  if ((pass->in.n > 1 || (work->server && pass->guard))
+      && !(pass->legs_in = xf_legs_start (&pass->in, FALSE, 0, run_leg, work, error)))
     return FALSE;
   return pass->out.n == 1
          || (pass->legs_out = xf_legs_start (&pass->out, TRUE, work->options->rate, run_leg, work, error));
@@ -218,7 +225,6 @@ start_legs (XfPass *pass, Work *work, GError **error)
 static gboolean
 run (XfPass *pass, const Options *o, GError **error)
 {
-  g_autoptr (XfTls) tls = NULL;
   Work work = { .options = o, .server = o->tls && strcmp (o->tls, "server") == 0, .place = { .count = 1 } };
 
   if (!open_channels (pass, &pass->in, o->in ? o->in : "0", FALSE, error)
@@ -226,9 +232,6 @@ run (XfPass *pass, const Options *o, GError **error)
     return FALSE;
   if ((pass->in.n > 1 && !o->unpack) || (pass->out.n > 1 && !o->pack))
     return wrong (error, "only frames travel on several connections: --pack, --unpack");
-  if (o->tls && !(tls = xf_tls_new (work.server, o->ca, o->certificate, o->key, o->name, error)))
-    return FALSE;
-  work.tls = tls;
   if (!make_guard (pass, o, error) || !parse_id (o->id, work.place.id, error)
       || !parse_compress (o->compress ? o->compress : "auto", &work.compress, error)
       || !start_legs (pass, &work, error))

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -17,6 +18,7 @@
 #define SOL_TLS 282
 #endif
 #define MEMORY_MAX (512ul << 20)
+#define FILES_LOOKED_AT 256
 #define DESCRIPTORS_MAX 64 /* poll takes no more than the limit says */
 
 /* A sanitizer keeps maps of all memory and looks at the process from outside at its end. */
@@ -52,21 +54,44 @@ xf_sandbox_close_others (const int *keep, guint n)
   close_range (next, ~0u, 0);
 }
 
-static gboolean
-become (const char *user, GError **error)
+/* The first of them that there is. */
+static struct passwd *
+find_user (const char *names)
 {
-  struct passwd *entry;
+  g_auto (GStrv) list = g_strsplit (names, ",", -1);
+  struct passwd *entry = NULL;
 
-  errno = 0;
-  entry = getpwnam (user);
+  for (guint i = 0; !entry && list[i]; i++)
+    entry = getpwnam (list[i]);
+  return entry;
+}
+
+static gboolean
+become (const char *users, GError **error)
+{
+  struct passwd *entry = find_user (users);
+  const char *user = entry ? entry->pw_name : users;
+
   if (!entry) {
-    g_set_error (error, XF_ERROR, XF_ERROR_SYSTEM, "there is no user '%s' for the pump to run as", user);
+    g_set_error (error, XF_ERROR, XF_ERROR_SYSTEM, "there is no user '%s' for the pump to run as", users);
     return FALSE;
   }
   if (setgroups (0, NULL) < 0 || setresgid (entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0
       || setresuid (entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0)
     return xf_error_set_errno (error, errno, "cannot become user '%s'", user);
   return TRUE;
+}
+
+/* A pump between pipes of a shell may have been given one; the driver's has none. */
+static gboolean
+has_file (void)
+{
+  struct stat st;
+  gboolean found = FALSE;
+
+  for (int fd = 0; fd < FILES_LOOKED_AT; fd++)
+    found |= fstat (fd, &st) == 0 && S_ISREG (st.st_mode);
+  return found;
 }
 
 static gboolean
@@ -80,6 +105,10 @@ limit (GError **error)
     { RLIMIT_MEMLOCK, 0 },
   };
 
+  static const struct rlimit none = { 0, 0 };
+
+  if (!has_file () && setrlimit (RLIMIT_FSIZE, &none) < 0)
+    return xf_error_set_errno (error, errno, "cannot forbid to write files");
   for (gsize i = 0; i < G_N_ELEMENTS (limits); i++) {
     struct rlimit both = { limits[i].value, limits[i].value };
 

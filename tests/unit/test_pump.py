@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Two xenferry-pumps with a wire between them: what goes in comes out, and what is damaged never looks whole."""
+import base64
 import json
 import os
 import pathlib
+import pwd
 import random
 import re
 import select
@@ -286,6 +288,98 @@ def test_tls_is_not_done_without_it(pki):
     wire = Wire(1, (), tls(pki, 'server', 'dst.example'))
     out, _, code = wire.carry(b'x' * 1000)
     assert (out, code) == (b'', 1)
+
+
+def memory_of(pid):
+    """All that the process can write, which is where secrets are."""
+    out = b''
+    with open(f'/proc/{pid}/maps', encoding='ascii') as maps, open(f'/proc/{pid}/mem', 'rb', buffering=0) as mem:
+        for line in maps:
+            span, rights = line.split()[:2]
+            start, end = (int(number, 16) for number in span.split('-'))
+            if rights.startswith('rw'):
+                mem.seek(start)
+                try:
+                    out += mem.read(end - start)
+                except OSError:
+                    pass
+    return out
+
+
+def children(pid):
+    with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as pids:
+        return [int(number) for number in pids.read().split()]
+
+
+@pytest.mark.skipif(SANITIZED or os.geteuid() != 0, reason='needs root, and no sanitizer')
+@pytest.mark.parametrize('n', [1, 2])
+def test_the_guard_does_not_hold_the_key(pki, n):
+    """It waits in the handshake: the one that makes it has the key, the one that checks the image has not."""
+    lines = (pki / 'dst.example.key').read_text().splitlines()
+    number = base64.b64decode(''.join(lines[1:-1]))[400:432]  # of the private exponent
+    pairs = [socket.socketpair() for _ in range(n)]
+    fds = [pair[0].fileno() for pair in pairs]
+    process = pump('--unpack', '--guard', '--max-memory', '4096', '--in', ','.join(map(str, fds)), '--report', '2',
+                   *tls(pki, 'server', 'dst.example'), fds=fds, stdout=subprocess.PIPE)
+    try:
+        process.stderr.read(1)  # half a second has passed: all is read that is read before the first byte
+        assert len(children(process.pid)) == n
+        for pid in children(process.pid):
+            assert number in memory_of(pid) or number[::-1] in memory_of(pid)
+        mine = memory_of(process.pid)
+        assert mine and number not in mine and number[::-1] not in mine
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_tls_with_a_guard(pki):
+    data = xen_stream.stream('pvh').bytes()
+    wire = Wire(1, tls(pki, 'client', 'src.example', '--tls-name', 'dst.example'),
+                [*tls(pki, 'server', 'dst.example'), '--guard', '--max-memory', '65536'])
+    out, *codes = wire.carry(data)
+    assert codes == [0, 0], wire.errors()
+    assert out == data
+
+
+def test_tls_with_a_guard_that_refuses(pki):
+    wire = Wire(1, tls(pki, 'client', 'src.example', '--tls-name', 'dst.example'),
+                [*tls(pki, 'server', 'dst.example'), '--guard', '--max-memory', '65536'])
+    out, _, code = wire.carry(b'no stream' * 1000)
+    assert (out, code) == (b'', 1)
+    assert b'refused' in wire.errors()
+
+
+@pytest.mark.skipif(SANITIZED or os.geteuid() != 0, reason='needs root, and no sanitizer')
+def test_the_first_user_that_there_is():
+    for users, code in ('no-such-user,nobody', 0), ('nobody,root', 0), ('no-such-user', 1):
+        process = pump('--user', users, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if code == 0:
+            process.stdin.write(b'x')
+            process.stdin.flush()
+            assert process.stdout.read(1) == b'x'
+            assert uid_of(process.pid) == pwd.getpwnam('nobody').pw_uid
+        process.stdin.close()
+        assert process.wait(10) == code
+
+
+def uid_of(pid):
+    with open(f'/proc/{pid}/status', encoding='ascii') as status:
+        return int(re.search(r'^Uid:\s+(\d+)', status.read(), re.M).group(1))
+
+
+@pytest.mark.skipif(SANITIZED or os.geteuid() != 0, reason='needs root, and no sanitizer')
+def test_no_file_and_no_core():
+    process = pump('--user', 'nobody', stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdin.write(b'x')
+    process.stdin.flush()
+    assert process.stdout.read(1) == b'x'
+    with open(f'/proc/{process.pid}/limits', encoding='ascii') as limits:
+        text = limits.read()
+    for what in 'Max file size', 'Max core file size', 'Max processes':
+        assert re.search(rf'^{what} +0 +0 ', text, re.M), text
+    process.stdin.close()
+    assert process.wait(10) == 0
 
 
 class Paced:
