@@ -135,8 +135,11 @@ generate_mac (xmlNode *node, guint8 *mac)
   mac[4] = g_random_int_range (0, 0x100);
   mac[5] = g_random_int_range (0, 0x100);
   text = g_strdup_printf ("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-  child = xmlNewChild (node, NULL, BAD_CAST "mac", NULL);
-  xmlNewProp (child, BAD_CAST "address", BAD_CAST text);
+  /* One without an address must not come first when this is read again. */
+  child = xf_xml_child (node, "mac");
+  if (!child)
+    child = xmlNewChild (node, NULL, BAD_CAST "mac", NULL);
+  xmlSetProp (child, BAD_CAST "address", BAD_CAST text);
 }
 
 static char *
