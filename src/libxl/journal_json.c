@@ -177,7 +177,8 @@ xf_journal_entry_parse (const char *text, gsize length, GError **error)
 {
   g_autoptr (XfJournalEntry) entry = g_new0 (XfJournalEntry, 1);
   char message[256] = "";
-  yajl_val tree = memchr (text, '\0', length) ? NULL : yajl_tree_parse (text, message, sizeof (message));
+  g_autofree char *copy = g_strndup (text, length); /* which ends in NUL, as yajl wants it */
+  yajl_val tree = strlen (copy) < length ? NULL : yajl_tree_parse (copy, message, sizeof (message));
   gboolean good;
 
   entry->cap = -1;
@@ -193,7 +194,8 @@ gboolean
 xf_journal_entry_guess (const char *text, gsize length, guint8 *uuid_out)
 {
   char message[256];
-  yajl_val tree = memchr (text, '\0', length) ? NULL : yajl_tree_parse (text, message, sizeof (message));
+  g_autofree char *copy = g_strndup (text, length);
+  yajl_val tree = strlen (copy) < length ? NULL : yajl_tree_parse (copy, message, sizeof (message));
   yajl_val uuid = YAJL_IS_OBJECT (tree) ? find (tree, "uuid") : NULL;
   gboolean good = YAJL_IS_STRING (uuid) && xf_uuid_parse (YAJL_GET_STRING (uuid), uuid_out);
 
