@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "conf/migrate_uri.h"
 
+#include <gio/gio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -91,6 +92,25 @@ void
 xf_migrate_uri_clear (XfMigrateUri *uri)
 {
   g_clear_pointer (&uri->host, g_free);
+}
+
+gboolean
+xf_migrate_host_is_loopback (const char *host)
+{
+  static const char *const names[] = { "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", NULL };
+  g_autofree char *name = g_ascii_strdown (host, -1);
+  g_autoptr (GInetAddress) address = g_inet_address_new_from_string (host);
+
+  if (address)
+    return g_inet_address_get_is_loopback (address) || g_inet_address_get_is_any (address);
+  return g_strv_contains (names, name);
+}
+
+const char *
+xf_migrate_host_choose (const char *announced, const char *reached)
+{
+  return reached && xf_migrate_host_is_loopback (announced) && !xf_migrate_host_is_loopback (reached) ? reached
+                                                                                                      : announced;
 }
 
 char *

@@ -18,6 +18,13 @@ gboolean xf_migrate_uri_parse (const char *text, XfMigrateUri *uri_out, GError *
 void xf_migrate_uri_clear (XfMigrateUri *uri);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (XfMigrateUri, xf_migrate_uri_clear)
 
+/* TRUE for "localhost", the addresses that every host has for itself, and those that mean all of its own. */
+gboolean xf_migrate_host_is_loopback (const char *host);
+
+/* Where to reach a host that says of itself that it is @announced, and that was reached as @reached (NULL: at a socket
+ * of this host): @announced, unless that would be this host. */
+const char *xf_migrate_host_choose (const char *announced, const char *reached);
+
 /* "tcp://host:port", an IPv6 address in brackets; the caller's. */
 char *xf_migrate_uri_format (const char *host, guint port);
 

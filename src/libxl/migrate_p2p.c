@@ -46,8 +46,8 @@ typedef struct {
   char *uri; /* where prepare told us to send to */
   gboolean aborted;
   gboolean cancelled; /* what finish wants */
-  guint cancel_id; /* finish(cancelled) waits for its answer */
-  GError *error;   /* the first thing that went wrong */
+  guint cancel_id;    /* finish(cancelled) waits for its answer */
+  GError *error;      /* the first thing that went wrong */
 } P2p;
 
 static void finish (P2p *p2p, gboolean cancelled);
@@ -191,7 +191,8 @@ finished (const XfMigrateResult *result, const GError *error, gpointer data)
     over (p2p);
     return;
   }
-  /* Nothing was sent yet: it was prepare that went wrong, and whatever is said of its cancellation nothing runs there. */
+  /* Nothing was sent yet: it was prepare that went wrong, and whatever is said of its cancellation nothing runs there.
+   */
   if (xf_migrate_source_is_begun (p2p->source)) {
     if (error)
       remember_phase (p2p, "finish", error);
@@ -261,6 +262,8 @@ static XfMigrateTransport *
 make_transport (P2p *p2p, const XfCookie *answer, GError **error)
 {
   g_auto (XfMigrateUri) uri = { 0 };
+  g_auto (XfConnectUri) control = { 0 };
+  const char *host;
 
   if (p2p->tunnelled)
     return xf_migrate_source_way (p2p->source, answer, NULL, 0, p2p->peer, error);
@@ -274,7 +277,11 @@ make_transport (P2p *p2p, const XfCookie *answer, GError **error)
     g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "the destination's URI '%s' has no port", p2p->uri);
     return NULL;
   }
-  return xf_migrate_source_way (p2p->source, answer, uri.host, uri.port, NULL, error);
+  (void)xf_connect_uri_parse (p2p->dconnuri, &control, NULL);
+  host = p2p->params.migrate_uri ? uri.host : xf_migrate_host_choose (uri.host, control.host);
+  if (host != uri.host)
+    g_info ("%s: '%s' names itself '%s', which is this host: sending to '%s'", p2p->sm.id, p2p->host, uri.host, host);
+  return xf_migrate_source_way (p2p->source, answer, host, uri.port, NULL, error);
 }
 
 static void

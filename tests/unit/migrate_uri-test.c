@@ -153,6 +153,24 @@ test_connect_refused (void)
   }
 }
 
+static void
+test_host (void)
+{
+  static const char *const own[] = { "localhost", "LOCALHOST", "127.0.0.1", "127.0.1.1", "::1", "0.0.0.0", "::" };
+  static const char *const others[] = { "host-b", "192.0.2.1", "2001:db8::1", "localhost.example", "127.example" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (own); i++) {
+    g_assert_true (xf_migrate_host_is_loopback (own[i]));
+    g_assert_cmpstr (xf_migrate_host_choose (own[i], "host-b"), ==, "host-b");
+    g_assert_cmpstr (xf_migrate_host_choose (own[i], "127.0.0.2"), ==, own[i]);
+    g_assert_cmpstr (xf_migrate_host_choose (own[i], NULL), ==, own[i]);
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS (others); i++) {
+    g_assert_false (xf_migrate_host_is_loopback (others[i]));
+    g_assert_cmpstr (xf_migrate_host_choose (others[i], "host-c"), ==, others[i]);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -160,6 +178,7 @@ main (int argc, char **argv)
   g_test_add_func ("/migrate-uri/accepted", test_accepted);
   g_test_add_func ("/migrate-uri/refused", test_refused);
   g_test_add_func ("/migrate-uri/formatted", test_formatted);
+  g_test_add_func ("/migrate-uri/host", test_host);
   g_test_add_func ("/connect-uri/accepted", test_connect);
   g_test_add_func ("/connect-uri/refused", test_connect_refused);
   return g_test_run ();
