@@ -15,10 +15,12 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "conf/migrate_uri.h"
 #include "libxl/migrate_listen.h"
 
 typedef struct {
   XfMigrateTransport base;
+  XfMigrateDoor *door;
   char *host;
   guint port;
   guint timeout_s;
@@ -54,6 +56,20 @@ show_ticket (const Direct *direct, GError **error)
   return xf_error_set_errno (error, errno, "cannot write to the migration port %u of '%s'", direct->port, direct->host);
 }
 
+/* Our own door has seen our ticket. */
+static void
+reached_itself (gpointer data)
+{
+  Direct *direct = data;
+  g_autoptr (GError) error = g_error_new (XF_ERROR, XF_ERROR_NO_CONNECT,
+                                          "the destination announced '%s' port %u for the guest's data, and that leads "
+                                          "back to this host: set migration_host in "
+                                          "the destination's configuration, or name its address with --migrateuri",
+                                          direct->host, direct->port);
+
+  direct->base.events.drained (error, direct->base.data);
+}
+
 static void
 connected (GObject *object, GAsyncResult *result, gpointer data)
 {
@@ -72,10 +88,12 @@ connected (GObject *object, GAsyncResult *result, gpointer data)
   }
   if (error) {
     g_autoptr (GError) told = g_error_new (
-      XF_ERROR, XF_ERROR_NO_CONNECT,
-      "cannot connect to the migration port %u of '%s': %s; check that this host reaches that address "
-      "and that no firewall closes the port",
-      direct->port, direct->host, error->message);
+      XF_ERROR, XF_ERROR_NO_CONNECT, "cannot connect to the migration port %u of '%s': %s; %s", direct->port,
+      direct->host, error->message,
+      xf_migrate_host_is_loopback (direct->host)
+        ? "that is this host itself: set migration_host in the destination's configuration, or name its address with "
+          "--migrateuri"
+        : "check that this host reaches that address and that no firewall closes the port");
     direct->base.events.opened (-1, told, direct->base.data);
     return;
   }
@@ -85,6 +103,8 @@ connected (GObject *object, GAsyncResult *result, gpointer data)
     direct->base.events.opened (-1, error, direct->base.data);
     return;
   }
+  if (direct->has_ticket)
+    xf_migrate_door_know_own (direct->door, &direct->ticket, reached_itself, direct);
   direct->base.events.opened (direct->fd, NULL, direct->base.data);
 }
 
@@ -127,6 +147,7 @@ direct_abort (XfMigrateTransport *transport)
   Direct *direct = (Direct *)transport;
 
   g_cancellable_cancel (direct->cancellable);
+  xf_migrate_door_forget_own (direct->door, direct);
   g_clear_handle_id (&direct->drained_id, g_source_remove);
   if (direct->fd < 0)
     return;
@@ -177,11 +198,12 @@ static const XfMigrateTransportOps direct_ops = {
 };
 
 XfMigrateTransport *
-xf_migrate_direct_new (const char *host, guint port, guint timeout_s, const XfTicket *ticket)
+xf_migrate_direct_new (XfMigrateDoor *door, const char *host, guint port, guint timeout_s, const XfTicket *ticket)
 {
   Direct *direct = g_new0 (Direct, 1);
 
   direct->base.ops = &direct_ops;
+  direct->door = door;
   direct->host = g_strdup (host);
   direct->port = port;
   direct->timeout_s = timeout_s;

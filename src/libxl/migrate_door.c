@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "libxl/lobby.h"
 
 /* Enough to tell a ticket from anything else. */
@@ -10,8 +11,15 @@
 
 static const XfLobbyLimits limits = { .crowd = { 512, 128 }, .first_bytes = FIRST, .stay_ms = 30 * 1000 };
 
+typedef struct {
+  XfTicket ticket;
+  GSourceOnceFunc func;
+  gpointer data;
+} Own;
+
 struct XfMigrateDoor {
   XfLobby *lobby;
+  GArray *own;          /* of Own */
   GPtrArray *listeners; /* of XfMigrateListener, borrowed */
   XfDriverOther other;  /* whom those talk to who bring no ticket */
   gpointer data;
@@ -25,6 +33,37 @@ need (const guint8 *start, gsize n, gpointer data)
   if (!xf_ticket_begins (start))
     return FIRST;
   return n < XF_TICKET_SIZE || xf_ticket_get (start, &ticket) ? XF_TICKET_SIZE : 0;
+}
+
+static void
+tell_own (XfMigrateDoor *door, const XfTicket *ticket)
+{
+  for (guint i = 0; i < door->own->len; i++) {
+    Own own = g_array_index (door->own, Own, i);
+
+    if (own.ticket.index != ticket->index || !xf_secret_equal (own.ticket.token, ticket->token, XF_TICKET_TOKEN))
+      continue;
+    g_array_remove_index (door->own, i);
+    own.func (own.data);
+    return;
+  }
+}
+
+void
+xf_migrate_door_know_own (XfMigrateDoor *door, const XfTicket *ticket, GSourceOnceFunc func, gpointer data)
+{
+  Own own = { .ticket = *ticket, .func = func, .data = data };
+
+  g_array_append_val (door->own, own);
+}
+
+void
+xf_migrate_door_forget_own (XfMigrateDoor *door, gconstpointer data)
+{
+  for (guint i = door->own->len; i > 0; i--) {
+    if (g_array_index (door->own, Own, i - 1).data == data)
+      g_array_remove_index (door->own, i - 1);
+  }
 }
 
 /* One whose ticket is not wanted here is closed. */
@@ -46,6 +85,8 @@ taken (int fd, const guint8 *start, gsize n, gpointer data)
   }
   g_info ("dropping a connection whose ticket is of no migration that is waited for here");
   close (fd);
+  if (xf_ticket_get (start, &ticket))
+    tell_own (door, &ticket);
 }
 
 void
@@ -63,6 +104,7 @@ xf_migrate_door_new (void)
 
   door->lobby = xf_lobby_new (&limits, need, taken, door);
   door->listeners = g_ptr_array_new ();
+  door->own = g_array_new (FALSE, FALSE, sizeof (Own));
   return door;
 }
 
@@ -73,6 +115,7 @@ xf_migrate_door_free (XfMigrateDoor *door)
     return;
   xf_lobby_free (door->lobby);
   g_ptr_array_unref (door->listeners);
+  g_array_unref (door->own);
   g_free (door);
 }
 

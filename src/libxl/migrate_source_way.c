@@ -24,7 +24,8 @@ add_connections (const XfMigrateSource *source, const XfMigratePlan *plan, const
   if (plan->ticket)
     (void)xf_hex_parse (answer->token, ticket.token, sizeof (ticket.token));
   for (; ticket.index < ticket.count; ticket.index++)
-    g_ptr_array_add (transports, xf_migrate_direct_new (host, port, timeout_s, plan->ticket ? &ticket : NULL));
+    g_ptr_array_add (
+      transports, xf_migrate_direct_new (source->driver->door, host, port, timeout_s, plan->ticket ? &ticket : NULL));
 }
 
 static XfMigrateTransport *

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "driver.h"
+#include "libxl/migrate_door.h"
 #include "libxl/migrate_ticket.h"
 #include "libxl/pump.h"
 
@@ -46,8 +47,9 @@ struct XfMigrateTransport {
 };
 
 /* To @host (a name or address without brackets) and @port; connecting ends after @timeout_s. @ticket: what the
- * connection begins with, or NULL. */
-XfMigrateTransport *xf_migrate_direct_new (const char *host, guint port, guint timeout_s, const XfTicket *ticket);
+ * connection begins with, or NULL. @door: this host's own, which must not be where it leads. */
+XfMigrateTransport *xf_migrate_direct_new (XfMigrateDoor *door, const char *host, guint port, guint timeout_s,
+                                           const XfTicket *ticket);
 
 /* Through a pump that does @job (its descriptors are not looked at), over @transports (taken, the array is not). */
 XfMigrateTransport *xf_migrate_packed_new (const XfDriverConfig *settings, const XfPumpJob *job, GPtrArray *transports);

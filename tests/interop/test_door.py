@@ -139,3 +139,28 @@ def test_a_slow_source_is_not_given_up():
         a.control(rate_mib=3)
         a.migrate("g", b, "--live").ok()
         assert b.state("g") == "running"
+
+
+@pytest.mark.parametrize("options", [[], ["--parallel"], ["--compressed"]], ids=["plain", "parallel", "compressed"])
+@pytest.mark.parametrize("mode", ["direct", "p2p"])
+def test_a_source_that_reaches_itself_says_so(mode, options):
+    """The destination announces an address that is the source's own, at which the source's daemon listens."""
+    with SimHost("a", {"migration_listen": "127.0.0.1"}) as a:
+        with SimHost("b", {"migration_listen": "127.0.0.2", "migration_host": "127.0.0.1", "peer_port": peer_port(a)[1]}) as b:
+            a.create("g")
+            result = a.migrate("g", b, "--live", *options, mode=mode).failed("leads back to this host", "migration_host")
+            assert result.seconds < 10
+            assert a.state("g") == "running"
+            wait_until(lambda: not b.domains(), "nothing of it is left")
+
+
+def test_a_closed_port_of_this_host_itself(a, b):
+    """There nobody listens, and the reason is the same."""
+    a.create("g")
+    with rpc.Client(a.socket_path) as source, rpc.Client(b.socket_path) as destination:
+        domain = source.lookup("g")
+        cookie, xml = source.begin(domain)
+        cookie, _ = destination.prepare(xml, cookie)
+        with pytest.raises(rpc.RpcError, match="that is this host itself"):
+            source.perform(domain, f"tcp://127.0.0.1:{b.ports.last}", cookie)
+    assert a.state("g") == "running"
