@@ -13,7 +13,7 @@ xf_crowd_seat_init (XfCrowdSeat *seat, int fd)
   struct sockaddr_storage storage;
   socklen_t length = sizeof (storage);
 
-  *seat = (XfCrowdSeat){ .has_spoken = FALSE };
+  *seat = (XfCrowdSeat){ .since_us = g_get_monotonic_time () };
   if (getpeername (fd, (struct sockaddr *)&storage, &length) < 0)
     return;
   if (storage.ss_family == AF_INET) {
@@ -70,6 +70,7 @@ xf_crowd_leaver (const XfCrowdSeat *const *seats, guint n, const XfCrowdSeat *ne
 {
   g_autoptr (GHashTable) counts = count_addresses (seats, n);
   guint own = GPOINTER_TO_UINT (g_hash_table_lookup (counts, newcomer)), most = own;
+  gint64 silent_before_us = g_get_monotonic_time () - XF_CROWD_GRACE_US;
   gint first = -1;
 
   if (own < limits->places_an_address && n < limits->places)
@@ -81,7 +82,7 @@ xf_crowd_leaver (const XfCrowdSeat *const *seats, guint n, const XfCrowdSeat *ne
                              ? GPOINTER_TO_UINT (g_hash_table_lookup (counts, seats[i])) == most
                              : same_address (seats[i], newcomer);
 
-    if (counts_here && !seats[i]->has_spoken)
+    if (counts_here && !seats[i]->has_spoken && seats[i]->since_us < silent_before_us)
       return (gint)i;
     if (counts_here && first < 0)
       first = (gint)i;

@@ -9,7 +9,7 @@
 /* Enough to tell a ticket from anything else. */
 #define FIRST 8
 
-static const XfLobbyLimits limits = { .crowd = { 512, 128 }, .first_bytes = FIRST, .stay_ms = 30 * 1000 };
+static const XfLobbyLimits limits = { .crowd = { 768, 512 }, .first_bytes = FIRST, .stay_ms = 30 * 1000 };
 
 typedef struct {
   XfTicket ticket;

@@ -158,10 +158,11 @@ test_full (void)
   run_for (20);
   silent = come (&room, "");
   late = come (&room, "");
-  g_assert_true (is_closed (silent)); /* before the older one that has begun to speak */
-  g_assert_false (is_closed (part));
+  g_assert_true (is_closed (part)); /* the silent one has only just come */
+  g_assert_false (is_closed (silent));
   good = come (&room, "B-------");
-  g_assert_true (is_closed (late));
+  g_assert_true (is_closed (silent));
+  g_assert_false (is_closed (late));
   run_for (20);
   g_assert_cmpuint (room.taken, ==, 1);
   xf_lobby_free (room.lobby);
@@ -178,7 +179,8 @@ leaver (const char *addresses, const char *silent, char newcomer, guint places, 
   guint n = strlen (addresses);
 
   for (guint i = 0; i < n; i++) {
-    seats[i] = (XfCrowdSeat){ .address = { (guint8)addresses[i] }, .has_spoken = silent[i] != 's' };
+    seats[i] = (XfCrowdSeat){ .address = { (guint8)addresses[i] }, .has_spoken = silent[i] == 't' };
+    seats[i].since_us = g_get_monotonic_time () - (silent[i] == 'n' ? 0 : 2 * XF_CROWD_GRACE_US);
     list[i] = &seats[i];
   }
   return xf_crowd_leaver (list, n, &new_seat, &limits);
@@ -194,6 +196,9 @@ test_leaver (void)
   g_assert_cmpint (leaver ("abbb", "stts", 'c', 4, 4), ==, 3);
   g_assert_cmpint (leaver ("abcd", "ttst", 'e', 4, 4), ==, 2);
   g_assert_cmpint (leaver ("abcd", "tttt", 'e', 4, 4), ==, 0);
+  /* Who has just come is not silent yet. */
+  g_assert_cmpint (leaver ("abcd", "tnnn", 'e', 4, 4), ==, 0);
+  g_assert_cmpint (leaver ("abcd", "tnsn", 'e', 4, 4), ==, 2);
   /* An address has all of its own: it makes room for itself, whatever others have. */
   g_assert_cmpint (leaver ("bbaa", "sstt", 'a', 8, 2), ==, 2);
   g_assert_cmpint (leaver ("bbaa", "sstt", 'c', 8, 2), ==, -1);
