@@ -46,6 +46,17 @@ parse_port (const char *text, const char *digits, guint *port_out, GError **erro
   return TRUE;
 }
 
+/* A bracket within could not be written again, and the rest is in no name. */
+static gboolean
+is_host (const char *host)
+{
+  for (const char *at = host; *at; at++) {
+    if (g_ascii_iscntrl (*at) || g_ascii_isspace (*at) || *at == '[' || *at == ']')
+      return FALSE;
+  }
+  return g_utf8_validate (host, -1, NULL);
+}
+
 gboolean
 xf_migrate_uri_parse (const char *text, XfMigrateUri *uri_out, GError **error)
 {
@@ -84,6 +95,8 @@ xf_migrate_uri_parse (const char *text, XfMigrateUri *uri_out, GError **error)
   }
   if (!*host)
     return bad (error, text, "it names no host");
+  if (!is_host (host))
+    return bad (error, text, "the host's name has blanks, brackets or control characters in it");
   uri_out->host = g_strdup (host);
   return TRUE;
 }

@@ -72,6 +72,9 @@ static const struct {
   { "host-b:99999999999999999999", "the port" },
   { "[::1", "brackets" },
   { "[::1]x", "brackets" },
+  { "[[]:2", "the host's name has" },
+  { "host b:2", "the host's name has" },
+  { "host\nb:2", "the host's name has" },
   { "tcp://[::1]49152", "brackets" },
 };
 
