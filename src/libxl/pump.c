@@ -15,6 +15,9 @@
 /* A line of the pump's report is shorter. */
 #define LINE_SIZE 4096
 
+/* At one time: two lines a second are some hundred bytes. */
+#define READS_MAX 16
+
 /* The pump's descriptors from here on: in, out, control, report. */
 #define FIRST_FD 3
 
@@ -60,14 +63,17 @@ read_line (XfPump *pump)
   g_string_truncate (pump->line, 0);
 }
 
-/* Returns FALSE when no more comes. */
+/* Returns FALSE when no more comes. A pump that was taken over could write for ever. */
 static gboolean
 read_report (XfPump *pump)
 {
   char buffer[LINE_SIZE];
-  ssize_t n;
 
-  while ((n = read (pump->report, buffer, sizeof (buffer))) > 0) {
+  for (guint turn = 0; turn < READS_MAX; turn++) {
+    ssize_t n = read (pump->report, buffer, sizeof (buffer));
+
+    if (n <= 0)
+      return n < 0 && (errno == EAGAIN || errno == EINTR);
     for (ssize_t i = 0; i < n; i++) {
       if (buffer[i] == '\n')
         read_line (pump);
@@ -75,7 +81,10 @@ read_report (XfPump *pump)
         g_string_append_c (pump->line, buffer[i]);
     }
   }
-  return n < 0 && (errno == EAGAIN || errno == EINTR);
+  if (!pump->failure)
+    pump->failure = g_error_new_literal (XF_ERROR, XF_ERROR_INVALID_STREAM,
+                                         "xenferry-pump, through which the data went, reports without an end");
+  return FALSE;
 }
 
 /* The pump tells its reason before it closes what is read behind it. */

@@ -164,3 +164,20 @@ def test_a_closed_port_of_this_host_itself(a, b):
         with pytest.raises(rpc.RpcError, match="that is this host itself"):
             source.perform(domain, f"tcp://127.0.0.1:{b.ports.last}", cookie)
     assert a.state("g") == "running"
+
+
+def test_a_pump_that_reports_without_an_end(tmp_path):
+    """It reads what a peer sent, and may have been taken over: it does not hold the loop of the daemon."""
+    pump = tmp_path / "pump"
+    pump.write_text("#!/bin/sh\nfor word; do case $word in --report=*) fd=${word#*=};; esac; done\n"
+                    "exec yes '{\"in\":1}' >/proc/self/fd/$fd\n")
+    pump.chmod(0o755)
+    with SimHost("a") as a, SimHost("b", {"pump_path": pump, "accept_timeout": 3}) as b:
+        a.create("g")
+        virsh = a.migrate_start("g", b, "--live")
+        wait_until(lambda: b.traced("destination prepared -> receiving"), "its data comes")
+        for _ in range(10):
+            assert b.virsh("list").ok().seconds < 3
+        assert virsh.wait(timeout=30) != 0
+        wait_until(lambda: not b.domains(), "nothing of it is left")
+        assert a.state("g") == "running"
