@@ -192,11 +192,11 @@ test_json_real (void)
   g_assert_cmpuint (n, >, 5);
 }
 
-/* 128 vCPUs, each with 48 CPUs that it may run on. */
+/* 128 vCPUs, each with 36 CPUs that it may run on. */
 static void
 test_json_affinity (void)
 {
-  g_autofree char *cpus = repeat ("0", ",#", 47, ""), *one = g_strdup_printf (",[%s]", cpus);
+  g_autofree char *cpus = repeat ("0", ",#", 35, ""), *one = g_strdup_printf (",[%s]", cpus);
   GString *text = g_string_new (NULL);
   g_autoptr (GError) error = NULL;
 
