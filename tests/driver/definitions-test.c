@@ -175,7 +175,7 @@ test_unreadable (void)
     assert_reserved (host, "a&b", UUID, "malformed");
     n = xf_driver_lookup_name (host->driver, "n", NULL);
     uuids[i] = xf_uuid_to_string (n->uuid);
-    assert_reserved (host, "n", uuids[i], "malformed");
+    assert_reserved (host, "n", uuids[i], "not in UTF-8");
     d = xf_driver_lookup_name (host->driver, "d", NULL);
     g_assert_false (xf_uuid_equal (n->uuid, d->uuid));
     g_assert_cmpuint (host_count_listed (host, 0), ==, 3);
