@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <glib-unix.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/listen.h"
 
 #define BACKLOG 128
 
@@ -85,54 +83,14 @@ xf_listener_new_unix (const char *path, int mode, XfAccepted accepted, gpointer 
   return make (xf_steal_fd (&fd), path, accepted, data);
 }
 
-static int
-bind_tcp (const struct addrinfo *where)
-{
-  xf_autofd fd = socket (where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  int on = 1, off = 0;
-
-  if (fd < 0)
-    return -1;
-  (void)setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof (on));
-  if (where->ai_family == AF_INET6)
-    (void)setsockopt (fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof (off));
-  if (bind (fd, where->ai_addr, where->ai_addrlen) < 0 || listen (fd, BACKLOG) < 0)
-    return -1;
-  return xf_steal_fd (&fd);
-}
-
-/* Both families keep the port at the same place. */
-static guint
-port_of (int fd)
-{
-  struct sockaddr_in6 bound = { 0 };
-  socklen_t length = sizeof (bound);
-
-  return getsockname (fd, (struct sockaddr *)&bound, &length) == 0 ? ntohs (bound.sin6_port) : 0;
-}
-
 XfListener *
 xf_listener_new_tcp (const char *address, guint port, XfAccepted accepted, gpointer data, GError **error)
 {
-  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM };
-  g_autofree char *service = g_strdup_printf ("%u", port);
-  struct addrinfo *found = NULL;
-  int rc = getaddrinfo (address ? address : "::", service, &hints, &found);
-  int fd;
+  int fd = xf_listen_tcp (address, port, BACKLOG, error);
 
-  if (rc != 0) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "'%s' is not an address to listen on: %s", address,
-                 gai_strerror (rc));
-    return NULL;
-  }
-  fd = bind_tcp (found);
-  if (fd < 0)
-    xf_error_set_errno (error, errno, "cannot listen on TCP port %u of '%s'", port,
-                        address ? address : "all addresses");
-  freeaddrinfo (found);
   if (fd < 0)
     return NULL;
-  g_message ("listening on TCP port %u of %s", port_of (fd), address ? address : "all addresses");
+  g_message ("listening on TCP port %u of %s", xf_listen_port (fd), address ? address : "all addresses");
   return make (fd, NULL, accepted, data);
 }
 
