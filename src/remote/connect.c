@@ -71,6 +71,7 @@ xf_handle_CONNECT_OPEN (XfCall *call, const xf_opt_string_flags_args *arguments,
   /* Other bits are the client library's own business (session, autostart of a daemon). */
   if (arguments->flags & VIR_CONNECT_RO)
     client->rights.read_only = TRUE;
+  xf_admission_opened (client);
   xf_reply_void (call);
 }
 

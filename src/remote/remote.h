@@ -10,9 +10,21 @@
 
 typedef struct XfRemote XfRemote;
 
+/* Through which kind of socket a client came. */
+typedef enum {
+  XF_DOOR_PRIVATE,   /* the unix socket for root */
+  XF_DOOR_READ_ONLY, /* the one for everybody */
+  XF_DOOR_TCP,
+  XF_DOOR_PEER, /* where other hosts ask what became of a guest: one who comes there is nobody */
+  XF_N_DOORS,
+} XfDoor;
+
 typedef struct {
-  guint max_clients;
-  guint keepalive_interval_s; /* towards clients that know keepalive; 0: never ask */
+  guint max_clients;             /* of each door but the last */
+  guint max_clients_per_user;    /* of the read-only socket's */
+  guint max_clients_per_address; /* of TCP's */
+  guint open_timeout_s;          /* from the connection to CONNECT_OPEN */
+  guint keepalive_interval_s;    /* towards clients that know keepalive; 0: never ask */
   guint keepalive_count;
 } XfRemoteConfig;
 
@@ -23,10 +35,10 @@ XfRemote *xf_remote_new (XfDriver *driver, const XfRemoteConfig *config);
 void xf_remote_free (XfRemote *remote);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfRemote, xf_remote_free)
 
-/* Takes @fd, a connected socket. @read_only: it came through the read-only socket. */
-void xf_remote_accept (XfRemote *remote, int fd, gboolean read_only);
+/* Other bounds from now on, for those who come and those who open. */
+void xf_remote_set_config (XfRemote *remote, const XfRemoteConfig *config);
 
-/* The same for the port where other hosts ask what became of a guest: one who comes there is nobody. */
-void xf_remote_accept_peer (XfRemote *remote, int fd);
+/* Takes @fd, a connected socket. */
+void xf_remote_accept (XfRemote *remote, int fd, XfDoor door);
 
 guint xf_remote_n_clients (const XfRemote *remote);

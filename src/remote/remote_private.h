@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/crowd.h"
+#include "base/log.h"
 #include "procs.h"
 #include "remote/remote.h"
 #include "rpc/call.h"
@@ -23,9 +24,11 @@ typedef struct {
   XfRemote *remote;
   XfConn *conn;
   XfCallRights rights;
-  gboolean is_peer;
-  XfCrowdSeat seat; /* a peer's */
-  guint deadline_id;     /* a peer's */
+  XfDoor door;
+  char *origin; /* who is counted together */
+  XfCrowdSeat seat;
+  gboolean entered;      /* and counted */
+  guint deadline_id;     /* until it has opened; a peer's, for all its stay */
   GArray *registrations; /* of XfRegistration */
 } XfRemoteClient;
 
@@ -33,8 +36,13 @@ struct XfRemote {
   XfDriver *driver;
   XfRemoteConfig config;
   GPtrArray *clients; /* of XfRemoteClient, owned */
-  guint n_peers;      /* of them, those that came through the peer port */
-  GPtrArray *gone;    /* closed ones, until no handler of theirs can be on the stack */
+  guint n_clients[XF_N_DOORS];
+  GHashTable *origins; /* origin → how many clients */
+  XfConnPool pools[XF_N_DOORS];
+  XfLogRate refusals;
+  GQueue *slices; /* of long calls, whose turn it is first (slices.h) */
+  guint slices_id;
+  GPtrArray *gone; /* closed ones, until no handler of theirs can be on the stack */
   guint sweep_id;
   int next_callback;
 };
@@ -42,6 +50,13 @@ struct XfRemote {
 /* procedures.c: the lists with their handlers. */
 #define XF_N_PROGRAMS 2
 extern const XfProgram xf_programs[XF_N_PROGRAMS];
+
+/* admission.c */
+void xf_admission_start (XfRemote *remote);
+/* Counts @client, whose door and connection are set, and bounds what it may cost. FALSE: there is no place for it. */
+gboolean xf_admission_enter (XfRemote *remote, XfRemoteClient *client);
+void xf_admission_opened (XfRemoteClient *client);
+void xf_admission_leave (XfRemoteClient *client);
 
 /* events.c */
 void xf_events_deliver (const XfEvent *event, gpointer remote);

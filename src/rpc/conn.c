@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gio/gio.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -58,25 +57,6 @@ xf_transport_for_socket (int fd)
   return &transports[1];
 }
 
-static char *
-make_name (int fd, const XfTransport *transport)
-{
-  g_autoptr (GSocket) socket = NULL;
-  g_autoptr (GSocketAddress) peer = NULL;
-  g_autofree char *where = NULL;
-  int copy = -1;
-
-  if (!g_str_equal (transport->name, "tcp"))
-    return g_strdup_printf ("%s:%d", transport->name, fd);
-  copy = fcntl (fd, F_DUPFD_CLOEXEC, 3);
-  socket = copy >= 0 ? g_socket_new_from_fd (copy, NULL) : NULL;
-  peer = socket ? g_socket_get_remote_address (socket, NULL) : NULL;
-  where = peer ? g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (peer)) : NULL;
-  if (where)
-    return g_strdup_printf ("tcp:%s", where);
-  return g_strdup_printf ("tcp:%d", fd);
-}
-
 XfConn *
 xf_conn_new (int fd, const XfConnEvents *events, gpointer data)
 {
@@ -88,7 +68,9 @@ xf_conn_new (int fd, const XfConnEvents *events, gpointer data)
   conn->transport = xf_transport_for_socket (fd);
   conn->events = *events;
   conn->data = data;
-  conn->name = make_name (fd, conn->transport);
+  conn->frame_max = XF_FRAME_MAX;
+  conn->queue_max = XF_CONN_QUEUE_MAX;
+  conn->name = xf_conn_make_name (fd, conn->transport);
   g_queue_init (&conn->out);
   (void)xf_fd_set_nonblocking (fd, TRUE, NULL);
   /* Replies are small and awaited. */
@@ -128,6 +110,7 @@ shut (XfConn *conn, const GError *error)
   conn->out_bytes = 0;
   g_clear_pointer (&conn->data_header, g_bytes_unref);
   g_clear_pointer (&conn->payload, g_free);
+  xf_conn_in_release (conn);
   conn->sink = conn->sending = NULL;
   lost = error ? g_error_copy (error)
                : g_error_new_literal (XF_ERROR, XF_ERROR_NO_CONNECT, "the other side closed the connection");
@@ -166,6 +149,21 @@ xf_conn_abandon (XfConn *conn)
   conn->abandoned = TRUE;
   if (conn->fd >= 0)
     shut (conn, NULL);
+}
+
+void
+xf_conn_set_limits (XfConn *conn, gsize frame_max, gsize queue_max, XfConnPool *pool)
+{
+  xf_conn_in_release (conn);
+  conn->frame_max = frame_max;
+  conn->queue_max = queue_max;
+  conn->pool = pool;
+}
+
+guint
+xf_conn_calls (const XfConn *conn)
+{
+  return conn->calls;
 }
 
 gboolean

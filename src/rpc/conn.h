@@ -21,6 +21,17 @@
 /* Calls that one connection may have under way at the same time; further ones wait in the socket. */
 #define XF_CONN_CALLS_MAX 256
 
+/* A frame up to this size counts against no pool. */
+#define XF_FRAME_SMALL (16 * 1024)
+
+/* What the connections of one kind share: memory for frames that have not arrived as a whole, and time in a turn of the
+ * loop. Zeroed at first but for the bounds. */
+typedef struct {
+  gsize frames_max, frames; /* bytes */
+  gint64 turn_max_us, turn_us;
+  gint64 turn; /* the turn that @turn_us is of */
+} XfConnPool;
+
 typedef struct XfConn XfConn;
 typedef struct XfStream XfStream;
 
@@ -63,6 +74,12 @@ void xf_conn_close_after_write (XfConn *conn);
 /* Like xf_conn_close(), but nobody is told. */
 void xf_conn_abandon (XfConn *conn);
 
+/* Bounds what the peer of a server's connection may cost: @frame_max bytes a frame, header included; @queue_max bytes
+ * of frames that wait for it to read them, where one alone may be larger; and @pool, borrowed, which outlives the
+ * connection. Calls are answered one a turn of the loop then, those of others between them; and none is read while much
+ * waits to be read by the peer. */
+void xf_conn_set_limits (XfConn *conn, gsize frame_max, gsize queue_max, XfConnPool *pool);
+
 gboolean xf_conn_is_open (const XfConn *conn);
 
 /* Queues a whole frame; takes @frame. Without effect on a closed connection. */
@@ -74,7 +91,13 @@ gboolean xf_conn_peer_uid (const XfConn *conn, guint *uid_out);
 /* FALSE: the peer has closed its end, whether or not that has been read by now. */
 gboolean xf_conn_is_there (const XfConn *conn);
 
-/* "unix:12" or "tcp:[::1]:40122", for the log. */
+/* Who is counted together: "user 1000", "address 192.0.2.7", "network 2001:db8::/64". */
+char *xf_conn_origin (const XfConn *conn);
+
+/* Calls under way. */
+guint xf_conn_calls (const XfConn *conn);
+
+/* "unix:12(uid 0, pid 4711)" or "tcp:[::1]:40122", for the log. */
 const char *xf_conn_name (const XfConn *conn);
 
 /* Pings after @interval_s without a frame from the peer; after @count unanswered ones and another interval the

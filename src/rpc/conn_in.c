@@ -16,6 +16,9 @@
 /* What one dispatch may do before other sources of the loop get their turn; of data no more than xf_stream_share(). */
 #define SHARE_STEPS 64
 
+/* A connection with bounds has nothing read while more than this waits to be read by its peer. */
+#define OUT_HIGH (1024 * 1024)
+
 typedef enum { MORE, WAIT, ENDED } Step;
 
 static void
@@ -52,6 +55,29 @@ is_data (const XfFrameHeader *header)
          || header->type == XF_FRAME_STREAM_HOLE;
 }
 
+void
+xf_conn_in_release (XfConn *conn)
+{
+  if (conn->pool)
+    conn->pool->frames -= conn->charged;
+  conn->charged = 0;
+}
+
+/* Room for a frame in the pool; FALSE: the connection is closed. */
+static gboolean
+charge (XfConn *conn, gsize size)
+{
+  if (!conn->pool || size <= XF_FRAME_SMALL)
+    return TRUE;
+  if (size > conn->pool->frames_max - MIN (conn->pool->frames, conn->pool->frames_max)) {
+    end (conn, XF_ERROR_RPC, "frames that others have begun leave no memory for one of this size; try again later");
+    return FALSE;
+  }
+  conn->pool->frames += size;
+  conn->charged = size;
+  return TRUE;
+}
+
 static Step
 begin_payload (XfConn *conn)
 {
@@ -70,6 +96,8 @@ begin_payload (XfConn *conn)
       return MORE;
     }
   }
+  if (!charge (conn, size))
+    return ENDED;
   conn->payload = g_try_malloc (size + 1);
   conn->payload_have = 0;
   if (conn->payload)
@@ -87,6 +115,13 @@ read_header (XfConn *conn)
     return step;
   if (!xf_frame_get_header (conn->header_bytes, &conn->header)) {
     g_autofree char *why = g_strdup_printf ("a frame has the impossible length %u", conn->header.length);
+
+    end (conn, XF_ERROR_RPC, why);
+    return ENDED;
+  }
+  if (conn->header.length > conn->frame_max) {
+    g_autofree char *why = g_strdup_printf ("a frame of %u bytes is larger than what it may send now, %" G_GSIZE_FORMAT,
+                                            conn->header.length, conn->frame_max);
 
     end (conn, XF_ERROR_RPC, why);
     return ENDED;
@@ -114,6 +149,7 @@ dispatch (XfConn *conn, GBytes *payload)
   switch (header.type) {
   case XF_FRAME_CALL:
   case XF_FRAME_CALL_WITH_FDS:
+    conn->called = TRUE;
     expect_fds (conn, payload);
     conn->events.call (conn, &header, payload, conn->data);
     break;
@@ -141,6 +177,7 @@ frame_complete (XfConn *conn)
   g_autoptr (GBytes) payload = g_bytes_new_take (g_steal_pointer (&conn->payload), conn->payload_have);
 
   conn->header_have = 0;
+  xf_conn_in_release (conn);
   dispatch (conn, payload);
   return conn->fd < 0 ? ENDED : MORE;
 }
@@ -194,27 +231,69 @@ step (XfConn *conn)
   return conn->sink ? read_into_stream (conn) : read_payload (conn);
 }
 
+/* FALSE: the others of its kind have had this turn's time. */
 static gboolean
-readable (int fd, GIOCondition condition, gpointer data)
+turn_has_time (XfConnPool *pool)
 {
-  g_autoptr (XfConn) conn = xf_conn_ref (data);
+  gint64 turn = g_source_get_time (g_main_current_source ()); /* the same for all that one turn dispatches */
+
+  if (pool->turn != turn) {
+    pool->turn = turn;
+    pool->turn_us = 0;
+  }
+  return pool->turn_us < pool->turn_max_us;
+}
+
+static Step
+read_share (XfConn *conn)
+{
   guint steps = SHARE_STEPS;
   Step next = MORE;
 
   conn->share_left = xf_stream_share ();
-  while (steps-- > 0 && conn->share_left > 0) {
+  conn->called = FALSE;
+  while (steps-- > 0 && conn->share_left > 0 && !(conn->called && conn->pool)) {
     next = step (conn);
-    if (next == ENDED)
-      return G_SOURCE_REMOVE;
-    if (next == WAIT || conn->blocked)
+    if (next != MORE || conn->blocked)
       break;
   }
+  return next;
+}
+
+/* What its peer does not read need not grow. */
+static void
+hold_back (XfConn *conn)
+{
+  if (!conn->pool || conn->out_blocks || conn->out_bytes <= OUT_HIGH)
+    return;
+  conn->out_blocks = TRUE;
+  xf_conn_in_block (conn);
+}
+
+static gboolean
+readable (int fd, GIOCondition condition, gpointer data)
+{
+  g_autoptr (XfConn) conn = xf_conn_ref (data);
+  gint64 began = g_get_monotonic_time ();
+  Step next;
+
+  if (conn->pool && !turn_has_time (conn->pool))
+    return G_SOURCE_CONTINUE;
+  next = read_share (conn);
+  if (next == ENDED)
+    return G_SOURCE_REMOVE;
+  hold_back (conn);
   /* The rest of a data frame is on its way for certain: no need to be woken each time for the little that has just
    * arrived. */
   xf_fd_wake_for (conn->fd, next == WAIT && conn->sink ? conn->sink_left : 1, &conn->low_water);
-  if (!conn->blocked)
+  if (!conn->blocked && !(conn->called && conn->pool))
     return G_SOURCE_CONTINUE;
   conn->in_id = 0;
+  if (conn->called && conn->pool)
+    conn->pool->turn_us += g_get_monotonic_time () - began;
+  /* Behind the others of the loop: whoever was not served in this turn comes before it in the next one. */
+  if (!conn->blocked)
+    xf_conn_in_start (conn);
   return G_SOURCE_REMOVE;
 }
 

@@ -11,6 +11,9 @@
 /* What one dispatch may write before other sources of the loop get their turn; of data no more than one frame. */
 #define SHARE_FRAMES 8
 
+/* With no more than this waiting, a connection that was held back is read again. */
+#define OUT_LOW (256 * 1024)
+
 typedef enum { MORE, FULL, IDLE, ENDED } Step;
 
 static Step
@@ -50,6 +53,10 @@ write_queued (XfConn *conn)
   conn->out_offset = 0;
   conn->out_bytes -= g_bytes_get_size (frame);
   g_bytes_unref (g_queue_pop_head (&conn->out));
+  if (conn->out_blocks && conn->out_bytes <= OUT_LOW) {
+    conn->out_blocks = FALSE;
+    xf_conn_in_unblock (conn);
+  }
   return MORE;
 }
 
@@ -166,7 +173,7 @@ xf_conn_send (XfConn *conn, GBytes *frame)
   }
   conn->out_bytes += g_bytes_get_size (frame);
   g_queue_push_tail (&conn->out, frame);
-  if (conn->out_bytes > XF_CONN_QUEUE_MAX) {
+  if (conn->out_bytes > conn->queue_max && g_queue_get_length (&conn->out) > 1) {
     g_autoptr (GError) error = g_error_new_literal (XF_ERROR, XF_ERROR_RPC, "it does not read what it is sent");
 
     xf_conn_close (conn, error);

@@ -31,11 +31,16 @@ struct XfConn {
   gsize share_left; /* of this turn */
   int low_water;    /* bytes that must be there before the socket wakes us; 0: as it was made */
   guint fds_left;   /* bytes that carry descriptors, still to come */
+  gsize frame_max;  /* bytes, header included */
+  XfConnPool *pool; /* NULL: without bounds */
+  gsize charged;    /* of the pool's bytes, for the frame that comes */
+  gboolean called;  /* a call was dispatched in this turn */
 
   /* out */
   guint out_id;
   GQueue out; /* of GBytes */
-  gsize out_offset, out_bytes;
+  gsize out_offset, out_bytes, queue_max;
+  gboolean out_blocks; /* so much waits that nothing is read */
   gboolean close_when_written;
   GList *streams;      /* every stream of this connection */
   XfStream *sending;   /* whose data frame is under way */
@@ -47,10 +52,15 @@ struct XfConn {
   gboolean heard; /* a frame since the last tick */
 };
 
+/* conn_name.c */
+char *xf_conn_make_name (int fd, const XfTransport *transport);
+
 /* conn_in.c */
 void xf_conn_in_start (XfConn *conn);
 void xf_conn_in_block (XfConn *conn);
 void xf_conn_in_unblock (XfConn *conn);
+/* The frame that was coming is there, or never will be. */
+void xf_conn_in_release (XfConn *conn);
 void xf_conn_in_forget_stream (XfConn *conn, XfStream *stream);
 
 /* conn_out.c */

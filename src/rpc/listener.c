@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,16 +13,70 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/listen.h"
+#include "base/log.h"
 
 #define BACKLOG 128
+
+/* How long a listener that must not take more descriptors accepts nothing. */
+#define PAUSE_MS 500
+
+/* Of the descriptors that the process may have, those that only the private socket's clients may take: what the daemon
+ * does for guests needs some, and root must get in. */
+#define RESERVE_PART 4
+#define RESERVE_MAX 1024
 
 struct XfListener {
   int fd;
   char *path; /* of a unix socket */
   guint source;
+  guint pause_id; /* instead of it */
+  gboolean private;
+  XfLogRate complaints;
   XfAccepted accepted;
   gpointer data;
 };
+
+static gboolean readable (int fd, GIOCondition condition, gpointer data);
+
+static void
+watch (XfListener *listener)
+{
+  listener->source = g_unix_fd_add (listener->fd, G_IO_IN, readable, listener);
+}
+
+static gboolean
+pause_over (gpointer data)
+{
+  XfListener *listener = data;
+
+  listener->pause_id = 0;
+  watch (listener);
+  return G_SOURCE_REMOVE;
+}
+
+/* The connection that cannot be taken keeps the socket readable: without a pause the loop would spin. */
+static gboolean
+pause_for (XfListener *listener, const char *why)
+{
+  guint dropped;
+
+  if (xf_log_rate_allows (&listener->complaints, 1, &dropped))
+    g_warning ("cannot accept a connection now: %s (%u such lines were not logged)", why, dropped);
+  listener->source = 0;
+  listener->pause_id = g_timeout_add (PAUSE_MS, pause_over, listener);
+  return G_SOURCE_REMOVE;
+}
+
+/* Descriptors are numbered from below: one of a high number says that nearly all are taken. */
+static gboolean
+is_of_the_reserve (int fd)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+    return FALSE;
+  return (rlim_t)fd >= limit.rlim_cur - MIN (limit.rlim_cur / RESERVE_PART, RESERVE_MAX);
+}
 
 static gboolean
 readable (int fd, GIOCondition condition, gpointer data)
@@ -29,10 +84,14 @@ readable (int fd, GIOCondition condition, gpointer data)
   XfListener *listener = data;
   int connection = accept4 (fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+  if (connection >= 0 && !listener->private && is_of_the_reserve (connection)) {
+    xf_clear_fd (&connection);
+    return pause_for (listener, "what is left of the open files is kept for root and for guests");
+  }
   if (connection >= 0)
     listener->accepted (connection, listener->data);
-  else if (errno == EMFILE || errno == ENFILE)
-    g_warning ("cannot accept a connection: %s", g_strerror (errno));
+  else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+    return pause_for (listener, g_strerror (errno));
   return G_SOURCE_CONTINUE;
 }
 
@@ -45,8 +104,14 @@ make (int fd, const char *path, XfAccepted accepted, gpointer data)
   listener->path = g_strdup (path);
   listener->accepted = accepted;
   listener->data = data;
-  listener->source = g_unix_fd_add (fd, G_IO_IN, readable, listener);
+  watch (listener);
   return listener;
+}
+
+void
+xf_listener_set_private (XfListener *listener)
+{
+  listener->private = TRUE;
 }
 
 static gboolean
@@ -106,7 +171,8 @@ xf_listener_free (XfListener *listener)
 {
   if (!listener)
     return;
-  g_source_remove (listener->source);
+  g_clear_handle_id (&listener->source, g_source_remove);
+  g_clear_handle_id (&listener->pause_id, g_source_remove);
   xf_clear_fd (&listener->fd);
   if (listener->path)
     unlink (listener->path);

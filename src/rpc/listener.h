@@ -20,6 +20,9 @@ XfListener *xf_listener_new_tcp (const char *address, guint port, XfAccepted acc
 /* Takes @fd, a socket that listens already (a service manager opened it). */
 XfListener *xf_listener_new_from_fd (int fd, XfAccepted accepted, gpointer data);
 
+/* Only root comes here: its clients may have the last of the descriptors. Others are turned away when few are left. */
+void xf_listener_set_private (XfListener *listener);
+
 /* Closes; a socket file of ours is removed. */
 void xf_listener_free (XfListener *listener);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfListener, xf_listener_free)

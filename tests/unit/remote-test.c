@@ -54,23 +54,28 @@ client_closed (const GError *error, gpointer data)
   fixture->closed++;
 }
 
+static XfDoor
+door_named (const char *how)
+{
+  if (g_strcmp0 (how, "peer") == 0)
+    return XF_DOOR_PEER;
+  return g_strcmp0 (how, "ro") == 0 ? XF_DOOR_READ_ONLY : XF_DOOR_PRIVATE;
+}
+
 static void
 connect_client (Fixture *fixture, const char *how)
 {
   int fds[2];
 
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-  if (g_strcmp0 (how, "peer") == 0)
-    xf_remote_accept_peer (fixture->remote, fds[0]);
-  else
-    xf_remote_accept (fixture->remote, fds[0], g_strcmp0 (how, "ro") == 0);
+  xf_remote_accept (fixture->remote, fds[0], door_named (how));
   fixture->client = xf_client_new (fds[1], client_closed, fixture);
 }
 
 static void
 setup_closed (Fixture *fixture, gconstpointer data)
 {
-  const XfRemoteConfig config = { 2, 0, 5 };
+  const XfRemoteConfig config = { 2, 2, 2, 30, 0, 5 };
 
   fixture->driver = fake_driver_new ();
   fixture->remote = xf_remote_new (fixture->driver, &config);
@@ -681,7 +686,7 @@ wire_connect (Fixture *fixture)
   int fds[2];
 
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-  xf_remote_accept (fixture->remote, fds[0], FALSE);
+  xf_remote_accept (fixture->remote, fds[0], XF_DOOR_PRIVATE);
   wire.fd = fds[1];
   wire_send (&wire, XF_PROC_CONNECT_OPEN, (xdrproc_t)xdr_xf_opt_string_flags_args, &args);
   g_assert_true (wire_next (&wire, &header, NULL, NULL));
@@ -868,7 +873,7 @@ test_too_many_clients (Fixture *fixture, gconstpointer data)
 
   g_test_expect_message ("xf-remote", G_LOG_LEVEL_WARNING, "*more than 2 clients*");
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-  xf_remote_accept (fixture->remote, fds[0], FALSE);
+  xf_remote_accept (fixture->remote, fds[0], XF_DOOR_PRIVATE);
   g_assert_cmpint (read (fds[1], &c, 1), ==, 0);
   close (fds[1]);
   close (second.fd);
