@@ -29,7 +29,6 @@ typedef struct {
   char *config_dir;         /* persistent definitions, NAME.xml, and autostart/: libvirt's libxl driver's place */
   char *state_dir;          /* volatile: what is known of running guests, gone after a host reboot */
   char *lib_dir;            /* persistent own state */
-  char *log_dir;            /* one log a guest */
   char *migration_host;     /* host name or address announced to sources; NULL: the host's own name */
   char *migration_listen;   /* address to listen on for migration data; NULL: all */
   guint migration_port_min; /* first and last port of the range, inclusive */

@@ -17,7 +17,7 @@
 #define MODE_RO 0777
 
 struct XfDaemon {
-  const XfSettings *settings;
+  XfSettings *settings;
   int lock;
   XfPeerConfig peers;
   XfDriver *driver;
@@ -30,7 +30,7 @@ accepted (int fd, gpointer data)
 {
   XfDaemon *daemon = data;
 
-  xf_remote_accept (daemon->remote, fd, FALSE);
+  xf_remote_accept (daemon->remote, fd, XF_DOOR_PRIVATE);
 }
 
 static void
@@ -38,7 +38,15 @@ accepted_read_only (int fd, gpointer data)
 {
   XfDaemon *daemon = data;
 
-  xf_remote_accept (daemon->remote, fd, TRUE);
+  xf_remote_accept (daemon->remote, fd, XF_DOOR_READ_ONLY);
+}
+
+static void
+accepted_tcp (int fd, gpointer data)
+{
+  XfDaemon *daemon = data;
+
+  xf_remote_accept (daemon->remote, fd, XF_DOOR_TCP);
 }
 
 static void
@@ -46,7 +54,7 @@ accepted_question (int fd, gpointer data)
 {
   XfDaemon *daemon = data;
 
-  xf_remote_accept_peer (daemon->remote, fd);
+  xf_remote_accept (daemon->remote, fd, XF_DOOR_PEER);
 }
 
 /* A migration's data, or a question. */
@@ -69,13 +77,21 @@ keep (XfDaemon *daemon, XfListener *listener)
 }
 
 static gboolean
+keep_private (XfDaemon *daemon, XfListener *listener)
+{
+  if (listener)
+    xf_listener_set_private (listener);
+  return keep (daemon, listener);
+}
+
+static gboolean
 listen_unix_pair (XfDaemon *daemon, const char *path, const char *path_ro, GError **error)
 {
   g_autofree char *dir = g_path_get_dirname (path);
 
   if (g_mkdir_with_parents (dir, 0755) < 0)
     return xf_error_set_errno (error, errno, "cannot make %s", dir);
-  return keep (daemon, xf_listener_new_unix (path, MODE_RW, accepted, daemon, error))
+  return keep_private (daemon, xf_listener_new_unix (path, MODE_RW, accepted, daemon, error))
          && keep (daemon, xf_listener_new_unix (path_ro, MODE_RO, accepted_read_only, daemon, error));
 }
 
@@ -107,7 +123,7 @@ listen_all (XfDaemon *daemon, GError **error)
   if (settings->legacy_sockets && !listen_legacy (daemon, error))
     return FALSE;
   return !settings->listen_tcp
-         || keep (daemon, xf_listener_new_tcp (settings->tcp_address, settings->tcp_port, accepted, daemon, error));
+         || keep (daemon, xf_listener_new_tcp (settings->tcp_address, settings->tcp_port, accepted_tcp, daemon, error));
 }
 
 /* A socket of the service manager is read-only when its name says so; one without a name is TCP. */
@@ -120,8 +136,12 @@ take_socket (XfDaemon *daemon, int fd, GError **error)
 
   if (getsockname (fd, (struct sockaddr *)&address, &length) < 0)
     return xf_error_set_errno (error, errno, "descriptor %d of the service manager is no socket", fd);
-  read_only = address.sun_family == AF_UNIX && g_str_has_suffix (address.sun_path, "-ro");
-  return keep (daemon, xf_listener_new_from_fd (fd, read_only ? accepted_read_only : accepted, daemon));
+  if (address.sun_family != AF_UNIX)
+    return keep (daemon, xf_listener_new_from_fd (fd, accepted_tcp, daemon));
+  read_only = g_str_has_suffix (address.sun_path, "-ro");
+  if (read_only)
+    return keep (daemon, xf_listener_new_from_fd (fd, accepted_read_only, daemon));
+  return keep_private (daemon, xf_listener_new_from_fd (fd, accepted, daemon));
 }
 
 /* Where other hosts ask what became of a guest that they have sent. */
@@ -152,11 +172,24 @@ open_sockets (XfDaemon *daemon, GError **error)
 
 /* ---- life ------------------------------------------------------------------------------------------------- */
 
+static XfRemoteConfig
+remote_config (const XfSettings *settings)
+{
+  return (XfRemoteConfig){
+    .max_clients = settings->max_clients,
+    .max_clients_per_user = settings->max_clients_per_user,
+    .max_clients_per_address = settings->max_clients_per_address,
+    .open_timeout_s = settings->open_timeout,
+    .keepalive_interval_s = settings->keepalive_interval,
+    .keepalive_count = settings->keepalive_count,
+  };
+}
+
 static gboolean
 start (XfDaemon *daemon, GError **error)
 {
   const XfSettings *settings = daemon->settings;
-  XfRemoteConfig config = { settings->max_clients, settings->keepalive_interval, settings->keepalive_count };
+  XfRemoteConfig config = remote_config (settings);
 
   daemon->lock = xf_service_lock_dir (settings->driver.state_dir, error);
   if (daemon->lock < 0)
@@ -172,7 +205,7 @@ start (XfDaemon *daemon, GError **error)
 }
 
 XfDaemon *
-xf_daemon_new (const XfSettings *settings, GError **error)
+xf_daemon_new (XfSettings *settings, GError **error)
 {
   g_autoptr (XfDaemon) daemon = g_new0 (XfDaemon, 1);
 
@@ -186,6 +219,18 @@ void
 xf_daemon_autostart (XfDaemon *daemon)
 {
   xf_driver_autostart (daemon->driver);
+}
+
+void
+xf_daemon_reload (XfDaemon *daemon, const XfSettings *fresh)
+{
+  XfRemoteConfig config;
+
+  xf_settings_reload (daemon->settings, fresh);
+  config = remote_config (daemon->settings);
+  xf_remote_set_config (daemon->remote, &config);
+  daemon->peers.keepalive_interval_s = config.keepalive_interval_s;
+  daemon->peers.keepalive_count = config.keepalive_count;
 }
 
 void

@@ -8,10 +8,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
+#include "base/turn.h"
 #include "daemon/daemon.h"
 #include "daemon/service.h"
+
+/* More would only cost: what closes all descriptors of a new process counts up to the limit. */
+#define DESCRIPTORS_WANTED 65536
 
 typedef struct {
   char *config;
@@ -45,22 +50,64 @@ asked_to_end (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+/* What asked_to_reload() needs. */
+typedef struct {
+  const Options *options;
+  const char *path;
+  XfDaemon *daemon;
+} Reload;
+
 static gboolean
-serve (const XfSettings *settings, GError **error)
+asked_to_reload (gpointer data)
+{
+  const Reload *reload = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (XfSettings) fresh = xf_settings_load (reload->path, &error);
+
+  /* A level of the command line stays in force. */
+  if (fresh && !reload->options->log_level)
+    (void)xf_log_set_level (fresh->log_level, &error);
+  if (fresh)
+    xf_daemon_reload (reload->daemon, fresh);
+  else
+    g_warning ("SIGHUP: the settings stay as they were: %s", error->message);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Each client, stream and migration has descriptors: the soft limit, 1024 in most places, is for programs that
+ * select(). */
+static void
+raise_descriptor_limit (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
+    return;
+  limit.rlim_cur = MIN (limit.rlim_max, DESCRIPTORS_WANTED);
+  if (setrlimit (RLIMIT_NOFILE, &limit) < 0)
+    g_warning ("cannot raise the limit of open files to %" G_GUINT64_FORMAT, (guint64)limit.rlim_cur);
+}
+
+static gboolean
+serve (const Options *options, const char *path, XfSettings *settings, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (XfDaemon) daemon = xf_daemon_new (settings, error);
+  Reload reload = { options, path, daemon };
 
   if (!daemon)
     return FALSE;
   g_unix_signal_add (SIGTERM, asked_to_end, loop);
   g_unix_signal_add (SIGINT, asked_to_end, loop);
+  g_unix_signal_add (SIGHUP, asked_to_reload, &reload);
   g_message ("xenferryd %s serves %s", XF_VERSION, settings->unix_sock);
   xf_service_notify ("READY=1");
   xf_daemon_autostart (daemon);
+  xf_turn_watch (NULL);
   g_main_loop_run (loop);
   xf_service_notify ("STOPPING=1");
-  g_message ("xenferryd ends; guests go on");
+  g_message ("xenferryd ends; guests go on; the longest turn of its loop used %.1f ms of processor time",
+             (double)xf_turn_longest_us () / 1000);
   return TRUE;
 }
 
@@ -72,7 +119,8 @@ run (const Options *options, GError **error)
 
   if (!settings || !xf_log_init (options->log_level ? options->log_level : settings->log_level, error))
     return FALSE;
-  return serve (settings, error);
+  raise_descriptor_limit ();
+  return serve (options, path, settings, error);
 }
 
 int

@@ -15,6 +15,7 @@ typedef enum {
   KEY_BOOLEAN,
   KEY_NUMBER,
   KEY_WORD, /* one of a list */
+  KEY_GONE, /* of an older version: accepted, without effect */
 } KeyType;
 
 typedef struct {
@@ -24,6 +25,7 @@ typedef struct {
   const char *text;         /* default of strings, paths and words; NULL: unset */
   guint min, max, number;   /* bounds and default of numbers; default of booleans */
   const char *const *words; /* KEY_WORD */
+  gboolean live;            /* may change while the daemon runs */
 } Key;
 
 static const char *const log_levels[] = { "error", "warning", "message", "info", "debug", NULL };
@@ -35,7 +37,7 @@ static const char *const tcp_auths[] = { "none", NULL };
 #define AT(field) G_STRUCT_OFFSET (XfSettings, field)
 
 static const Key keys[] = {
-  { "log_level", KEY_WORD, AT (log_level), "message", .words = log_levels },
+  { "log_level", KEY_WORD, AT (log_level), "message", .words = log_levels, .live = TRUE },
 
   { "socket_dir", KEY_PATH, AT (socket_dir), "/run/libvirt" },
   { "unix_sock", KEY_PATH, AT (unix_sock) },
@@ -45,15 +47,20 @@ static const Key keys[] = {
   { "tcp_address", KEY_STRING, AT (tcp_address) },
   { "tcp_port", KEY_NUMBER, AT (tcp_port), .min = 0, .max = 65535, .number = 16509 },
   { "auth_tcp", KEY_WORD, AT (auth_tcp), "none", .words = tcp_auths },
-  { "max_clients", KEY_NUMBER, AT (max_clients), .min = 1, .max = 100000, .number = 5000 },
+  { "max_clients", KEY_NUMBER, AT (max_clients), .min = 1, .max = 100000, .number = 5000, .live = TRUE },
+  { "max_clients_per_user", KEY_NUMBER, AT (max_clients_per_user), .min = 1, .max = 100000, .number = 64,
+    .live = TRUE },
+  { "max_clients_per_address", KEY_NUMBER, AT (max_clients_per_address), .min = 1, .max = 100000, .number = 256,
+    .live = TRUE },
+  { "open_timeout", KEY_NUMBER, AT (open_timeout), .min = 1, .max = 3600, .number = 30, .live = TRUE },
 
-  { "keepalive_interval", KEY_NUMBER, AT (keepalive_interval), .min = 0, .max = 3600, .number = 5 },
-  { "keepalive_count", KEY_NUMBER, AT (keepalive_count), .min = 1, .max = 1000, .number = 5 },
+  { "keepalive_interval", KEY_NUMBER, AT (keepalive_interval), .min = 0, .max = 3600, .number = 5, .live = TRUE },
+  { "keepalive_count", KEY_NUMBER, AT (keepalive_count), .min = 1, .max = 1000, .number = 5, .live = TRUE },
 
   { "config_dir", KEY_PATH, AT (driver.config_dir), "/etc/libvirt/libxl" },
   { "state_dir", KEY_PATH, AT (driver.state_dir), "/run/xenferry" },
   { "lib_dir", KEY_PATH, AT (driver.lib_dir), "/var/lib/xenferry" },
-  { "log_dir", KEY_PATH, AT (driver.log_dir), "/var/log/xenferry" },
+  { "log_dir", KEY_GONE },
 
   { "migration_host", KEY_STRING, AT (driver.migration_host) },
   { "migration_listen", KEY_STRING, AT (driver.migration_listen) },
@@ -151,11 +158,21 @@ set_key (XfSettings *settings, const Key *key, const char *value, GError **error
 {
   gpointer field = G_STRUCT_MEMBER_P (settings, key->offset);
 
+  if (key->type == KEY_GONE) {
+    g_message ("the setting '%s' has no effect any more and may be removed", key->name);
+    return TRUE;
+  }
   if (key->type == KEY_NUMBER)
     return set_number (key, field, value, error);
   if (key->type == KEY_BOOLEAN)
     return set_boolean (field, value, error);
   return set_text (key, field, value, error);
+}
+
+static gboolean
+is_text (const Key *key)
+{
+  return key->type == KEY_STRING || key->type == KEY_PATH || key->type == KEY_WORD;
 }
 
 static XfSettings *
@@ -168,7 +185,7 @@ new_with_defaults (void)
 
     if (keys[i].type == KEY_NUMBER || keys[i].type == KEY_BOOLEAN)
       *(guint *)field = keys[i].number;
-    else
+    else if (is_text (&keys[i]))
       *(char **)field = g_strdup (keys[i].text);
   }
   return settings;
@@ -255,11 +272,43 @@ xf_settings_load (const char *path, GError **error)
   return NULL;
 }
 
+static void
+reload_key (XfSettings *settings, const XfSettings *fresh, const Key *key)
+{
+  gpointer field = G_STRUCT_MEMBER_P (settings, key->offset);
+  gconstpointer now = G_STRUCT_MEMBER_P (fresh, key->offset);
+  gboolean same = is_text (key) ? g_strcmp0 (*(char **)field, *(char *const *)now) == 0
+                                : *(guint *)field == *(const guint *)now;
+
+  if (same)
+    return;
+  if (!key->live) {
+    g_message ("%s has changed; that takes effect when the daemon starts again", key->name);
+    return;
+  }
+  if (is_text (key)) {
+    g_free (*(char **)field);
+    *(char **)field = g_strdup (*(char *const *)now);
+  } else {
+    *(guint *)field = *(const guint *)now;
+  }
+  g_message ("%s has changed and is in effect", key->name);
+}
+
+void
+xf_settings_reload (XfSettings *settings, const XfSettings *fresh)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++) {
+    if (keys[i].type != KEY_GONE)
+      reload_key (settings, fresh, &keys[i]);
+  }
+}
+
 void
 xf_settings_free (XfSettings *settings)
 {
   for (guint i = 0; i < G_N_ELEMENTS (keys); i++) {
-    if (keys[i].type != KEY_NUMBER && keys[i].type != KEY_BOOLEAN)
+    if (is_text (&keys[i]))
       g_free (*(char **)G_STRUCT_MEMBER_P (settings, keys[i].offset));
   }
   g_free (settings);

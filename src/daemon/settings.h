@@ -22,7 +22,9 @@ typedef struct {
   char *tcp_address; /* NULL: all */
   guint tcp_port;    /* 0: any free one, which the log tells */
   char *auth_tcp;
-  guint max_clients;
+  guint max_clients; /* of each kind of socket: private, read-only, TCP */
+  guint max_clients_per_user, max_clients_per_address;
+  guint open_timeout; /* seconds */
 
   guint keepalive_interval; /* seconds, 0: no pings of our own */
   guint keepalive_count;
@@ -35,6 +37,10 @@ XfSettings *xf_settings_load (const char *path, GError **error);
 
 /* As a file of that text; @name is only for messages. */
 XfSettings *xf_settings_parse (const char *text, const char *name, GError **error);
+
+/* Takes over from @fresh, the file as it is now, what can change in a daemon that runs; logs what has changed and waits
+ * for the next start. */
+void xf_settings_reload (XfSettings *settings, const XfSettings *fresh);
 
 void xf_settings_free (XfSettings *settings);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfSettings, xf_settings_free)

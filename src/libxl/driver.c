@@ -76,7 +76,6 @@ copy_config (XfDriverConfig *copy, const XfDriverConfig *config)
   copy->config_dir = g_strdup (config->config_dir);
   copy->state_dir = g_strdup (config->state_dir);
   copy->lib_dir = g_strdup (config->lib_dir);
-  copy->log_dir = g_strdup (config->log_dir);
   copy->migration_host = g_strdup (config->migration_host);
   copy->migration_listen = g_strdup (config->migration_listen);
   copy->peer_uri = g_strdup (config->peer_uri);
@@ -95,7 +94,6 @@ clear_config (XfDriverConfig *config)
   g_free (config->config_dir);
   g_free (config->state_dir);
   g_free (config->lib_dir);
-  g_free (config->log_dir);
   g_free (config->migration_host);
   g_free (config->migration_listen);
   g_free (config->pki_dir);

@@ -41,7 +41,6 @@ host_new (void)
     .config_dir = g_build_filename (host->dir, "etc", NULL),
     .state_dir = g_build_filename (host->dir, "run", NULL),
     .lib_dir = g_build_filename (host->dir, "lib", NULL),
-    .log_dir = g_build_filename (host->dir, "log", NULL),
     .migration_port_min = 49152,
     .migration_port_max = 49153,
     .accept_timeout_s = 5,
@@ -88,7 +87,6 @@ host_free (Host *host)
   g_free (host->config.config_dir);
   g_free (host->config.state_dir);
   g_free (host->config.lib_dir);
-  g_free (host->config.log_dir);
   g_free (host->config.migration_host);
   g_free (host->config.boot_id);
   g_string_free (host->events, TRUE);

@@ -170,7 +170,7 @@ class SimHost:
         self.failed_before = 0  # failures in the trace that are of an earlier fail_nth()
         self.client_env = dict(os.environ, LC_ALL="C.UTF-8")
         self.env = dict(self.client_env, XF_SIM_HOST=self.sim_dir)
-        for directory in ("host", "definitions", "state", "lib", "log"):
+        for directory in ("host", "definitions", "state", "lib"):
             os.mkdir(os.path.join(self.dir, directory))
         self.write_settings(settings or {})
         # Hashes cost time; nearly every test wants them, benchmarks do not.
@@ -202,7 +202,6 @@ class SimHost:
             "config_dir": os.path.join(self.dir, "definitions"),
             "state_dir": os.path.join(self.dir, "state"),
             "lib_dir": os.path.join(self.dir, "lib"),
-            "log_dir": os.path.join(self.dir, "log"),
             "pump_path": os.path.join(BUILD, "src/pump/xenferry-pump"),
         }
         values.update(changed)
