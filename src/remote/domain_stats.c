@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Calls that bring numbers in bulk: virtual CPUs, and the statistics of many guests at once.
+ * Calls that bring numbers in bulk: virtual CPUs, and the statistics of many guests at once, which are
+ * collected guest by guest over as many turns of the loop as it takes.
  */
 #include <string.h>
 
 #include "remote/convert.h"
 #include "remote/reply.h"
+#include "remote/slices.h"
 
 static void
 copy_map (GBytes *map, guint8 *out, gsize size)
@@ -56,46 +58,167 @@ xf_handle_DOMAIN_GET_VCPUS (XfCall *call, const xf_dom_vcpus_args *arguments, Xf
     xf_reply_error (call, error);
 }
 
-static guint8 *
-collect_uuids (const xf_stats_args *arguments)
-{
-  guint n = arguments->doms.doms_len;
-  guint8 *uuids = g_malloc0 ((gsize)n * XF_UUID_LENGTH + 1);
+/* A call for statistics under way. */
+typedef struct {
+  XfCall *call; /* NULL: answered */
+  XfDriver *driver;
+  GByteArray *uuids; /* one after the other, none twice */
+  guint next;
+  gboolean named; /* by the client: one that is not there is an error */
+  guint stats, flags;
+  GPtrArray *answers; /* of the driver: arrays of one XfDomainStats */
+} Stats;
 
-  for (guint i = 0; i < n; i++)
-    memcpy (uuids + (gsize)i * XF_UUID_LENGTH, arguments->doms.doms_val[i].uuid, XF_UUID_LENGTH);
-  return uuids;
+static guint
+uuid_hash (gconstpointer uuid)
+{
+  guint hash = 5381;
+
+  for (guint i = 0; i < XF_UUID_LENGTH; i++)
+    hash = hash * 33 + ((const guint8 *)uuid)[i];
+  return hash;
+}
+
+static gboolean
+uuid_equal (gconstpointer a, gconstpointer b)
+{
+  return memcmp (a, b, XF_UUID_LENGTH) == 0;
 }
 
 static void
-reply_stats (XfCall *call, const GPtrArray *stats)
+reply_stats (XfCall *call, const GPtrArray *answers)
 {
-  g_autofree xf_stats_record *records = g_new0 (xf_stats_record, stats->len);
+  g_autofree xf_stats_record *records = g_new0 (xf_stats_record, answers->len);
   xf_stats_ret ret;
 
-  for (guint i = 0; i < stats->len; i++) {
-    const XfDomainStats *one = stats->pdata[i];
+  for (guint i = 0; i < answers->len; i++) {
+    const XfDomainStats *one = g_ptr_array_index ((GPtrArray *)answers->pdata[i], 0);
 
     records[i].dom = xf_convert_dom (one->ref);
     records[i].params.params_val = xf_convert_params_to_wire (one->params, &records[i].params.params_len);
   }
-  ret.records.records_len = stats->len;
+  ret.records.records_len = answers->len;
   ret.records.records_val = records;
   xf_call_reply (call, &ret);
-  for (guint i = 0; i < stats->len; i++)
+  for (guint i = 0; i < answers->len; i++)
     g_free (records[i].params.params_val);
+}
+
+static void
+stats_fail (Stats *stats, const GError *error)
+{
+  xf_reply_error (g_steal_pointer (&stats->call), error);
+}
+
+static void
+stats_free (gpointer data)
+{
+  Stats *stats = data;
+  g_autoptr (GError) ends = NULL;
+
+  if (stats->call) {
+    ends = g_error_new_literal (XF_ERROR, XF_ERROR_RPC, "the connection ends before the statistics are collected");
+    stats_fail (stats, ends);
+  }
+  g_byte_array_unref (stats->uuids);
+  g_ptr_array_unref (stats->answers);
+  g_free (stats);
+}
+
+/* FALSE: the call has been answered with an error. */
+static gboolean
+collect_next (Stats *stats)
+{
+  const guint8 *uuid = stats->uuids->data + (gsize)stats->next++ * XF_UUID_LENGTH;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) one = xf_driver_domain_stats (stats->driver, uuid, 1, stats->stats, stats->flags, &error);
+
+  if (one) {
+    g_ptr_array_add (stats->answers, g_steal_pointer (&one));
+    return TRUE;
+  }
+  /* A guest of the list that has gone since is no error. */
+  if (!stats->named && g_error_matches (error, XF_ERROR, XF_ERROR_NO_DOMAIN))
+    return TRUE;
+  stats_fail (stats, error);
+  return FALSE;
+}
+
+static gboolean
+stats_step (gpointer data)
+{
+  Stats *stats = data;
+
+  if (!xf_conn_is_open (xf_call_conn (stats->call)))
+    return TRUE;
+  if ((gsize)stats->next * XF_UUID_LENGTH < stats->uuids->len)
+    return !collect_next (stats);
+  reply_stats (g_steal_pointer (&stats->call), stats->answers);
+  return TRUE;
+}
+
+/* Each once, however often a client names it: work that is asked for twice is done once. */
+static void
+name_guests (GByteArray *uuids, const xf_stats_args *arguments)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (uuid_hash, uuid_equal);
+
+  for (guint i = 0; i < arguments->doms.doms_len; i++) {
+    const guint8 *uuid = (const guint8 *)arguments->doms.doms_val[i].uuid;
+
+    if (g_hash_table_add (seen, (gpointer)uuid))
+      g_byte_array_append (uuids, uuid, XF_UUID_LENGTH);
+  }
+}
+
+static gboolean
+list_guests (XfDriver *driver, GByteArray *uuids, guint flags, GError **error)
+{
+  /* The bits of VIR_CONNECT_LIST_DOMAINS that this call takes. */
+  g_autoptr (GPtrArray) refs = xf_driver_list (driver, flags & 0xff, error);
+
+  for (guint i = 0; refs && i < refs->len; i++)
+    g_byte_array_append (uuids, ((XfDomainRef *)refs->pdata[i])->uuid, XF_UUID_LENGTH);
+  return refs != NULL;
+}
+
+/* What is wrong with the flags is wrong without a guest as well. */
+static gboolean
+check_flags (XfDriver *driver, guint stats, guint flags, GError **error)
+{
+  static const guint8 nobody[XF_UUID_LENGTH];
+  g_autoptr (GError) local = NULL;
+  g_autoptr (GPtrArray) none = xf_driver_domain_stats (driver, nobody, 1, stats, flags, &local);
+
+  if (none || g_error_matches (local, XF_ERROR, XF_ERROR_NO_DOMAIN))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
 }
 
 void
 xf_handle_CONNECT_GET_ALL_DOMAIN_STATS (XfCall *call, const xf_stats_args *arguments, XfRemoteClient *client)
 {
+  XfDriver *driver = xf_driver_of (client);
   g_autoptr (GError) error = NULL;
-  g_autofree guint8 *uuids = collect_uuids (arguments);
-  g_autoptr (GPtrArray) stats = xf_driver_domain_stats (xf_driver_of (client), uuids, arguments->doms.doms_len,
-                                                        arguments->stats, arguments->flags, &error);
+  g_autoptr (GByteArray) uuids = g_byte_array_new ();
+  gboolean named = arguments->doms.doms_len > 0;
+  Stats *stats;
 
-  if (stats)
-    reply_stats (call, stats);
-  else
+  name_guests (uuids, arguments);
+  if (!named
+      && (!check_flags (driver, arguments->stats, arguments->flags, &error)
+          || !list_guests (driver, uuids, arguments->flags, &error))) {
     xf_reply_error (call, error);
+    return;
+  }
+  stats = g_new0 (Stats, 1);
+  *stats = (Stats){ .call = call,
+                    .driver = driver,
+                    .uuids = g_steal_pointer (&uuids),
+                    .named = named,
+                    .stats = arguments->stats,
+                    .flags = arguments->flags };
+  stats->answers = g_ptr_array_new_with_free_func ((GDestroyNotify)g_ptr_array_unref);
+  xf_slices_add (client->remote, stats_step, stats_free, stats);
 }

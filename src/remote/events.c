@@ -13,11 +13,19 @@
 /* Numbers of libvirt 9.0: clients of a newer one learn by the error that the rest is not here. */
 #define LAST_EVENT VIR_DOMAIN_EVENT_ID_MEMORY_DEVICE_SIZE_CHANGE
 
+/* Each costs a message an event. A tool that asks for every event of some guests has a few hundred. */
+#define REGISTRATIONS_MAX 1024
+
 /* ---- registering ------------------------------------------------------------------------------------------ */
 
 static gboolean
-check_event (XfCall *call, int event)
+check_event (XfCall *call, const XfRemoteClient *client, int event)
 {
+  if (client->registrations->len >= REGISTRATIONS_MAX) {
+    xf_reply_refuse (call, XF_ERROR_INTERNAL, "this connection has %u event registrations, and may have no more",
+                     client->registrations->len);
+    return FALSE;
+  }
   if (event >= 0 && event <= LAST_EVENT)
     return TRUE;
   xf_reply_refuse (call, XF_ERROR_INTERNAL, "unsupported event ID %d", event);
@@ -30,7 +38,7 @@ xf_handle_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY (XfCall *call, const xf_eve
 {
   XfRegistration registration = { .callback = client->remote->next_callback, .event = arguments->event };
 
-  if (!check_event (call, arguments->event))
+  if (!check_event (call, client, arguments->event))
     return;
   if (arguments->dom) {
     registration.one_guest = TRUE;
@@ -77,7 +85,7 @@ add_legacy (XfCall *call, XfRemoteClient *client, int event)
   XfRegistration registration = { .event = event, .legacy = TRUE };
   guint at;
 
-  if (!check_event (call, event))
+  if (!check_event (call, client, event))
     return FALSE;
   if (find_legacy (client, event, &at)) {
     xf_reply_refuse (call, XF_ERROR_INTERNAL, "domain event %d already registered", event);

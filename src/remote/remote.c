@@ -7,6 +7,7 @@
 #include "remote/remote.h"
 
 #include "remote/remote_private.h"
+#include "remote/slices.h"
 
 static void
 client_free (gpointer data)
@@ -120,6 +121,7 @@ xf_remote_new (XfDriver *driver, const XfRemoteConfig *config)
   remote->config = *config;
   remote->clients = g_ptr_array_new_with_free_func (client_free);
   remote->gone = g_ptr_array_new_with_free_func (client_free);
+  g_queue_init (&remote->slices);
   xf_admission_start (remote);
   xf_driver_set_listener (driver, xf_events_deliver, remote);
   xf_driver_set_client_probe (driver, client_is_there);
@@ -140,6 +142,7 @@ xf_remote_free (XfRemote *remote)
   for (guint i = 0; i < remote->clients->len; i++)
     xf_driver_client_gone (remote->driver, remote->clients->pdata[i]);
   g_ptr_array_unref (remote->clients);
+  xf_slices_clear (remote);
   g_clear_handle_id (&remote->sweep_id, g_source_remove);
   g_ptr_array_unref (remote->gone);
   g_hash_table_unref (remote->origins);

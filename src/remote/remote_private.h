@@ -40,7 +40,7 @@ struct XfRemote {
   GHashTable *origins; /* origin → how many clients */
   XfConnPool pools[XF_N_DOORS];
   XfLogRate refusals;
-  GQueue *slices; /* of long calls, whose turn it is first (slices.h) */
+  GQueue slices; /* of long calls, whose turn it is first (slices.h) */
   guint slices_id;
   GPtrArray *gone; /* closed ones, until no handler of theirs can be on the stack */
   guint sweep_id;
