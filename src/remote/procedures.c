@@ -14,7 +14,7 @@ XF_XENFERRY_PROCEDURES (P)
 #undef P
 
 #define P(number, name, args, ret, policy)                                                                             \
-  { number, #name, (xdrproc_t)xdr_##args, (xdrproc_t)xdr_##ret, sizeof (args), XF_POLICY_##policy, run_##name },
+  { number, #name, #args, (xdrproc_t)xdr_##args, (xdrproc_t)xdr_##ret, sizeof (args), XF_POLICY_##policy, run_##name },
 static const XfProcedure remote_procedures[] = { XF_REMOTE_PROCEDURES (P) };
 static const XfProcedure xenferry_procedures[] = { XF_XENFERRY_PROCEDURES (P) };
 #undef P

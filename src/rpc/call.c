@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/turn.h"
 #include "procs.h"
 
 /* libvirt's numbers for what this layer itself refuses (reference: libvirt-rpc.md section 3). */
@@ -13,7 +14,39 @@ struct XfCall {
   XfFrameHeader header;
   const XfProcedure *procedure;
   gpointer client;
+  char *guest; /* whom it is about, of a call that leaves a line in the log */
 };
+
+/* ---- the line that a call leaves -------------------------------------------------------------------------- */
+
+static gboolean
+is_write (const XfProcedure *procedure)
+{
+  return !(procedure->policy & XF_POLICY_RO);
+}
+
+/* The layouts that begin with a domain. */
+static gboolean
+names_guest (const XfProcedure *procedure)
+{
+  static const char *const others[] = { "xf_begin_args", "xf_perform_args", "xf_confirm_args", NULL };
+
+  return g_str_has_prefix (procedure->args_name, "xf_dom_") || g_strv_contains (others, procedure->args_name);
+}
+
+static void
+audit (const XfConn *conn, const XfProcedure *procedure, const char *guest, const char *failure)
+{
+  /* A name of a peer's may have megabytes. */
+  if (is_write (procedure) && guest)
+    g_message ("%s: %s of domain '%.200s': %s%.1000s", xf_conn_name (conn), procedure->name, guest,
+               failure ? "failed: " : "done", failure ? failure : "");
+  else if (is_write (procedure))
+    g_message ("%s: %s: %s%.1000s", xf_conn_name (conn), procedure->name, failure ? "failed: " : "done",
+               failure ? failure : "");
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------- */
 
 static void
 send_error (XfConn *conn, const XfFrameHeader *call, const XfWireError *error)
@@ -60,6 +93,8 @@ allowed (const XfProcedure *procedure, XfConn *conn, const XfFrameHeader *header
     refuse (conn, header, CODE_DENIED, NULL, "operation forbidden: read only access prevents %s", procedure->name);
   else
     return TRUE;
+  if (xf_conn_may_log_refusal (conn))
+    audit (conn, procedure, NULL, "this connection has not the right to");
   return FALSE;
 }
 
@@ -71,6 +106,7 @@ run (const XfProcedure *procedure, XfConn *conn, const XfFrameHeader *header, GB
 
   if (!xf_frame_decode (payload, procedure->args_xdr, args)) {
     refuse (conn, header, CODE_RPC, NULL, "Unable to decode message payload of %s", procedure->name);
+    audit (conn, procedure, NULL, "its arguments cannot be decoded");
     xdr_free (procedure->args_xdr, args);
     return;
   }
@@ -79,7 +115,10 @@ run (const XfProcedure *procedure, XfConn *conn, const XfFrameHeader *header, GB
   call->header = *header;
   call->procedure = procedure;
   call->client = client;
+  if (is_write (procedure) && names_guest (procedure))
+    call->guest = g_strdup (((const xf_domain *)args)->name);
   xf_conn_call_begins (conn);
+  xf_turn_note (procedure->name);
   g_debug ("%s: %s serial %u", xf_conn_name (conn), procedure->name, header->serial);
   procedure->handler (call, args, client);
   xdr_free (procedure->args_xdr, args);
@@ -119,6 +158,7 @@ call_free (XfCall *call)
 {
   xf_conn_call_ends (call->conn);
   xf_conn_unref (call->conn);
+  g_free (call->guest);
   g_free (call);
 }
 
@@ -134,8 +174,10 @@ send_reply (XfCall *call, gconstpointer ret)
   if (!frame) {
     refuse (call->conn, &call->header, CODE_RPC, NULL, "the result of %s is too large for a frame",
             call->procedure->name);
+    audit (call->conn, call->procedure, call->guest, "its result is too large for a frame");
     return FALSE;
   }
+  audit (call->conn, call->procedure, call->guest, NULL);
   xf_conn_send (call->conn, frame);
   return xf_conn_is_open (call->conn);
 }
@@ -150,6 +192,7 @@ xf_call_reply (XfCall *call, gconstpointer ret)
 void
 xf_call_fail (XfCall *call, const XfWireError *error)
 {
+  audit (call->conn, call->procedure, call->guest, error->message ? error->message : "without a reason");
   send_error (call->conn, &call->header, error);
   call_free (call);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The server's half of a call: an XfCall is made for each incoming CALL, given to its handler, and answered exactly
- * once, at once or later, in any order; several of one connection are under way at the same time. Policy (read-only,
+ * once, at once or later, in any order; several of one connection are under way at the same time. Each call that may
+ * change something, which are those that a read-only connection may not make, leaves a line in the log with who called,
+ * what for and how it ended. Policy (read-only,
  * authentication, open) is the list's (protocol/procs.h) and is checked before a handler runs.
  */
 #pragma once
@@ -16,7 +18,7 @@ typedef void (*XfHandler) (XfCall *call, gconstpointer args, gpointer client);
 /* A procedure as the list says, with its handler. */
 typedef struct {
   gint32 number;
-  const char *name;
+  const char *name, *args_name;
   xdrproc_t args_xdr, ret_xdr;
   gsize args_size;
   guint policy;

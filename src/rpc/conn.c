@@ -17,6 +17,9 @@
 #include "base/fd.h"
 #include "rpc/conn_private.h"
 
+/* Lines a second, of all connections of a pool. */
+#define REFUSALS_LOGGED 5
+
 static gssize
 socket_read (int fd, gpointer data, gsize length)
 {
@@ -158,6 +161,14 @@ xf_conn_set_limits (XfConn *conn, gsize frame_max, gsize queue_max, XfConnPool *
   conn->frame_max = frame_max;
   conn->queue_max = queue_max;
   conn->pool = pool;
+}
+
+gboolean
+xf_conn_may_log_refusal (XfConn *conn)
+{
+  guint dropped;
+
+  return !conn->pool || xf_log_rate_allows (&conn->pool->refusals, REFUSALS_LOGGED, &dropped);
 }
 
 guint

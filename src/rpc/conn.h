@@ -14,6 +14,7 @@
 
 #include <glib.h>
 
+#include "base/log.h"
 #include "rpc/frame.h"
 
 #define XF_CONN_QUEUE_MAX (64 * 1024 * 1024)
@@ -30,6 +31,7 @@ typedef struct {
   gsize frames_max, frames; /* bytes */
   gint64 turn_max_us, turn_us;
   gint64 turn; /* the turn that @turn_us is of */
+  XfLogRate refusals;
 } XfConnPool;
 
 typedef struct XfConn XfConn;
@@ -93,6 +95,9 @@ gboolean xf_conn_is_there (const XfConn *conn);
 
 /* Who is counted together: "user 1000", "address 192.0.2.7", "network 2001:db8::/64". */
 char *xf_conn_origin (const XfConn *conn);
+
+/* TRUE when a line of the log may tell of a refused call: strangers can have many refused. */
+gboolean xf_conn_may_log_refusal (XfConn *conn);
 
 /* Calls under way. */
 guint xf_conn_calls (const XfConn *conn);

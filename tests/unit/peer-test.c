@@ -149,7 +149,7 @@ answer_finish (XfCall *call, gconstpointer args, gpointer client)
 
 #define PROCEDURE(name, args, ret, handler)                                                                            \
   {                                                                                                                    \
-    XF_PROC_##name, #name, (xdrproc_t)xdr_##args, (xdrproc_t)xdr_##ret, sizeof (args), XF_POLICY_FREE, handler         \
+    XF_PROC_##name, #name, #args, (xdrproc_t)xdr_##args, (xdrproc_t)xdr_##ret, sizeof (args), XF_POLICY_FREE, handler  \
   }
 
 static const XfProcedure procedures[] = {
