@@ -864,6 +864,56 @@ test_peer_port (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (open.error_text, ==, "authentication required");
 }
 
+/* Sends a header that promises @length bytes; whether the connection ends thereby. */
+static gboolean
+ends_by_frame (Wire *wire, guint length)
+{
+  XfFrameHeader header = { length, XF_REMOTE_PROGRAM, XF_PROGRAM_VERSION, XF_PROC_AUTH_LIST, XF_FRAME_CALL, 1, 0 };
+  guint8 bytes[XF_FRAME_HEADER], byte;
+
+  xf_frame_put_header (&header, bytes);
+  g_assert_cmpint (write (wire->fd, bytes, sizeof (bytes)), ==, sizeof (bytes));
+  settle ();
+  return recv (wire->fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+static void
+test_large_frame_before_open (Fixture *fixture, gconstpointer data)
+{
+  Wire opened = wire_connect (fixture), closed = { 0 };
+  int fds[2];
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  g_assert_false (ends_by_frame (&opened, XF_FRAME_SMALL + 1));
+  close (opened.fd);
+  settle ();
+  xf_remote_accept (fixture->remote, fds[0], XF_DOOR_PRIVATE);
+  closed.fd = fds[1];
+  g_assert_true (ends_by_frame (&closed, XF_FRAME_SMALL + 1));
+  close (closed.fd);
+}
+
+static void
+look_for_one_record (gconstpointer ret, gpointer data)
+{
+  g_assert_cmpuint (((const xf_stats_ret *)ret)->records.records_len, ==, 1);
+}
+
+static void
+test_stats_once_a_guest (Fixture *fixture, gconstpointer data)
+{
+  g_auto (Reply) stats = { .look = look_for_one_record };
+  xf_domain names[100];
+  xf_stats_args args = { .doms = { G_N_ELEMENTS (names), names } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    names[i] = (xf_domain){ .name = (char *)"g2", .id = -1 };
+    memset (names[i].uuid, 0x22, sizeof (names[i].uuid));
+  }
+  CALL (fixture, &stats, CONNECT_GET_ALL_DOMAIN_STATS, xf_stats_args, &args, xf_stats_ret);
+  g_assert_cmpint (stats.error_code, ==, 0);
+}
+
 static void
 test_too_many_clients (Fixture *fixture, gconstpointer data)
 {
@@ -871,7 +921,7 @@ test_too_many_clients (Fixture *fixture, gconstpointer data)
   int fds[2];
   char c;
 
-  g_test_expect_message ("xf-remote", G_LOG_LEVEL_WARNING, "*more than 2 clients*");
+  g_test_expect_message ("xf-remote", G_LOG_LEVEL_WARNING, "*it has 2 clients*turned away*");
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
   xf_remote_accept (fixture->remote, fds[0], XF_DOOR_PRIVATE);
   g_assert_cmpint (read (fds[1], &c, 1), ==, 0);
@@ -906,5 +956,7 @@ main (int argc, char **argv)
   ADD ("own-program", test_own_program);
   g_test_add ("/remote/peer-port", Fixture, "peer", setup_closed, test_peer_port, teardown);
   ADD ("too-many-clients", test_too_many_clients);
+  ADD ("large-frame-before-open", test_large_frame_before_open);
+  ADD ("stats-once-a-guest", test_stats_once_a_guest);
   return g_test_run ();
 }
