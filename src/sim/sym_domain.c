@@ -373,3 +373,44 @@ libxl_userdata_retrieve (libxl_ctx *ctx, uint32_t domid, const char *id, uint8_t
     *length = size;
   return 0;
 }
+
+/* ---- names ------------------------------------------------------------------------------------------------ */
+
+static int
+rename_block (libxl_ctx *ctx, SimBlock *block, const char *name)
+{
+  g_autofree char *path = host_path (sim_dir (), "domains/%u/config.json", block->domid);
+  libxl_domain_config config;
+  char *json = NULL;
+  gboolean written = FALSE;
+
+  libxl_domain_config_init (&config);
+  if (sim_configuration (ctx, block->domid, &config) == 0) {
+    free (config.c_info.name);
+    config.c_info.name = strdup (name);
+    json = libxl_domain_config_to_json (ctx, &config);
+    written = json && g_file_set_contents (path, json, -1, NULL);
+  }
+  free (json);
+  libxl_domain_config_dispose (&config);
+  if (!written)
+    return ERROR_FAIL;
+  g_strlcpy (block->name, name, sizeof (block->name));
+  return 0;
+}
+
+int
+libxl_domain_rename (libxl_ctx *ctx, uint32_t domid, const char *old_name, const char *new_name)
+{
+  SimBlock *block;
+  int rc;
+
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
+  if (name_is_taken (new_name))
+    return ERROR_INVAL;
+  block = host_block_map (sim_dir (), domid);
+  rc = block ? rename_block (ctx, block, new_name) : ERROR_DOMAIN_NOTFOUND;
+  host_block_unmap (block);
+  return rc;
+}
