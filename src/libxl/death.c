@@ -6,6 +6,7 @@
 
 #include "libxl/driver_private.h"
 #include "libxl/lifecycle.h"
+#include "libxl/look.h"
 #include "libxl/migrate_source.h"
 
 /* How long another toolstack has to look after a guest of its own that has ended. */
@@ -112,7 +113,7 @@ typedef struct {
   int domid;
 } Later;
 
-static void look_after_job (XfGuest *guest);
+static gboolean look (gpointer data);
 
 static Later *
 later_new (XfGuest *guest)
@@ -135,23 +136,68 @@ look (gpointer data)
   if (!guest || guest->domid != later->domid)
     return G_SOURCE_REMOVE; /* the job has ended the domain itself */
   if (guest->job) {
-    look_after_job (guest);
+    xf_job_when_ended (guest, look, g_steal_pointer (&later));
     return G_SOURCE_REMOVE;
   }
+  guest->end_seen = FALSE;
   libxl_dominfo_init (&info);
   rc = libxl_domain_info (xf_ctx_libxl (later->driver->ctx), &info, later->domid);
   if (rc == ERROR_DOMAIN_NOTFOUND)
     vanished (guest);
-  else if (rc == 0 && info.shutdown && info.shutdown_reason != LIBXL_SHUTDOWN_REASON_SUSPEND)
+  else if (rc == 0 && xf_look_shown (&info) == XF_SHOWN_ENDED && !xf_look_is_kept (guest))
     shut_down (guest, info.shutdown_reason);
   libxl_dominfo_dispose (&info);
   return G_SOURCE_REMOVE;
 }
 
-static void
-look_after_job (XfGuest *guest)
+static const char *
+how_it_ended (XfShown shown, int xen_reason)
 {
-  xf_job_when_ended (guest, look, later_new (guest));
+  if (shown == XF_SHOWN_GONE)
+    return "another toolstack has destroyed the guest meanwhile";
+  switch (xen_reason) {
+  case LIBXL_SHUTDOWN_REASON_POWEROFF:
+    return "the guest has shut itself down meanwhile";
+  case LIBXL_SHUTDOWN_REASON_REBOOT:
+  case LIBXL_SHUTDOWN_REASON_SOFT_RESET:
+    return "the guest has rebooted itself meanwhile";
+  default:
+    return "the guest has crashed meanwhile";
+  }
+}
+
+const char *
+xf_death_how (const XfGuest *guest)
+{
+  const char *how = NULL;
+  libxl_dominfo info;
+  int rc;
+
+  libxl_dominfo_init (&info);
+  rc = libxl_domain_info (xf_ctx_libxl (guest->driver->ctx), &info, guest->domid);
+  if (rc == ERROR_DOMAIN_NOTFOUND)
+    how = how_it_ended (XF_SHOWN_GONE, 0);
+  else if (rc == 0 && (xf_look_shown (&info) == XF_SHOWN_GONE || xf_look_shown (&info) == XF_SHOWN_ENDED))
+    how = how_it_ended (xf_look_shown (&info), info.shutdown_reason);
+  libxl_dominfo_dispose (&info);
+  return how;
+}
+
+/* A migration has nothing to wait for any more. */
+static void
+ended_in_job (XfGuest *guest, XfShown shown, int xen_reason)
+{
+  Later *later;
+
+  if (guest->end_seen)
+    return;
+  guest->end_seen = TRUE;
+  later = later_new (guest);
+  xf_migrate_source_guest_ended (guest, how_it_ended (shown, xen_reason));
+  if (guest->job)
+    xf_job_when_ended (guest, look, later);
+  else
+    g_idle_add_full (G_PRIORITY_DEFAULT, look, later, NULL);
 }
 
 static void
@@ -181,22 +227,55 @@ look_again (gpointer data)
 }
 
 static void
+ended (XfGuest *guest, int xen_reason)
+{
+  if (xf_look_is_kept (guest))
+    return;
+  if (guest->foreign)
+    leave_to_keeper (guest);
+  else
+    shut_down (guest, xen_reason);
+}
+
+void
+xf_death_compare (XfGuest *guest, const libxl_dominfo *info)
+{
+  XfShown shown = info ? xf_look_shown (info) : XF_SHOWN_GONE;
+  int reason = info ? (int)info->shutdown_reason : 0;
+
+  if (guest->domid <= 0 || guest->incoming || (info && info->dying))
+    return;
+  if (guest->job && (shown == XF_SHOWN_GONE || shown == XF_SHOWN_ENDED))
+    ended_in_job (guest, shown, reason);
+  else if (guest->job)
+    return;
+  else if (shown == XF_SHOWN_GONE)
+    vanished (guest);
+  else if (shown == XF_SHOWN_ENDED)
+    ended (guest, reason);
+  else if (shown == XF_SHOWN_SUSPENDED && guest->may_suspend)
+    resume_late (guest);
+  else
+    xf_look_take (guest, shown);
+}
+
+static void
 take_event (XfGuest *guest, const libxl_event *event)
 {
   gboolean shutdown = event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN;
 
-  gboolean suspend = shutdown && event->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+  int reason = shutdown ? event->u.domain_shutdown.shutdown_reason : 0;
+  gboolean suspend = shutdown && reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
 
+  guest->watch_spent = guest->watch_spent || shutdown;
   if (suspend && guest->may_suspend && !guest->job)
     resume_late (guest);
   else if (suspend)
     xf_migrate_source_guest_suspended (guest);
   else if (guest->job)
-    look_after_job (guest);
-  else if (shutdown && guest->foreign)
-    leave_to_keeper (guest);
+    ended_in_job (guest, shutdown ? XF_SHOWN_ENDED : XF_SHOWN_GONE, reason);
   else if (shutdown)
-    shut_down (guest, event->u.domain_shutdown.shutdown_reason);
+    ended (guest, reason);
   else
     vanished (guest);
 }
@@ -257,6 +336,7 @@ xf_death_watch (XfGuest *guest)
   if (libxl_evenable_domain_death (xf_ctx_libxl (guest->driver->ctx), guest->domid, 0, &watch) != 0)
     g_warning ("the end of domain '%s' will not be noticed: libxl refused to watch it", guest->name);
   guest->death_watch = watch;
+  guest->watch_spent = FALSE;
 }
 
 void

@@ -5,11 +5,20 @@
  */
 #pragma once
 
+#include <libxl.h>
+
 #include "libxl/guest.h"
 
 /* Hooks the driver's context, and lets go of it. */
 void xf_death_start (XfDriver *driver);
 void xf_death_stop (XfDriver *driver);
+
+/* What the look of each second shows of a guest: taken over, or acted upon, as if libxl had told it. NULL: nothing. The
+ * guest may be gone afterwards. */
+void xf_death_compare (XfGuest *guest, const libxl_dominfo *info);
+
+/* How a guest that a job has has ended meanwhile, in a sentence; NULL: it has not. */
+const char *xf_death_how (const XfGuest *guest);
 
 void xf_death_watch (XfGuest *guest);
 void xf_death_unwatch (XfGuest *guest);

@@ -2,25 +2,35 @@
 #include "libxl/discover.h"
 
 #include <libvirt/libvirt.h>
+#include <libxl_utils.h>
+#include <stdlib.h>
 
+#include "conf/domain_name.h"
 #include "libxl/ao.h"
+#include "libxl/death.h"
 #include "libxl/driver_private.h"
 #include "libxl/find.h"
 #include "libxl/guest.h"
+#include "libxl/look.h"
 #include "libxl/recover.h"
 
 #define PERIOD_MS 1000
 /* A domain that its toolstack still builds is paused and has never run. One that stays so for this many looks was
  * started paused. */
 #define PAUSED_LOOKS 10
+#define NAMES_A_LOOK 16
 /* What xl calls a guest that it is receiving, until it is complete. */
 #define XL_INCOMING "--incoming"
+
+/* Cannot be one of our guests; or not before another guest's name or uuid is free. */
+enum { NONE_FOR_US = -1, CLASHES = -2 };
 
 struct XfDiscover {
   XfDriver *driver;
   guint timer_id;
-  GHashTable *looks; /* domid -> how often it has been seen and was not ours; -1: known to be none for us */
+  GHashTable *looks; /* domid -> how often it has been seen and was not ours, or one of these */
   struct Look *look; /* under way, or NULL */
+  guint next_name;
 };
 
 typedef struct Look {
@@ -55,6 +65,18 @@ is_incoming (const Look *look)
   return look->info.paused && look->config.c_info.name && g_str_has_suffix (look->config.c_info.name, XL_INCOMING);
 }
 
+/* One of our guests has its name or its uuid. */
+static gboolean
+clashes (const XfDiscover *discover, const libxl_dominfo *info)
+{
+  const guint8 *uuid = libxl_uuid_bytearray_const (&info->uuid);
+  char *name = libxl_domid_to_name (xf_ctx_libxl (discover->driver->ctx), info->domid); /* of malloc */
+  g_autofree char *shown = xf_domain_name_shown (name, uuid);
+
+  free (name);
+  return xf_guest_find_uuid (discover->driver, uuid) != xf_guest_find_name (discover->driver, shown);
+}
+
 static void
 looked (int rc, gpointer data)
 {
@@ -69,7 +91,8 @@ looked (int rc, gpointer data)
   /* Gone again, or not yet complete: the next look tells. */
   if (rc == 0 && !is_ours (discover, &look->info) && !is_incoming (look)
       && !xf_find_adopt (discover->driver, &look->info, &look->config))
-    g_hash_table_insert (discover->looks, GUINT_TO_POINTER (look->info.domid), GINT_TO_POINTER (-1));
+    g_hash_table_insert (discover->looks, GUINT_TO_POINTER (look->info.domid),
+                         GINT_TO_POINTER (clashes (discover, &look->info) ? CLASHES : NONE_FOR_US));
   look_free (look);
 }
 
@@ -94,12 +117,40 @@ is_complete (XfDiscover *discover, const libxl_dominfo *info)
 {
   int looks = GPOINTER_TO_INT (g_hash_table_lookup (discover->looks, GUINT_TO_POINTER (info->domid)));
 
-  if (looks < 0 || info->dying)
+  if (looks == NONE_FOR_US || info->dying || (looks == CLASHES && clashes (discover, info)))
     return FALSE;
+  if (looks == CLASHES)
+    return TRUE;
   if (!info->paused || info->cpu_time > 0)
     return TRUE;
   g_hash_table_insert (discover->looks, GUINT_TO_POINTER (info->domid), GINT_TO_POINTER (looks + 1));
   return looks >= PAUSED_LOOKS;
+}
+
+/* For our own too: events of libxl only make it sooner. Backwards: a guest may go. */
+static void
+compare (XfDriver *driver, const libxl_dominfo *list, int n)
+{
+  for (guint i = driver->guests->len; i-- > 0;) {
+    XfGuest *guest = driver->guests->pdata[i];
+    const libxl_dominfo *info = NULL;
+
+    for (int j = 0; j < n && !info; j++) {
+      if ((int)list[j].domid == guest->domid && xf_uuid_equal (libxl_uuid_bytearray_const (&list[j].uuid), guest->uuid))
+        info = &list[j];
+    }
+    xf_death_compare (guest, info);
+  }
+}
+
+/* Names are asked for one by one: a few a look. */
+static void
+follow_names (XfDiscover *discover)
+{
+  const GPtrArray *guests = discover->driver->guests;
+
+  for (guint i = 0; i < MIN (guests->len, NAMES_A_LOOK); i++)
+    xf_look_follow_name (guests->pdata[discover->next_name++ % guests->len]);
 }
 
 static gboolean
@@ -109,16 +160,17 @@ period (gpointer data)
   int n = 0;
   libxl_dominfo *list;
 
-  /* One at a time: there is no hurry. */
-  if (discover->look)
-    return G_SOURCE_CONTINUE;
   list = libxl_list_domain (xf_ctx_libxl (discover->driver->ctx), &n);
+  if (!list)
+    return G_SOURCE_CONTINUE;
+  compare (discover->driver, list, n);
+  follow_names (discover);
+  /* One at a time: there is no hurry. */
   for (int i = 0; i < n && !discover->look; i++) {
     if (!is_ours (discover, &list[i]) && is_complete (discover, &list[i]))
       look_at (discover, &list[i]);
   }
-  if (list)
-    libxl_dominfo_list_free (list, n);
+  libxl_dominfo_list_free (list, n);
   return G_SOURCE_CONTINUE;
 }
 

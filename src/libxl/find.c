@@ -9,6 +9,7 @@
 #include "libxl/config.h"
 #include "libxl/driver_private.h"
 #include "libxl/guest.h"
+#include "libxl/look.h"
 #include "libxl/recover.h"
 #include "libxl/store.h"
 
@@ -48,22 +49,6 @@ foreign_def (guint domid, const libxl_domain_config *config)
   return def;
 }
 
-/* What Xen shows goes before what we remember. */
-static void
-judge_state (const libxl_dominfo *info, int *state, int *reason)
-{
-  if (info->shutdown && info->shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND) {
-    *state = VIR_DOMAIN_PAUSED;
-    *reason = VIR_DOMAIN_PAUSED_MIGRATION;
-  } else if (info->paused && *state != VIR_DOMAIN_PAUSED) {
-    *state = VIR_DOMAIN_PAUSED;
-    *reason = VIR_DOMAIN_PAUSED_UNKNOWN;
-  } else if (!info->paused && *state != VIR_DOMAIN_RUNNING) {
-    *state = VIR_DOMAIN_RUNNING;
-    *reason = VIR_DOMAIN_RUNNING_UNKNOWN;
-  }
-}
-
 /* Takes @def. */
 static XfGuest *
 adopt_as (XfDriver *driver, const libxl_dominfo *info, XfDomainDef *def, int state, int reason, gboolean foreign)
@@ -76,7 +61,7 @@ adopt_as (XfDriver *driver, const libxl_dominfo *info, XfDomainDef *def, int sta
     xf_domain_def_free (def);
     return NULL;
   }
-  judge_state (info, &state, &reason);
+  xf_look_judge (info, &state, &reason);
   guest->foreign = foreign;
   xf_guest_now_running (guest, info->domid, def, state, reason);
   /* A guest that runs here has come back, whatever has started it; one that is suspended may have moved away. */

@@ -130,6 +130,7 @@ xf_guest_free (XfGuest *guest)
   g_free (guest->file);
   g_free (guest->refused);
   g_free (guest->tty);
+  g_free (guest->refused_name);
   g_free (guest->message);
   g_free (guest->name);
   g_free (guest);
@@ -246,6 +247,8 @@ xf_guest_gone (XfGuest *guest, int state, int reason)
   g_clear_handle_id (&guest->keeper_id, g_source_remove);
   guest->foreign = FALSE;
   guest->may_suspend = FALSE;
+  guest->end_seen = FALSE;
+  g_clear_pointer (&guest->refused_name, g_free);
   guest->domid = -1;
   g_clear_pointer (&guest->def, xf_domain_def_free);
   g_clear_pointer (&guest->tty, g_free);

@@ -28,6 +28,9 @@ struct XfGuest {
   gboolean foreign;         /* another toolstack started it, and may look after it */
   guint keeper_id;          /* it has ended: that toolstack's turn */
   gboolean may_suspend;     /* a migration that is over had asked it to, and it may still obey */
+  gboolean watch_spent;     /* libxl has told of one shutdown, and tells each watch of one only */
+  gboolean end_seen;        /* while a job had it: looked at when that has ended */
+  char *refused_name;       /* what others call it, which cannot be its name here; or NULL */
   char *tty;                /* of its console */
   char *message;            /* what a person should know, or NULL */
   XfJob *job;

@@ -8,6 +8,7 @@
 #include "conf/cookie.h"
 #include "conf/uuid.h"
 #include "libxl/job.h"
+#include "libxl/look.h"
 #include "libxl/migrate_plan.h"
 #include "libxl/removal.h"
 
@@ -174,6 +175,7 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   XfMigrateSource *source;
   guint8 id[XF_UUID_LENGTH];
 
+  xf_look_again (guest);
   xf_uuid_generate (id);
   cookie = xf_migrate_cookie_new (driver, guest->name, guest->uuid, id);
   if (!xf_migrate_source_check (driver, guest, params, error)
@@ -285,6 +287,19 @@ xf_migrate_source_guest_suspended (XfGuest *guest)
 
   if (source && source->sm.state == SENDING)
     xf_migrate_source_mark_suspended (source);
+}
+
+void
+xf_migrate_source_guest_ended (XfGuest *guest, const char *how)
+{
+  XfMigrateSource *source = xf_migrate_source_find (guest);
+  g_autoptr (GError) reason = NULL;
+
+  /* Peer to peer it is begun only until prepare is answered: perform finds it ended. */
+  if (!source || (source->sm.state == BEGUN && source->p2p))
+    return;
+  reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_OPERATION_FAILED, how);
+  (void)xf_migrate_source_abort (source, reason);
 }
 
 void

@@ -141,6 +141,9 @@ gboolean xf_migrate_source_hold_still (XfGuest *guest, XfDone done, gpointer dat
 /* libxl says that the guest has stopped for its last pass. */
 void xf_migrate_source_guest_suspended (XfGuest *guest);
 
+/* It has ended, or is gone, while it was being sent; @how: in a sentence. */
+void xf_migrate_source_guest_ended (XfGuest *guest, const char *how);
+
 /* The destination answered that the guest runs there: the end of its downtime. */
 void xf_migrate_source_guest_resumed (XfMigrateSource *source);
 

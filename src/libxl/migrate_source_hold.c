@@ -11,6 +11,8 @@
 #include <libxl.h>
 #include <string.h>
 
+#include "libxl/look.h"
+
 /* libxl tells of the request only in its log. */
 #define SUSPEND_REQUEST "suspend request via"
 
@@ -42,6 +44,10 @@ static void
 wake_if_needed (XfMigrateSource *source)
 {
   gboolean stands = source->held || xf_migrate_source_guest_paused (source);
+
+  /* Paused by others since. */
+  if (!stands && source->asked && xf_look_at (source->guest) == XF_SHOWN_PAUSED)
+    stands = source->held = TRUE;
 
   if (stands && source->asked && !source->woken && !source->wake_id)
     source->wake_id = g_idle_add_full (G_PRIORITY_HIGH, wake, source, NULL);

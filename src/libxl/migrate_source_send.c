@@ -10,6 +10,7 @@
 #include <libxl.h>
 
 #include "base/error.h"
+#include "libxl/death.h"
 
 /* How often the transport's byte count is looked at, for a stream that no longer moves. */
 #define STALL_CHECK_S 5
@@ -67,7 +68,10 @@ suspended (int rc, gpointer data)
       source->transport->ops->finish_writing (source->transport);
   } else if (!source->error) {
     XfMigrateTransport *transport = source->transport;
-    g_autoptr (GError) why = transport->ops->reason ? transport->ops->reason (transport) : NULL;
+    const char *ended = xf_death_how (source->guest);
+    g_autoptr (GError) why = ended                    ? g_error_new_literal (XF_ERROR, XF_ERROR_OPERATION_FAILED, ended)
+                             : transport->ops->reason ? transport->ops->reason (transport)
+                                                      : NULL;
 
     /* What ended the way of the data ended libxl's writing. */
     if (!why)

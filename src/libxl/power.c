@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "libxl/death.h"
 #include "libxl/driver_private.h"
+#include "libxl/look.h"
 #include "libxl/migrate_source.h"
 #include "libxl/operation.h"
 
@@ -27,22 +28,40 @@ paused (int rc, gpointer data)
   xf_operation_finish (operation, NULL);
 }
 
+/* What a command is about now. While a job has the guest, what is remembered counts: the job knows why it stands still.
+ */
+static XfShown
+shown_now (XfGuest *guest)
+{
+  XfShown shown = xf_look_at (guest);
+
+  if (guest->job || shown == XF_SHOWN_UNKNOWN)
+    shown = guest->state == VIR_DOMAIN_PAUSED    ? XF_SHOWN_PAUSED
+            : guest->state == VIR_DOMAIN_RUNNING ? XF_SHOWN_RUNNING
+                                                 : XF_SHOWN_ENDED;
+  xf_look_take (guest, shown);
+  return shown;
+}
+
 void
 xf_driver_domain_suspend (XfDriver *driver, const guint8 *uuid, XfDone done, gpointer data)
 {
   GError *error = NULL;
   XfGuest *guest = xf_guest_find_or_error (driver, uuid, &error);
   XfOperation *operation = NULL;
+  XfShown shown;
   XfAo *ao;
 
   if (guest && xf_operation_check_active (guest, &error)) {
-    if (guest->state == VIR_DOMAIN_PAUSED) {
+    shown = shown_now (guest);
+    if (shown == XF_SHOWN_PAUSED || shown == XF_SHOWN_SUSPENDED) {
       xf_operation_answer (done, NULL, data, NULL, NULL);
       return;
     }
     if (xf_migrate_source_hold_still (guest, done, data))
       return;
-    operation = xf_operation_begin (guest, XF_JOB_SUSPEND, "pause", done, NULL, data, &error);
+    if (xf_look_check_alive (guest, shown, "pause", &error))
+      operation = xf_operation_begin (guest, XF_JOB_SUSPEND, "pause", done, NULL, data, &error);
   }
   if (!operation) {
     xf_operation_answer (done, NULL, data, error, NULL);
@@ -63,7 +82,7 @@ unpaused (int rc, gpointer data)
     return;
   }
   /* libxl tells one end of a domain to each watch, and a suspend is one. */
-  if (guest->reason == VIR_DOMAIN_PAUSED_MIGRATION)
+  if (guest->watch_spent || guest->reason == VIR_DOMAIN_PAUSED_MIGRATION)
     xf_death_watch (guest);
   xf_guest_set_message (guest, NULL);
   xf_guest_set_state (guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
@@ -77,21 +96,20 @@ xf_driver_domain_resume (XfDriver *driver, const guint8 *uuid, XfDone done, gpoi
   GError *error = NULL;
   XfGuest *guest = xf_guest_find_or_error (driver, uuid, &error);
   XfOperation *operation = NULL;
+  XfShown shown;
   libxl_ctx *libxl;
   XfAo *ao;
 
   if (guest && xf_migrate_source_decide (guest, TRUE, "virsh resume", done, data))
     return;
   if (guest && xf_operation_check_active (guest, &error)) {
-    if (guest->state == VIR_DOMAIN_RUNNING) {
+    shown = shown_now (guest);
+    if (shown == XF_SHOWN_RUNNING) {
       xf_operation_answer (done, NULL, data, NULL, NULL);
       return;
     }
-    if (guest->state == VIR_DOMAIN_PAUSED)
+    if (xf_look_check_alive (guest, shown, "resume", &error))
       operation = xf_operation_begin (guest, XF_JOB_RESUME, "resume", done, NULL, data, &error);
-    else
-      g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain '%s' has ended and is only kept: destroy it",
-                   guest->name);
   }
   if (!operation) {
     xf_operation_answer (done, NULL, data, error, NULL);
@@ -100,7 +118,7 @@ xf_driver_domain_resume (XfDriver *driver, const guint8 *uuid, XfDone done, gpoi
   libxl = xf_operation_libxl (operation);
   ao = xf_operation_ao (operation, unpaused);
   /* A guest left suspended by a migration is resumed, one that is paused is unpaused. */
-  if (guest->reason == VIR_DOMAIN_PAUSED_MIGRATION)
+  if (shown == XF_SHOWN_SUSPENDED)
     xf_ao_started (ao, libxl_domain_resume (libxl, guest->domid, 1, xf_ao_how (ao)));
   else
     xf_ao_started (ao, libxl_domain_unpause (libxl, guest->domid, xf_ao_how (ao)));
@@ -148,7 +166,8 @@ ask (XfDriver *driver, const guint8 *uuid, gboolean reboot, guint flags, guint s
 
   if (guest && flags & ~served)
     g_set_error (&error, XF_ERROR, XF_ERROR_INVALID_ARG, "unsupported flags (0x%x) to %s a domain", flags, what);
-  else if (guest && xf_operation_check_active (guest, &error))
+  else if (guest && xf_operation_check_active (guest, &error)
+           && xf_look_check_alive (guest, shown_now (guest), what, &error))
     operation = xf_operation_begin (guest, XF_JOB_SHUTDOWN, what, done, NULL, data, &error);
   if (!operation) {
     xf_operation_answer (done, NULL, data, error, NULL);
