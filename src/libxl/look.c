@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "conf/domain_name.h"
 #include "libxl/death.h"
+#include "libxl/definitions.h"
 #include "libxl/driver_private.h"
 #include "libxl/removal.h"
 #include "libxl/store.h"
@@ -140,7 +141,7 @@ rename_definition (XfGuest *guest, const char *name, GError **error)
   if (!guest->persistent)
     return TRUE;
   renamed = xf_domain_def_copy (guest->persistent);
-  if (!xf_domain_def_set_name (renamed, name, error) || !xf_store_write_definition (guest->driver, renamed, error))
+  if (!xf_domain_def_set_name (renamed, name, error) || !xf_store_write_definition (guest, renamed, error))
     return FALSE;
   xf_store_remove_definition (guest);
   xf_domain_def_free (guest->persistent);
@@ -168,7 +169,7 @@ take_name (XfGuest *guest, const char *name)
 static gboolean
 may_be_called (XfGuest *guest, const char *name, GError **error)
 {
-  if (!xf_domain_name_check (name, error))
+  if (!xf_domain_name_check (name, error) || !xf_definitions_allow (guest->driver, name, guest->uuid, error))
     return FALSE;
   if (!xf_guest_find_name (guest->driver, name))
     return TRUE;

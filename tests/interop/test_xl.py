@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -44,11 +45,15 @@ def xl(host, *words):
     return done.stdout
 
 
-def create(host, *options, kind="pvh", name="x", shown=None):
+def start(host, *options, kind="pvh", name="x", shown=None):
     path = os.path.join(host.dir, f"{shown or name}.cfg")
     with open(path, "w", encoding="utf-8") as out:
         out.write(CONFIG.format(type=kind).replace('"x"', f'"{name}"'))
     xl(host, "create", "-e", *options, path)
+
+
+def create(host, *options, shown=None, name="x", **how):
+    start(host, *options, shown=shown, name=name, **how)
     if "-p" not in options:
         seen(host, shown or name)
 
@@ -248,3 +253,57 @@ def test_what_a_libvirtd_is_not_told(mode):
         assert b.state("x") == "running" and not a.domains()
         assert "its scheduler's cap" in a.log()
         assert a.traced("suspend")
+
+
+def test_paused_and_renamed_by_xl(hosts):
+    """What xl does to a guest of virsh is seen, and virsh acts on what Xen shows."""
+    a, b = hosts
+    a.create("g", persistent=True)
+    xl(a, "pause", "g")
+    a.virsh("resume", "g").ok()
+    wait_until(lambda: "state=running" in a.sim("list"), "resume has resumed it")
+    xl(a, "pause", "g")
+    wait_until(lambda: a.state("g") == "paused", "xl's pause is seen")
+    xl(a, "unpause", "g")
+    wait_until(lambda: a.state("g") == "running", "xl's unpause is seen")
+    xl(a, "rename", "g", "h")
+    wait_until(lambda: a.names("--all") == ["h"], "xl's new name is seen")
+    xl(a, "pause", "h")
+    migrate(a, b, "h", "p2p").ok()
+    assert b.state("h") == "paused"
+
+
+def test_name_that_is_free_again(hosts):
+    """A guest of xl's whose name another guest has here is seen once that name is free."""
+    a, _ = hosts
+    a.define("x")
+    start(a)
+    wait_until(lambda: "is left alone" in a.log(), "the clash is told")
+    assert a.state("x") == "shut off"
+    a.virsh("undefine", "x").ok()
+    wait_until(lambda: "x" in a.names() and a.state("x") == "running", "xl's guest is seen")
+
+
+@pytest.mark.parametrize("how, reason", [("destroy", "another toolstack has destroyed"), ("shutdown", "shut itself down"),
+                                         ("reboot", "rebooted itself"), ("crash", "has crashed")])
+def test_ended_while_it_is_sent(hosts, how, reason):
+    """Told at once, by its reason; then the guest's end is what its definition says."""
+    a, b = hosts
+    a.control(rate_mib=1)
+    a.create("g")
+    moving = a.migrate_start("g", b, "--live", mode="p2p")
+    wait_until(lambda: "sending" in a.log(), "it is being sent")
+    begun = time.monotonic()
+    if how == "destroy":
+        xl(a, "destroy", "g")
+    else:
+        a.sim(how, "g")
+    _, err = moving.communicate(timeout=20)
+    print(f"told after {time.monotonic() - begun:.2f} s")
+    assert reason in err, err
+    assert moving.returncode != 0
+    if how == "reboot":
+        wait_until(lambda: a.names() == ["g"] and a.state("g") == "running", "it has been started again")
+    else:
+        wait_until(lambda: "g" not in a.names(), "its end is handled")
+    assert not b.domains()
