@@ -13,7 +13,7 @@
 #include "remote/remote.h"
 #include "rpc/frame.h"
 
-#define DOORS 3
+static const XfDoor doors[] = { XF_DOOR_PRIVATE, XF_DOOR_READ_ONLY, XF_DOOR_PEER };
 #define TURNS_MAX 1000
 
 /* AUTH_LIST and CONNECT_OPEN of "xen:///system". */
@@ -53,7 +53,9 @@ say (int fd, const guint8 *data, gsize size)
 int
 LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
 {
-  const XfRemoteConfig config = { 2, 0, 5 };
+  const XfRemoteConfig config = {
+    .max_clients = 2, .max_clients_per_user = 2, .max_clients_per_address = 2, .open_timeout_s = 5
+  };
   XfDriver *driver;
   XfRemote *remote;
   int pair[2];
@@ -63,11 +65,8 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
   driver = fake_driver_new ();
   remote = xf_remote_new (driver, &config);
-  if (*data % DOORS == 2)
-    xf_remote_accept_peer (remote, pair[0]);
-  else
-    xf_remote_accept (remote, pair[0], *data % DOORS == 1);
-  if (*data / DOORS % 2)
+  xf_remote_accept (remote, pair[0], doors[*data % G_N_ELEMENTS (doors)]);
+  if (*data / G_N_ELEMENTS (doors) % 2)
     say (pair[1], opening, sizeof (opening));
   say (pair[1], data + 1, size - 1);
   close (pair[1]);
