@@ -93,7 +93,7 @@ looked_up (int state, const GError *error, gpointer data)
   if (error)
     cannot_ask (moved, error->message);
   else if (state < 0 || state == VIR_DOMAIN_SHUTOFF)
-    answer_later (moved, NULL);
+    answer_later (moved, "where it does not run now, and from where it may have moved on: that host keeps no journal");
   else
     answer_later (moved, "which says that it is active there");
 }

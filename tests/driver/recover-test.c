@@ -786,8 +786,9 @@ static const struct MovedRow {
   { .verdict = XF_VERDICT_RUNS, .flags = VIR_DOMAIN_START_FORCE_BOOT, .starts = TRUE },
   { .libvirtd = TRUE, .state = VIR_DOMAIN_RUNNING },
   { .libvirtd = TRUE, .state = VIR_DOMAIN_PAUSED },
-  { .libvirtd = TRUE, .state = VIR_DOMAIN_SHUTOFF, .starts = TRUE },
-  { .libvirtd = TRUE, .state = -1, .starts = TRUE },
+  { .libvirtd = TRUE, .state = VIR_DOMAIN_SHUTOFF }, /* it may have moved on */
+  { .libvirtd = TRUE, .state = -1 },
+  { .libvirtd = TRUE, .state = -1, .flags = VIR_DOMAIN_START_FORCE_BOOT, .starts = TRUE },
 };
 
 static void
