@@ -137,13 +137,16 @@ static gboolean
 rename_definition (XfGuest *guest, const char *name, GError **error)
 {
   g_autoptr (XfDomainDef) renamed = NULL;
+  gboolean elsewhere = guest->file != NULL;
 
   if (!guest->persistent)
     return TRUE;
   renamed = xf_domain_def_copy (guest->persistent);
   if (!xf_domain_def_set_name (renamed, name, error) || !xf_store_write_definition (guest, renamed, error))
     return FALSE;
-  xf_store_remove_definition (guest);
+  /* One that was read from a file of another name has left that already. */
+  if (!elsewhere)
+    xf_store_remove_definition (guest);
   xf_domain_def_free (guest->persistent);
   guest->persistent = g_steal_pointer (&renamed);
   return TRUE;
