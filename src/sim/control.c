@@ -63,7 +63,7 @@ host_pause_at (const char *dir, const char *name, const char *point)
 
   while (host_control_point (dir, name, "pause", point)) {
     if (!told)
-      host_trace (dir, "paused-at %s %s", name, point);
+      host_trace (dir, "paused-at %s %s", name ? name : "-", point);
     told = TRUE;
     g_usleep (5000);
   }

@@ -92,6 +92,7 @@ xf_watcher_point (const char *point)
   guint32 number;
 
   strike (sim_dir (), NULL, point);
+  host_pause_at (sim_dir (), NULL, point);
   number = sim_count_call (point);
   if (number == 0)
     return 0;

@@ -199,6 +199,48 @@ test_bad_files (void)
   host_free (host);
 }
 
+/* The toolstack that started it has a process beside it, which acts when it ends: ours gives it time to. */
+static void
+test_foreign_end (void)
+{
+  Host *host = host_new ();
+  g_autofree guint8 *uuid = create (host, "g");
+  g_autofree char *userdata = g_strdup_printf ("domains/%d/userdata-libvirt-xml", domid_of (host, uuid));
+
+  forget_status (host);
+  forget (host, userdata);
+  host_restart_driver (host);
+  host_ask (host, "g", SIM_ASK_SHUTDOWN);
+  host_idle (700);
+  g_assert_cmpuint (host_count_domains (host), ==, 1);
+  host_wait (host_count_domains (host) == 0);
+  host_free (host);
+}
+
+/* Its toolstack builds it: it is paused and has never run. It is nobody's guest until that is over. */
+static void
+test_foreign_being_built (void)
+{
+  Host *host = host_new ();
+  g_autofree guint8 *uuid = create (host, "g");
+  g_autofree char *config = g_strdup_printf ("domains/%d/config.json", domid_of (host, uuid));
+  g_autofree char *path = g_build_filename (host->dir, config, NULL), *json = NULL;
+  SimBlock *block;
+  guint32 domid;
+
+  g_assert_true (g_file_get_contents (path, &json, NULL, NULL));
+  g_assert_true (host_destroy (host, uuid, NULL));
+  domid = host_domain_new (host->dir, "g", uuid, LIBXL_DOMAIN_TYPE_PVH, 4096, 1, json);
+  host_idle (2500); /* more than two looks */
+  g_assert_cmpuint (host_count_listed (host, 0), ==, 0);
+  g_assert_true (host_guest_start (host->dir, domid));
+  block = host_block_map (host->dir, domid);
+  host_set_paused (host->dir, block, FALSE);
+  host_block_unmap (block);
+  host_wait (host_count_listed (host, 0) == 1);
+  host_free (host);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -208,6 +250,8 @@ main (int argc, char **argv)
   g_test_add_func ("/find/meanwhile", test_meanwhile);
   g_test_add_func ("/find/libvirtd-guest", test_libvirtd_guest);
   g_test_add_func ("/find/foreign-guest", test_foreign_guest);
+  g_test_add_func ("/find/foreign-end", test_foreign_end);
+  g_test_add_func ("/find/foreign-being-built", test_foreign_being_built);
   g_test_add_func ("/find/suspended", test_suspended);
   g_test_add_func ("/find/bad-files", test_bad_files);
   return g_test_run ();

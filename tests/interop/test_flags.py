@@ -4,7 +4,7 @@ side."""
 
 import pytest
 
-from sim_host import MODES
+from sim_host import MODES, wait_until
 
 UNSERVED_FLAGS = {
     "--copy-storage-all": "VIR_MIGRATE_NON_SHARED_DISK",
@@ -82,6 +82,16 @@ def test_offline_of_a_running_guest_or_without_persistent(a, b, mode):
     a.create("g")
     a.migrate("g", b, "--offline", mode=mode).failed("--offline needs --persistent")
     assert_untouched(a, b)
+
+
+@pytest.mark.parametrize("mode", ["direct", "p2p"])
+def test_offline_while_the_guest_runs(a, b, mode):
+    """It would be defined twice and could be started twice: refused, and nothing of it is on the other host."""
+    a.create("g", persistent=True)
+    a.migrate("g", b, "--offline", "--persistent", mode=mode).failed("domain 'g' is running", "inactive")
+    assert a.state("g") == "running" and b.state("g") is None and not b.domains()
+    beats = a.heartbeats("g")
+    wait_until(lambda: len(a.heartbeats("g")) > len(beats), "it runs on")
 
 
 def test_read_only_client_may_look_and_no_more(a, b):
