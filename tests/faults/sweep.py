@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Every call of a migration fails in its turn, as TAP: each call of libxl on that side, each start of a helper, each write
 of the journal; the first, the second, and so on until a whole migration has fewer. Whatever fails, the guest runs
-exactly once, nothing is left behind on either host, and the next migration is whole.
+exactly once, nothing is left behind on either host, and the next migration is whole. And the control connection to the
+destination breaks after every single call that goes through it: the call comes, its answer does not.
 
     sweep.py [-k WORDS] [-j N]"""
 
@@ -17,7 +18,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 from calm import GUEST, Pair  # noqa: E402
 from cell import SETTINGS, tail  # noqa: E402
-from sim_host import MODES, two_hosts  # noqa: E402
+from sim_host import MODES, SimHost, two_hosts  # noqa: E402
+from wire import Wire  # noqa: E402
 
 LIMIT = 200
 
@@ -64,17 +66,56 @@ class Sweep:
         raise AssertionError(f"still failing after {LIMIT}")
 
 
+class Cut(Sweep):
+    """What breaks is the control connection."""
+
+    def __init__(self, a, b, mode, wire):
+        self.wire = wire
+        self.uri = f"xen+tcp://{wire.address}:{b.tcp_port}/system"
+        super().__init__(a, b, mode, "destination")
+
+    def migrate_once(self, n):
+        self.a.create(GUEST, persistent=True, memory_kib=4096)
+        self.wire.cut_after("control", n) if n else None
+        self.a.migrate(GUEST, self.uri, *self.options, mode=self.mode)
+        reached = n and self.wire.calls_left("control") is None
+        self.wire.cut_after("control", 1 << 30)
+        holder = self.pair.wait_calm()
+        self.pair.check_counter()
+        self.clean(holder)
+        return (f"call {n}", "moved" if holder is self.b else "stayed") if reached else None
+
+
+@contextlib.contextmanager
+def sweeping(mode, side, number):
+    control = {"hash": 0, "heartbeat_ms": 10}
+    if side != "control":
+        with two_hosts(SETTINGS, control=control) as (a, b):
+            yield Sweep(a, b, mode, side)
+        return
+    address = f"127.0.8.{number + 1}"
+    with SimHost("a", SETTINGS, control=control) as a, \
+            SimHost("b", dict(SETTINGS, migration_host=address, migration_listen="127.0.0.1"), control=control) as b:
+        first = b.ports.first
+        ports = {first: "control"}
+        ports.update({first + port: "data" for port in range(1, 8)})
+        wire = Wire(address, "127.0.0.1", ports)
+        try:
+            yield Cut(a, b, mode, wire)
+        finally:
+            wire.close()
+
+
 def work(job):
     mode, side = job
     found, error = [], None
     try:
-        with two_hosts(SETTINGS, control={"hash": 0, "heartbeat_ms": 10}) as (a, b):
+        with sweeping(mode, side, MODES.index(mode)) as sweep:
             try:
-                sweep = Sweep(a, b, mode, side)
                 sweep.run(found)
-                assert len(found) >= 10, f"only {len(found)} calls were made to fail"
+                assert len(found) >= (5 if side == "control" else 10), f"only {len(found)} calls were made to fail"
             except (AssertionError, OSError) as wrong:
-                error = f"{type(wrong).__name__} after {sweep.host.failed_call()}: {wrong}\n{tail(a)}{tail(b)}"
+                error = f"{type(wrong).__name__} after {sweep.host.failed_call()}: {wrong}\n{tail(sweep.a)}{tail(sweep.b)}"
     except AssertionError as wrong:
         error = error or f"at the end: {wrong}"
     return job, error, found
@@ -85,7 +126,7 @@ def main():
     parser.add_argument("-j", type=int, default=6)
     parser.add_argument("-k", default="")
     options = parser.parse_args()
-    jobs = [job for job in itertools.product(MODES, ("source", "destination")) if options.k in " ".join(job)]
+    jobs = [job for job in itertools.product(MODES, ("source", "destination", "control")) if options.k in " ".join(job)]
     print(f"1..{len(jobs)}", flush=True)
     failed = 0
     with multiprocessing.Pool(options.j, maxtasksperchild=1) as pool:

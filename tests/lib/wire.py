@@ -17,6 +17,7 @@ class Connection:
         self.kind, self.ends = kind, (near, far)
         self.pending = {near: b"", far: b""}
         self.finished = set()
+        self.partial = b""  # of a frame that goes to the far side
 
     def other(self, end):
         return self.ends[1] if end is self.ends[0] else self.ends[0]
@@ -31,6 +32,7 @@ class Wire:
         self.selector = selectors.DefaultSelector()
         self.connections = set()
         self.silent = set()
+        self.calls = {}  # kind -> how many more calls get through
         self.lock = threading.Lock()
         self.wake, self.woken = socket.socketpair()
         self.selector.register(self.woken, selectors.EVENT_READ, None)
@@ -57,6 +59,33 @@ class Wire:
         with self.lock:
             self.silent.add(kind)
 
+    def cut_after(self, kind, calls):
+        """The connection of that kind breaks when so many calls have gone through it and others of its kind, from now
+        on: the last one still arrives, its answer does not."""
+        with self.lock:
+            self.calls[kind] = calls
+
+    def calls_left(self, kind):
+        """None: it is cut, or was not to be."""
+        with self.lock:
+            return self.calls.get(kind)
+
+    def count_calls(self, connection, data):
+        """Frames of libvirt's program that are calls, in what goes to the far side; TRUE: that was the last."""
+        last = False
+        connection.partial += data
+        while len(connection.partial) >= 4:
+            length = int.from_bytes(connection.partial[:4], "big")
+            if len(connection.partial) < length or length < 28:
+                break
+            frame, connection.partial = connection.partial[:length], connection.partial[length:]
+            if frame[4:8] == b"\x20\x00\x80\x86" and frame[16:20] == b"\0\0\0\0" and connection.kind in self.calls:
+                self.calls[connection.kind] -= 1
+                if self.calls[connection.kind] <= 0:
+                    del self.calls[connection.kind]
+                    last = True
+        return last
+
     def heal(self):
         with self.lock:
             self.silent.clear()
@@ -76,13 +105,15 @@ class Wire:
 
     # ---- the thread ------------------------------------------------------------------------------------------
 
-    def drop(self, connection):
+    def drop(self, connection, reset=True):
         self.connections.discard(connection)
         for end in connection.ends:
             with contextlib.suppress(KeyError, ValueError):
                 self.selector.unregister(end)
             with contextlib.suppress(OSError):
                 # With a reset, as a broken connection ends.
+                if not reset:
+                    raise OSError
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             end.close()
 
@@ -126,7 +157,12 @@ class Wire:
         data = end.recv(CHUNK)
         if data:
             connection.pending[other] = self.change(connection, data, other)
+            last = self.calls and end is connection.ends[0] and self.count_calls(connection, data)
             self.write(connection, other)
+            if last:
+                # In order: the call comes, and nothing comes back.
+                other.shutdown(socket.SHUT_WR)
+                self.drop(connection, reset=False)
             return
         connection.finished.add(end)
         other.shutdown(socket.SHUT_WR)
