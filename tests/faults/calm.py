@@ -19,10 +19,10 @@ class Pair:
         return [(host, domain["state"]) for host in (self.a, self.b) for domain in host.domains()
                 if domain["name"] == GUEST]
 
-    def why_not(self):
+    def why_not(self, may_be_gone=False):
         """What is not yet over, or None: the guest runs once, both journals are final, no helper, port or job is left."""
         domains = self.where()
-        if len(domains) != 1 or domains[0][1] != "running":
+        if (len(domains) != 1 or domains[0][1] != "running") and not (may_be_gone and not domains):
             return f"domains: {[(host.name, state) for host, state in domains]}"
         for host in (self.a, self.b):
             pending = [(entry["state"], entry.get("reason")) for entry in host.journal() if not entry["final"]]
@@ -33,6 +33,8 @@ class Pair:
             helpers = len(host.processes()) - len([1 for one, _ in domains if one is host])
             if helpers:
                 return f"{helpers} helpers of {host.name}"
+        if not domains:
+            return None
         holder = domains[0][0]
         other = self.b if holder is self.a else self.a
         if holder.state(GUEST) != "running" or other.state(GUEST) not in (None, "shut off"):
@@ -40,16 +42,17 @@ class Pair:
         job = holder.virsh("domjobinfo", GUEST).out
         return None if "None" in job else f"domjobinfo: {job}"
 
-    def wait_calm(self):
-        """Returns the host on which the guest runs."""
+    def wait_calm(self, may_be_gone=False):
+        """Returns the host on which the guest runs. @may_be_gone: somebody has destroyed it, perhaps; None then."""
         last = [None]
 
         def calm():
-            last[0] = self.why_not()
+            last[0] = self.why_not(may_be_gone)
             return last[0] is None
 
         wait_until(calm, lambda: f"calm; {last[0]}", CALM_TIMEOUT, pause=0.05)
-        return self.where()[0][0]
+        where = self.where()
+        return where[0][0] if where else None
 
     def check_counter(self):
         """No number twice, on whichever host, in whatever order they came."""

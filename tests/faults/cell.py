@@ -18,10 +18,14 @@ import struct
 import subprocess
 import threading
 import time
+import uuid as uuid_module
 
 import calm
+import rpc
 from calm import CALM_TIMEOUT, GUEST
+from rpc import Writer
 from sim_host import SimHost, wait_until
+from speaker import Speaker
 from wire import Wire
 
 FREEZE_S, SILENCE_S = 5.0, 6.0
@@ -37,7 +41,7 @@ SETTINGS = {
 @dataclasses.dataclass(frozen=True)
 class Fault:
     """@deed at @point of host @host ("a" sends, "b" receives). Deeds: "kill a", "kill b", "kill client", "freeze a",
-    "freeze b", "cut data", "cut control", "silence data", "silence control"; and "die", for a point of a helper."""
+    "freeze b", "cut data", "cut control", "silence data", "silence control"; "second CALL HOST": another client calls; and "die", for a point of a helper."""
 
     host: str
     point: str
@@ -58,6 +62,22 @@ class Cell:
     def __str__(self):
         words = [self.mode, "live" if self.live else "cold", "persistent" if self.persistent else "transient"]
         return " ".join(words) + ", " + ", then ".join(str(fault) for fault in self.faults)
+
+
+# What a second client says, of the guest or of its migration; the phases with a cookie that is none.
+SECOND = {
+    "resume": (28, lambda domain: Writer().domain(domain)),
+    "destroy": (12, lambda domain: Writer().domain(domain)),
+    "undefine": (35, lambda domain: Writer().domain(domain)),
+    "suspend": (34, lambda domain: Writer().domain(domain)),
+    "abort": (164, lambda domain: Writer().domain(domain)),
+    "confirm": (rpc.CONFIRM, lambda domain: Writer().domain(domain).params({}).opaque(b"").int(1).int(0)),
+    "cancel": (rpc.CONFIRM, lambda domain: Writer().domain(domain).params({}).opaque(b"").int(1).int(1)),
+    "perform": (rpc.PERFORM, lambda domain: Writer().domain(domain).opt_string(None)
+                .params({"migrate_uri": "tcp://127.0.0.1:1"}).opaque(b"").int(1)),
+    "finish": (rpc.FINISH, lambda domain: Writer().params({"destination_name": GUEST}).opaque(b"").int(1).int(0)),
+    "refuse": (rpc.FINISH, lambda domain: Writer().params({"destination_name": GUEST}).opaque(b"").int(1).int(1)),
+}
 
 
 class Sampler(threading.Thread):
@@ -123,12 +143,15 @@ class Run:
         self.pair = calm.Pair(self.a, self.b)
         self.dead = []
         self.later = []
+        self.second, self.uuid = {}, None
 
     def close(self, check):
         if self.client and self.client.poll() is None:
             os.killpg(self.client.pid, signal.SIGKILL)
             self.client.wait()
         self.wire.close()
+        for speaker in self.second.values():
+            speaker.vanish()
         for host in (self.a, self.b):
             host.close(check=check)
 
@@ -181,6 +204,11 @@ class Run:
             self.after(FREEZE_S, lambda: self.hosts[whom].process and self.hosts[whom].go_on())
         elif verb == "cut":
             self.wire.cut(whom)
+        elif verb == "second":
+            what, _, where = whom.partition(" ")
+            procedure, arguments = SECOND[what]
+            # It is heard when the daemon goes on.
+            self.second[where].post(procedure, arguments((GUEST, self.uuid, -1)), lambda reader, error: None)
         elif verb == "silence":
             self.wire.silence(whom)
             self.after(SILENCE_S, self.wire.heal)
@@ -228,7 +256,9 @@ class Run:
         return True
 
     def run(self):
-        self.a.create(GUEST, persistent=self.cell.persistent, memory_kib=8192)
+        self.uuid = uuid_module.UUID(self.a.create(GUEST, persistent=self.cell.persistent, memory_kib=8192)).bytes
+        self.second = {name: Speaker(host.socket_path) for name, host in self.hosts.items()
+                       if any(fault.deed.startswith("second") for fault in self.cell.faults)}
         wait_until(lambda: len(self.a.heartbeats(GUEST)) > 2, "it beats")
         sampler = Sampler(self.a, self.b)
         sampler.start()
@@ -250,13 +280,17 @@ class Run:
                 self.client.wait(timeout=CALM_TIMEOUT)
             except subprocess.TimeoutExpired as hung:
                 raise AssertionError("the client hangs") from hung
-            holder = self.pair.wait_calm()
-            self.check_definition(holder)
+            ended = any("destroy" in fault.deed for fault in self.cell.faults)
+            holder = self.pair.wait_calm(ended)
+            if holder and not self.second:
+                self.check_definition(holder)
             time.sleep(0.05)
         finally:
             sampler.stop()
         assert sampler.samples > 10 and sampler.most <= 1, f"running copies: {sampler.seen}"
         self.pair.check_counter()
+        if not holder:
+            return f"destroyed, {sampler.samples} looks"
         self.pair.move_again(holder)
         return f"{holder.name}, {sampler.samples} looks"
 

@@ -93,3 +93,21 @@ def double_faults(mode):
 
 def double():
     return [cell for mode in MODES for cell in spread(mode, double_faults(mode))]
+
+
+# Another client speaks at every state, to the source and to the destination; each in one of the modes in its turn.
+AT_SOURCE = ("resume", "destroy", "undefine", "suspend", "abort", "confirm", "cancel", "perform")
+AT_DESTINATION = ("resume", "destroy", "undefine", "finish", "refuse")
+
+
+def second_faults(mode):
+    for host, point in points(mode):
+        for call in AT_SOURCE if host == "a" else AT_DESTINATION:
+            # There it is a decision, and a wrong one.
+            if (call, point) != ("resume", "source:sent->settling"):
+                yield Fault(host, point, f"second {call} {host}")
+
+
+def second():
+    return [cell for turn, mode in enumerate(MODES)
+            for cell in spread(mode, list(second_faults(mode))[turn::len(MODES)])]

@@ -17,7 +17,6 @@ import multiprocessing
 import os
 import random
 import re
-import select
 import struct
 import sys
 import time
@@ -28,8 +27,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import rpc  # noqa: E402
 from cell import tail  # noqa: E402
 from hostile_peer import HostilePeer  # noqa: E402
-from rpc import Reader, Writer  # noqa: E402
+from rpc import Writer  # noqa: E402
 from sim_host import WRONG, SimHost, domain_xml  # noqa: E402
+from speaker import Speaker  # noqa: E402
 
 CREATE, CREATE_XML, DEFINE, DESTROY, RESUME, SUSPEND, UNDEFINE = 9, 10, 11, 12, 28, 34, 35
 GET_JOB_INFO, ABORT_JOB = 163, 164
@@ -38,48 +38,6 @@ SETTINGS = {"accept_timeout": 2, "connect_timeout": 2, "stall_timeout": 3, "fini
             "keepalive_interval": 1, "keepalive_count": 3, "log_level": "info"}
 GUEST, CALM_S = "g", 30.0
 BLOCK_HEAD = struct.Struct("=IIQI16s256sIIII")
-
-
-class Speaker(rpc.Client):
-    """A client that need not wait for its answers."""
-
-    def __init__(self, where):
-        super().__init__(where, timeout=5)
-        self.waiting, self.buffer, self.dead = {}, b"", False
-
-    def post(self, procedure, writer, then):
-        """@then (reader or None, error or None) is called by listen()."""
-        try:
-            self.waiting[self.start(procedure, writer)] = then
-        except OSError:
-            self.dead = True
-
-    def listen(self, timeout):
-        """Takes what has come, waiting for it so long when nothing has."""
-        while not self.dead and select.select([self.socket], [], [], timeout)[0]:
-            timeout = 0
-            try:
-                piece = self.socket.recv(1 << 16)
-            except OSError:
-                piece = b""
-            self.dead = not piece
-            self.buffer += piece
-        while len(self.buffer) >= 4 and len(self.buffer) >= struct.unpack(">I", self.buffer[:4])[0]:
-            length = struct.unpack(">I", self.buffer[:4])[0]
-            self.take(self.buffer[4:length])
-            self.buffer = self.buffer[length:]
-
-    def take(self, frame):
-        program, _, _, kind, serial, status = struct.unpack(">IIIIII", frame[:24])
-        then = self.waiting.pop(serial, None) if program == rpc.PROGRAM and kind == rpc.REPLY else None
-        if then and status == rpc.OK:
-            then(Reader(frame[24:]), None)
-        elif then:
-            reader = Reader(frame[24:])
-            reader.int()
-            reader.int()
-            # The daemon repeats what it was given, which need not be text.
-            then(None, reader.opaque().decode(errors="replace") if reader.int() else "")
 
 
 class World:

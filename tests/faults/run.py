@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The fault table, as TAP: every cell is a migration on two simulated hosts with one fault in it, or two.
 
-    run.py single|double [-j N] [-k WORDS]... [--list]"""
+    run.py single|double|second [-j N] [-k WORDS]... [--list]"""
 
 import argparse
 import multiprocessing
@@ -25,7 +25,7 @@ def work(job):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", choices=("single", "double"))
+    parser.add_argument("table", choices=("single", "double", "second"))
     parser.add_argument("-j", type=int, default=8)
     parser.add_argument("-k", action="append", default=[])
     parser.add_argument("--list", action="store_true")
