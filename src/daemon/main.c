@@ -92,14 +92,16 @@ static gboolean
 serve (const Options *options, const char *path, XfSettings *settings, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  g_autoptr (XfDaemon) daemon = xf_daemon_new (settings, error);
-  Reload reload = { options, path, daemon };
+  g_autoptr (XfDaemon) daemon = NULL;
+  Reload reload = { options, path, NULL };
 
-  if (!daemon)
-    return FALSE;
+  /* Before there is a socket: who sees one may ask for the end. They are acted on when the loop runs. */
   g_unix_signal_add (SIGTERM, asked_to_end, loop);
   g_unix_signal_add (SIGINT, asked_to_end, loop);
   g_unix_signal_add (SIGHUP, asked_to_reload, &reload);
+  daemon = reload.daemon = xf_daemon_new (settings, error);
+  if (!daemon)
+    return FALSE;
   g_message ("xenferryd %s serves %s", XF_VERSION, settings->unix_sock);
   xf_service_notify ("READY=1");
   xf_daemon_autostart (daemon);
