@@ -38,13 +38,20 @@ started (XfOperation *operation)
 }
 
 static void
-failed_start_destroyed (int rc, gpointer data)
+failed_start_gone (const GError *error, gpointer data)
 {
   XfOperation *operation = data;
 
-  if (rc != 0)
-    g_warning ("domain %u, half of '%s', is left behind: remove it with xl destroy", operation->domid,
-               operation->guest->name);
+  xf_operation_finish (operation, g_steal_pointer (&operation->failure));
+}
+
+/* Who waits for the start is told now; what is left of it is destroyed all the same. */
+static void
+failed_start_stays (guint tries, const GError *error, gpointer data)
+{
+  XfOperation *operation = data;
+
+  xf_removal_forget (operation->guest->driver, operation);
   xf_operation_finish (operation, g_steal_pointer (&operation->failure));
 }
 
@@ -52,7 +59,7 @@ static void
 start_unpaused (int rc, gpointer data)
 {
   XfOperation *operation = data;
-  XfAo *ao;
+  XfGuest *guest = operation->guest;
 
   if (rc == 0) {
     started (operation);
@@ -61,8 +68,7 @@ start_unpaused (int rc, gpointer data)
   /* Now: the next operation makes libxl's words forgotten. */
   operation->failure = xf_operation_error (operation, rc);
   operation->job.ops = NULL; /* removing it is not to be stopped */
-  ao = xf_operation_ao (operation, failed_start_destroyed);
-  xf_ao_started (ao, libxl_domain_destroy (xf_operation_libxl (operation), operation->domid, xf_ao_how (ao)));
+  (void)xf_removal_new (guest->driver, operation->domid, guest->uuid, failed_start_stays, failed_start_gone, operation);
 }
 
 static void
@@ -234,6 +240,21 @@ xf_driver_domain_create_xml (XfDriver *driver, const char *xml, guint flags, XfR
 
 /* ---- the end of a guest ----------------------------------------------------------------------------------- */
 
+/* No client hears of a clean-up: the next look at the guest tries it again. */
+static void
+tell_of_remains (XfOperation *operation, int rc)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (operation->done)
+    return;
+  error = xf_operation_error (operation, rc);
+  if (g_strcmp0 (operation->guest->message, error->message) != 0)
+    g_warning ("domain '%s' has ended and is still here: %s; it is tried again", operation->guest->name,
+               error->message);
+  xf_guest_set_message (operation->guest, error->message);
+}
+
 static void
 destroyed (int rc, gpointer data)
 {
@@ -241,6 +262,7 @@ destroyed (int rc, gpointer data)
   XfGuest *guest = operation->guest;
 
   if (rc != 0 && rc != ERROR_DOMAIN_NOTFOUND) {
+    tell_of_remains (operation, rc);
     xf_operation_finish_rc (operation, rc);
     return;
   }

@@ -80,8 +80,11 @@ xf_operation_finish (XfOperation *operation, GError *error)
   XfDomainRef *ref = xf_guest_ref (operation->guest);
 
   /* A restart that failed half way: the old domain is gone, and there is no new one. */
-  if (error && operation->guest->def && operation->guest->domid < 0)
+  if (error && operation->guest->def && operation->guest->domid < 0) {
+    g_warning ("domain '%s' has ended and could not be started again: %s", operation->guest->name, error->message);
+    xf_guest_emit_lifecycle (operation->guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED);
     xf_guest_gone (operation->guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
+  }
   xf_memory_claim_free (operation->claim);
   if (operation->has_config)
     libxl_domain_config_dispose (&operation->config);

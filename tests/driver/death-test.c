@@ -3,6 +3,7 @@
  * Guests that end by themselves, and what their definitions say about it.
  */
 #include <libvirt/libvirt.h>
+#include <string.h>
 
 #include "host.h"
 
@@ -118,6 +119,7 @@ static void
 test_restart_fails (void)
 {
   Host *host = host_new ();
+  GLogLevelFlags fatal;
   g_autofree guint8 *uuid = host_define (host, "g", "<on_reboot>restart</on_reboot>");
   g_autofree char *xml = host_xml ("t", NULL, "<on_reboot>restart</on_reboot>");
   int reason;
@@ -125,13 +127,40 @@ test_restart_fails (void)
   g_assert_true (host_start (host, uuid, 0, NULL));
   g_assert_true (host_create (host, xml, 0, NULL));
   host_set_control (host, "fail=create\n");
+  g_string_truncate (host->events, 0);
+  fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns */
   host_ask (host, "g", SIM_ASK_REBOOT);
   host_ask (host, "t", SIM_ASK_REBOOT);
   host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_SHUTOFF && host_count_listed (host, 0) == 1);
   (void)host_state (host, uuid, &reason);
   g_assert_cmpint (reason, ==, VIR_DOMAIN_SHUTOFF_FAILED);
+  g_assert_nonnull (strstr (host->events->str, "g stopped 5;"));
+  g_assert_nonnull (strstr (host->events->str, "t stopped 5;"));
   host_set_control (host, "");
   g_assert_true (host_start (host, uuid, 0, NULL));
+  (void)g_log_set_always_fatal (fatal);
+  host_free (host);
+}
+
+/* What cannot be cleaned up says so, and is tried again. */
+static void
+test_clean_up_fails (void)
+{
+  Host *host = host_new ();
+  GLogLevelFlags fatal;
+  g_autofree guint8 *uuid = host_define (host, "g", NULL);
+  g_auto (GStrv) messages = NULL;
+
+  g_assert_true (host_start (host, uuid, 0, NULL));
+  host_set_control (host, "fail=destroy\n");
+  fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns */
+  host_ask (host, "g", SIM_ASK_SHUTDOWN);
+  host_wait ((g_strfreev (messages), messages = xf_driver_domain_messages (host->driver, uuid, NULL))[0]);
+  g_assert_nonnull (strstr (messages[0], "told to fail at destroy"));
+  host_set_control (host, "");
+  host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_SHUTOFF && host_count_domains (host) == 0);
+  g_assert_true (host_start (host, uuid, 0, NULL));
+  (void)g_log_set_always_fatal (fatal);
   host_free (host);
 }
 
@@ -192,6 +221,7 @@ main (int argc, char **argv)
   g_test_add_func ("/death/preserve", test_preserve);
   g_test_add_func ("/death/preserve-poweroff", test_preserve_poweroff);
   g_test_add_func ("/death/restart-fails", test_restart_fails);
+  g_test_add_func ("/death/clean-up-fails", test_clean_up_fails);
   g_test_add_func ("/death/destroyed-by-others", test_destroyed_by_others);
   g_test_add_func ("/death/end-during-job", test_end_during_job);
   return g_test_run ();

@@ -162,6 +162,28 @@ test_failed_start (void)
   host_free (host);
 }
 
+/* What a failed start leaves behind is destroyed until it is gone, and keeps the next start waiting. */
+static void
+test_failed_start_stays (void)
+{
+  Host *host = host_new ();
+  GLogLevelFlags fatal;
+  g_autofree guint8 *uuid = host_define (host, "g", NULL);
+  g_autoptr (GError) error = NULL;
+
+  host_set_control (host, "fail=unpause,destroy\n");
+  fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns */
+  g_assert_false (host_start (host, uuid, 0, NULL));
+  g_assert_false (host_start (host, uuid, 0, &error));
+  g_assert_nonnull (strstr (error->message, "still being removed"));
+  expect_state (host, uuid, VIR_DOMAIN_SHUTOFF, 0);
+  host_set_control (host, "");
+  host_wait (host_count_domains (host) == 0);
+  host_wait (host_start (host, uuid, 0, NULL));
+  (void)g_log_set_always_fatal (fatal);
+  host_free (host);
+}
+
 static void
 test_failed_steps (void)
 {
@@ -228,6 +250,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lifecycle/wrong-state", test_wrong_state);
   g_test_add_func ("/lifecycle/one-job", test_one_job);
   g_test_add_func ("/lifecycle/failed-start", test_failed_start);
+  g_test_add_func ("/lifecycle/failed-start-stays", test_failed_start_stays);
   g_test_add_func ("/lifecycle/failed-steps", test_failed_steps);
   g_test_add_func ("/lifecycle/descriptors", test_descriptors);
   return g_test_run ();
