@@ -338,8 +338,33 @@ xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client)
     xf_migrate_dest_roll_back (dest);
 }
 
+/* What is still tried again and again the next daemon goes on with: it finds the entry, and the domain. */
+static void
+leave_to_journal (XfMigrateDest *dest)
+{
+  XfGuest *guest = dest->guest;
+  g_autoptr (GError) told = xf_migrate_dest_error (dest, "finish", XF_ERROR_NO_CONNECT,
+                                                   "the daemon ends before everything of it is removed");
+
+  xf_migrations_remove_dest (dest->driver, dest);
+  xf_guest_set_incoming (guest, FALSE);
+  xf_job_end (guest, NULL);
+  xf_migrate_dest_drop_ready (dest);
+  xf_migrate_dest_tell_finishers (dest, NULL, told);
+  for (guint i = 0; i < dest->settlers->len; i++) {
+    XfMigrateSettler *settler = &g_array_index (dest->settlers, XfMigrateSettler, i);
+
+    settler->done (XF_VERDICT_WILL_NOT_RUN, told, settler->data);
+  }
+  xf_sm_abandon (&dest->sm);
+  xf_migrate_dest_free (dest);
+}
+
 void
 xf_migrate_dest_daemon_ends (XfMigrateDest *dest)
 {
-  xf_migrate_dest_client_gone (dest, dest->client);
+  if (dest->sm.state == ROLLING_BACK && dest->guest && !dest->ao)
+    leave_to_journal (dest);
+  else
+    xf_migrate_dest_client_gone (dest, dest->client);
 }

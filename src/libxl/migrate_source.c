@@ -274,7 +274,8 @@ xf_migrate_source_daemon_ends (XfMigrateSource *source)
   if (source->abort_func)
     (void)source->abort_func (source->abort_data, NULL);
   else if (source->sm.state == SETTLING || (source->sm.state == SENT && !source->p2p)
-           || (source->sm.state == DESTROYING && !source->done))
+           || (source->sm.state == DESTROYING && source->entry
+               && g_str_equal (source->entry->state, xf_migrate_source_states[DESTROYING].name)))
     leave_to_journal (source);
   else if (source->sm.state != SENT)
     abandon (source, "the daemon ends");

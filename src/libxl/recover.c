@@ -189,35 +189,32 @@ recover_source (XfDriver *driver, XfJournalEntry *entry)
     xf_migrate_source_recover (driver, entry, guest);
 }
 
-typedef struct {
-  XfDriver *driver;
-  guint8 id[XF_UUID_LENGTH];
-} Removed;
-
-/* A source without a journal never asks: its entry was kept only to know what this domain is. */
+/* An end whose domain is gone is an end like others; of a source without a journal, which never asks, it was kept only
+ * to know what the domain is. */
 static void
 removed (const GError *error, gpointer data)
 {
-  g_autofree Removed *removal = data;
-  XfJournalEntry *entry = xf_journal_find (removal->driver->journal, XF_SIDE_DESTINATION, removal->id);
+  XfDriver *driver = data;
+  g_autoptr (GPtrArray) entries = xf_journal_list (driver->journal);
 
-  if (!entry)
-    return;
-  entry->in_use = FALSE;
-  if (entry->final && !entry->secret)
-    xf_journal_drop (removal->driver->journal, entry);
+  for (guint i = 0; i < entries->len; i++) {
+    XfJournalEntry *entry = entries->pdata[i];
+
+    if (!entry->final || !entry->in_use || xf_removal_find (driver, entry->uuid)
+        || xf_migrate_dest_find_id (driver, entry->id))
+      continue;
+    entry->in_use = FALSE;
+    if (entry->side == XF_SIDE_DESTINATION && !entry->secret)
+      xf_journal_drop (driver->journal, entry);
+  }
 }
 
 static void
 destroy (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
 {
-  Removed *removal = g_new (Removed, 1);
-
   g_message ("domain %u is what a migration of '%s' has left, and does not run here: removing it", domid, entry->name);
   entry->in_use = TRUE;
-  removal->driver = driver;
-  memcpy (removal->id, entry->id, XF_UUID_LENGTH);
-  (void)xf_removal_new (driver, domid, entry->uuid, NULL, removed, removal);
+  (void)xf_removal_new (driver, domid, entry->uuid, NULL, removed, driver);
 }
 
 /* The entry of a source that never asks is not kept, unless it says what a domain is. */

@@ -233,16 +233,14 @@ def test_keepalive_keeps_a_client_that_answers():
     with SimHost("d", {"keepalive_interval": 1, "keepalive_count": 1}) as host:
         client = rpc.Client(host.socket_path)
         client.call(rpc.SUPPORTS_FEATURE, rpc.Writer().int(10))
-        end = time.monotonic() + 4
-        client.socket.settimeout(3)
+        client.socket.settimeout(10)
         pings = 0
-        while time.monotonic() < end:
+        while pings < 4:
             frame = client.receive_exactly(28)
             program, procedure = struct.unpack(">I", frame[4:8])[0], struct.unpack(">i", frame[12:16])[0]
             assert (program, procedure) == (KEEPALIVE, 1)
             pings += 1
             client.socket.sendall(struct.pack(">IIIiIII", 28, KEEPALIVE, 1, 2, 2, 0, 0))
-        assert pings >= 3
         client.vanish()
 
 
