@@ -75,21 +75,26 @@ xf_migrate_dest_new (XfDriver *driver, gconstpointer client)
   return dest;
 }
 
+static gboolean
+has_guest (const XfMigrateDest *dest)
+{
+  return dest->guest && dest->guest->job == &dest->job;
+}
+
 /* Until its end it has the guest's name; what it says of the guest is in the journal, but for a definition that comes
  * alone; and it takes no data that was not announced. */
 static gboolean
 holds (guint state, gconstpointer owner)
 {
   const XfMigrateDest *dest = owner;
-  gboolean has_guest = dest->guest && dest->guest->job == &dest->job;
   gboolean offline = dest->params.flags & VIR_MIGRATE_OFFLINE;
 
   switch (state) {
   case RECEIVING:
   case RESTORED:
-    return has_guest && dest->entry && dest->announced && !offline;
+    return has_guest (dest) && dest->entry && dest->announced && !offline;
   case UNPAUSING:
-    return has_guest && dest->announced && (dest->entry ? dest->decided : offline);
+    return has_guest (dest) && dest->announced && (dest->entry ? dest->decided : offline);
   default:
     return TRUE;
   }

@@ -254,7 +254,7 @@ prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes
 static void
 unprepare (XfMigrateDest *dest)
 {
-  XfGuest *guest = dest->guest;
+  XfGuest *guest = g_steal_pointer (&dest->guest);
 
   xf_guest_set_incoming (guest, FALSE);
   xf_job_end (guest, NULL);
