@@ -182,7 +182,7 @@ xf_migrate_dest_end (XfMigrateDest *dest, int final_state, const XfMigrateResult
   xf_migrations_remove_dest (dest->driver, dest);
   xf_migrate_dest_drop_ready (dest);
   close_entry (dest);
-  xf_migrate_dest_tell_settlers (dest, final_state == RUNNING ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN);
+  xf_migrate_dest_tell_settlers (dest, final_state == RUNNING ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN, NULL);
   xf_migrate_dest_tell_finishers (dest, result, told);
   xf_migrate_dest_free (dest);
 }
@@ -356,11 +356,7 @@ leave_to_journal (XfMigrateDest *dest)
   xf_job_end (guest, NULL);
   xf_migrate_dest_drop_ready (dest);
   xf_migrate_dest_tell_finishers (dest, NULL, told);
-  for (guint i = 0; i < dest->settlers->len; i++) {
-    XfMigrateSettler *settler = &g_array_index (dest->settlers, XfMigrateSettler, i);
-
-    settler->done (XF_VERDICT_WILL_NOT_RUN, told, settler->data);
-  }
+  xf_migrate_dest_tell_settlers (dest, XF_VERDICT_WILL_NOT_RUN, told);
   xf_sm_abandon (&dest->sm);
   xf_migrate_dest_free (dest);
 }

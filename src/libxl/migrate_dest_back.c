@@ -46,7 +46,7 @@ rolled_back (XfMigrateDest *dest)
   }
   /* Finish will come and ask why. */
   xf_sm_move (&dest->sm, FAILED);
-  xf_migrate_dest_tell_settlers (dest, XF_VERDICT_WILL_NOT_RUN);
+  xf_migrate_dest_tell_settlers (dest, XF_VERDICT_WILL_NOT_RUN, NULL);
   xf_migrate_dest_arm (dest, FAILED_KEPT_S);
 }
 
@@ -142,7 +142,7 @@ tombstone_written (const GError *error, gpointer data)
     g_warning ("%s: that it is cancelled is not on disk yet: %s", dest->sm.id, error->message);
     xf_journal_write (dest->driver->journal, dest->entry, xf_migrate_dest_states[CANCELLED].name, NULL, NULL);
   } else {
-    xf_migrate_dest_tell_settlers (dest, XF_VERDICT_WILL_NOT_RUN);
+    xf_migrate_dest_tell_settlers (dest, XF_VERDICT_WILL_NOT_RUN, NULL);
   }
   xf_migrate_dest_roll_back (dest);
 }

@@ -107,8 +107,8 @@ void xf_migrate_dest_release_tunnel (XfMigrateDest *dest);
 /* Writes that it is in @state; @done (may be NULL) as xf_journal_write(). */
 void xf_migrate_dest_write (XfMigrateDest *dest, int state, XfDone done);
 
-/* The answer to whoever asks what became of the guest. */
-void xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict);
+/* The answer to whoever asks what became of the guest; @error (may be NULL): why there is none. */
+void xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict, const GError *error);
 
 /* What is behind `unpausing` once that is written: the definition is stored, the guest runs. */
 void xf_migrate_dest_revive (XfMigrateDest *dest);

@@ -110,12 +110,12 @@ is_secret (const char *secret, const char *guess)
 }
 
 void
-xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict)
+xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict, const GError *error)
 {
   for (guint i = 0; i < dest->settlers->len; i++) {
     XfMigrateSettler *settler = &g_array_index (dest->settlers, XfMigrateSettler, i);
 
-    settler->done (verdict, NULL, settler->data);
+    settler->done (verdict, error, settler->data);
   }
   g_array_set_size (dest->settlers, 0);
 }
