@@ -71,8 +71,10 @@ run_for (guint ms)
   guint turns = 0;
 
   g_timeout_add (ms, stop, &over);
-  for (; !over; turns++)
+  while (!over) {
     g_main_context_iteration (NULL, TRUE);
+    turns++;
+  }
   return turns;
 }
 
