@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The lists of procedures, libvirt's and xenferry's own: number, name, layout of arguments and result, policy. Enum,
- * names for the log, dispatch and the answer "unknown procedure" all come from them. Numbers: libvirt-procedures.md.
+ * names for the log, dispatch and the answer "unknown procedure" all come from them. Numbers: docs/wire.md,
+ * Procedures.
  *
  * Policy: RO may be called on a read-only connection; FREE before authentication and before CONNECT_OPEN; OPEN
  * likewise only before CONNECT_OPEN is required; STREAM opens a stream.
@@ -132,7 +133,7 @@ enum {
 #undef P
 };
 
-/* Event messages (reference: libvirt-procedures.md section 6). */
+/* Event messages (docs/wire.md, Events). */
 enum {
   XF_MESSAGE_LIFECYCLE = 107, /* legacy */
   XF_MESSAGE_LIFECYCLE_CALLBACK = 318,

@@ -8,7 +8,7 @@
  * - What is instant is synchronous: TRUE or a result, or FALSE/NULL and a GError of XF_ERROR.
  * - What is not takes a `done` callback, which is called exactly once and never before the call has returned
  *   (completion goes through the loop). Arguments of a callback belong to the driver and are gone when it returns.
- * - Guests are named by their uuid: a client's name and domid may be stale (reference: libvirt-procedures, DOM).
+ * - Guests are named by their uuid: a client's name and domid may be stale (docs/wire.md, Domains).
  * - Numbers of states, reasons, flags, events and features are libvirt's own (libvirt/libvirt.h).
  * - Flags and typed parameters arrive as the client sent them; the driver refuses by name what it does not serve.
  */
@@ -134,7 +134,7 @@ void xf_driver_set_client_probe (XfDriver *driver, gboolean (*is_there) (gconstp
 
 /* ---- host ------------------------------------------------------------------------------------------------- */
 
-gboolean xf_driver_supports_feature (XfDriver *driver, int feature); /* VIR_DRV_FEATURE_*, libvirt-rpc.md section 6 */
+gboolean xf_driver_supports_feature (XfDriver *driver, int feature); /* VIR_DRV_FEATURE_*; docs/wire.md, Features */
 const char *xf_driver_hostname (XfDriver *driver);
 guint64 xf_driver_xen_version (XfDriver *driver); /* major * 1000000 + minor * 1000 + release */
 char *xf_driver_capabilities (XfDriver *driver, GError **error);

@@ -8,7 +8,7 @@
 #include <glib.h>
 
 /* The size migration pipes are given: with the kernel's default of 64 KiB splice is no faster than copying,
- * with 1 MiB it is half as much again (reference: measured relays, 2.4 against 3.6 GB/s). */
+ * with 1 MiB it is half as much again (measured with relays: 2.4 against 3.6 GB/s). */
 #define XF_PIPE_SIZE (1024 * 1024)
 
 /* Closes *@fd if it is not negative and sets it to -1. errno is kept. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * libvirt's typed parameters: a list of (name, type, value), names may repeat. The numbers of the types are the
- * wire's (reference: libvirt's virTypedParameterType).
+ * wire's (docs/wire.md, Typed parameters).
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The migration cookie: libvirt's <libxl-migration>, with one more child that libvirt's reader ignores and in which
- * two xenferries find each other. On the wire it is XML text *with* its terminating NUL (reference:
- * libvirt-migration.md section 3); nothing, for a peer that sends none.
+ * two xenferries find each other. On the wire it is XML text *with* its terminating NUL (docs/wire.md,
+ * Cookies); nothing, for a peer that sends none.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #include "conf/uuid.h"
 
-/* The libxl stream version we send and accept (reference: LIBXL_SAVE_VERSION, 2 since Xen 4.6). */
+/* The libxl stream version that we send and accept (LIBXL_SAVE_VERSION, 2 since Xen 4.6). */
 #define XF_STREAM_VERSION 2
 
 typedef enum { XF_FEATURE_OFFERED, XF_FEATURE_OPTIONAL, XF_FEATURE_REQUIRED } XfFeatureNeed;

@@ -5,7 +5,7 @@
  * The XML document itself is kept and is what is given back, so that nothing a person wrote is lost (metadata,
  * foreign namespaces, elements without effect on a Xen guest). Beside it stand the facts that libxl is told,
  * extracted once. What would change the guest and is not understood is refused by name when parsing
- * (domain_check.c holds the list). Reference: domain-xml.md.
+ * (domain_check.c holds the list; docs/domain-xml.md describes it).
  *
  * A definition is immutable after parsing but for the functions below, which keep document and facts in step.
  */

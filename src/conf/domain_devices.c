@@ -156,7 +156,7 @@ join_addresses (const xmlNode *node)
   return g_string_free (joined, joined->len == 0);
 }
 
-/* Names that begin with "vif" are given by the host it runs on (reference: libvirt treats them so). */
+/* The host gives names that begin with "vif"; libvirt drops them from a definition, too. */
 static char *
 interface_name (Parse *parse, xmlNode *node)
 {

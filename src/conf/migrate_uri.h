@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Where a migration goes: the data address in all the dialects that clients send (reference: peers.md section 3),
- * and libvirt's connection URIs.
+ * Where a migration goes: the data address in all forms that clients send (docs/wire.md, Migration URIs), and libvirt's
+ * connection URIs.
  */
 #pragma once
 

@@ -104,7 +104,7 @@ fill_emulator (const XfDomainDef *def, libxl_domain_build_info *info)
 static void
 fill_hvm (const XfDomainDef *def, libxl_domain_build_info *info)
 {
-  /* Said or not said: a feature that is absent from the XML is off (reference: libvirt's driver). */
+  /* A feature that is absent from the XML is off, as in libvirt's driver. */
   libxl_defbool_set (&info->u.hvm.pae, def->pae || g_str_equal (def->arch, "x86_64"));
   libxl_defbool_set (&info->apic, def->apic);
   libxl_defbool_set (&info->acpi, def->acpi);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Between a definition and what libxl is told (reference: domain-xml.md; its tables say which field each element
- * sets). Everything is a pure function: no hypervisor, no file is looked at.
+ * Conversion between a definition and libxl's configuration. docs/domain-xml.md lists the elements. All functions are
+ * pure: they read no hypervisor and no file.
  */
 #pragma once
 

@@ -23,7 +23,7 @@ static const struct {
   { "qed", LIBXL_DISK_FORMAT_QED }, { "vpc", LIBXL_DISK_FORMAT_VHD },   { "vhd", LIBXL_DISK_FORMAT_VHD },
 };
 
-/* The table of domain-xml.md: what each driver name means for each format; UNKNOWN: not served. */
+/* What each driver name means for each format; UNKNOWN: not served (docs/domain-xml.md, Served). */
 static const struct {
   const char *driver;
   libxl_disk_backend raw, vhd, others;

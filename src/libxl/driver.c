@@ -225,7 +225,7 @@ xf_driver_supports_feature (XfDriver *driver, int feature)
   switch (feature) {
   case 4:  /* MIGRATION_P2P */
   case 6:  /* MIGRATION_V3 */
-  case 7:  /* MIGRATE_CHANGE_PROTECTION: else a failed prepare is never confirmed (reference: weakness 1) */
+  case 7:  /* MIGRATE_CHANGE_PROTECTION: else a failed prepare is never confirmed (docs/wire.md, Features) */
   case 12: /* MIGRATION_OFFLINE */
   case 13: /* MIGRATION_PARAMS */
   case XF_FEATURE_XENFERRY:

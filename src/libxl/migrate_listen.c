@@ -17,7 +17,7 @@
 #include "libxl/lobby.h"
 #include "libxl/migrate_door.h"
 
-/* The first eight bytes of libxl's migration stream (reference: the stream's header). */
+/* The first eight bytes of libxl's migration stream (docs/wire.md, Migration URIs). */
 static const char stream_ident[8] = { 'L', 'i', 'b', 'x', 'l', 'F', 'm', 't' };
 
 /* Strangers that may wait at the same time, and for how long; one address may make all connections of a migration. */

@@ -9,8 +9,7 @@
 #include "libxl/driver_private.h"
 #include "libxl/migrate.h"
 
-/* libvirt's feature number for migration with typed parameters (reference: libvirt-rpc.md section 6), and for an
- * offline one. */
+/* libvirt's feature numbers for an offline migration and for phases with typed parameters (docs/wire.md, Features). */
 enum { FEATURE_OFFLINE = 12, FEATURE_PARAMS = 13 };
 
 /* How long a destination may take to answer that it has cleaned up: a tunnel that is full keeps the very question from

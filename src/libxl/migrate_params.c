@@ -7,11 +7,11 @@
 #include "conf/domain_name.h"
 #include "libxl/migrate_ticket.h"
 
-/* The bits libvirt 9.0's libxl driver accepts in any phase (reference: its LIBXL_MIGRATION_FLAGS). */
 /* libvirt's name of it is younger than the libvirt that we build with. */
 #define PARAM_ZSTD_LEVEL "compression.zstd.level"
 #define ZSTD_LEVEL_MAX 19
 
+/* The bits that libvirt 9.0's libxl driver accepts in any phase (docs/wire.md, A libvirtd as peer). */
 #define LIBVIRTD_FLAGS                                                                                                 \
   (VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_TUNNELLED | VIR_MIGRATE_PERSIST_DEST                         \
    | VIR_MIGRATE_UNDEFINE_SOURCE | VIR_MIGRATE_PAUSED)

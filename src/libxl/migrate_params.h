@@ -31,11 +31,11 @@ void xf_migrate_params_clear (XfMigrateParams *params);
 void xf_migrate_params_copy (XfMigrateParams *copy_out, const XfMigrateParams *params);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (XfMigrateParams, xf_migrate_params_clear)
 
-/* FALSE, by name, when @params ask for something that a destination which is a libvirtd would refuse (reference: its
- * libxl driver knows migrate_uri, destination_name and destination_xml). The bandwidth limit acts at the source alone
- * and is no concern of the destination. */
+/* FALSE, by name, when @params ask for something that a libvirtd as destination refuses: its libxl driver knows
+ * migrate_uri, destination_name and destination_xml (docs/wire.md, A libvirtd as peer). The bandwidth limit acts at the
+ * source alone. */
 gboolean xf_migrate_params_fit_libvirtd (const XfMigrateParams *params, const char *host, GError **error);
 
-/* The flags for the destination's phases: what concerns only the source is left out (reference: the client library
- * drops the same ones in managed mode). @libvirtd: only bits that its libxl driver accepts. */
+/* The flags for the destination's phases, without those that concern only the source (docs/wire.md, Migration flags and
+ * parameters). @libvirtd: only bits that its libxl driver accepts. */
 guint xf_migrate_params_destination_flags (const XfMigrateParams *params, gboolean libvirtd);

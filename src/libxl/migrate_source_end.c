@@ -95,7 +95,7 @@ resume (XfMigrateSource *source)
   int rc;
 
   /* A guest that did not acknowledge its suspend is still running, or will stop at a time nobody knows: resuming it
-   * then damages its registers (reference: a fix in Xen's own history). */
+   * then damages its registers. */
   if (!source->ctx || source->suspend_rc == ERROR_GUEST_TIMEDOUT || !is_suspended (source)) {
     /* One that has acknowledged but not yet stopped does so after we are gone: death.c resumes it then. After a
      * time-out libxl has taken the request back. */

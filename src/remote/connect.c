@@ -13,7 +13,7 @@
 #define SPOKEN_VERSION 9000000
 #define OUR_URI "xen:///system"
 
-/* Features that are the RPC layer's own (reference: libvirt-rpc.md section 6). */
+/* Features of the RPC layer (docs/wire.md, Features). */
 enum {
   FEATURE_TYPED_PARAM_STRING = 9,
   FEATURE_KEEPALIVE = 10,

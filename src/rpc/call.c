@@ -6,7 +6,7 @@
 #include "base/turn.h"
 #include "procs.h"
 
-/* libvirt's numbers for what this layer itself refuses (reference: libvirt-rpc.md section 3). */
+/* libvirt's numbers for the errors of this layer (docs/wire.md, Errors). */
 enum { CODE_INTERNAL = 1, CODE_DENIED = 29, CODE_RPC = 39, FROM_RPC = 7 };
 
 struct XfCall {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Frames of libvirt's RPC: 28 bytes of header, then a payload. Pure functions. Reference: libvirt-rpc.md sections 1
- * and 3.
+ * Frames of libvirt's RPC: 28 bytes of header, then a payload. Pure functions. The layouts: docs/wire.md, Frames;
+ * docs/wire.md, Errors.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Keepalive (reference: libvirt-rpc.md section 7). While a full stream keeps us from reading we cannot hear the peer
+ * Keepalive (docs/wire.md, Keepalive). While a full stream keeps us from reading we cannot hear the peer
  * and do not hold its silence against it; we go on pinging, so that it hears us.
  */
 #include "procs.h"

@@ -2,8 +2,7 @@
  *
  * A stream of the RPC: bytes that belong to one call, in either or both directions. To the rest of the program it is
  * file descriptors: what the peer sends is moved into one, what another holds is moved to the peer; from and to pipes
- * by splice, so that the bytes of a migration never pass through this process's memory. Reference: libvirt-rpc.md
- * section 10.
+ * by splice, so that the bytes of a migration never pass through this process's memory (docs/wire.md, Streams).
  *
  * Back-pressure: when the descriptor is full, the connection stops reading until it is not (keepalive.c knows); when
  * the socket is full, the descriptor is not read.

@@ -56,7 +56,7 @@ def migrations(host, *options):
 
 
 def test_the_answer_to_finish_was_lost(a, b):
-    """The double run of libvirt's driver (weakness 7): the client has heard nothing, and cancels a guest that runs."""
+    """The double run of libvirt's driver: the client has heard nothing, and cancels a guest that runs."""
     a.create("g")
     with sent(a, b) as (source, destination, domain, cookie):
         destination.finish("g", cookie)

@@ -44,7 +44,7 @@ test_impossible_lengths (void)
   }
 }
 
-/* The example of libvirt-rpc.md section 3, as an observed daemon wrote it. */
+/* An error as libvirtd 9.0 writes it (docs/wire.md, Errors). */
 static void
 test_error (void)
 {
