@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Xen's migration stream: libxl's format version 2 around libxc's version 3. Reference:
- * graphics-resources-stream.md, section F. Headers are big endian, records little endian.
+ * Xen's migration stream: libxl's format version 2 around libxc's version 3, as Xen's own specifications of both
+ * streams describe them. Headers are big endian, records little endian.
  */
 #pragma once
 
