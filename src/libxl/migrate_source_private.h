@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The inside of a migration's source, for migrate_source.c (its life), migrate_source_send.c (perform),
- * migrate_source_settle.c (who has it?) and migrate_source_end.c (the ways back and out).
+ * migrate_source_settle.c (who has it?), migrate_source_back.c (the way back) and migrate_source_end.c (the way out).
  */
 #pragma once
 
