@@ -26,6 +26,7 @@ struct XfDriver {
   struct XfMigrateDoor *door;
   GPtrArray *claims;       /* of XfMemoryClaim */
   GPtrArray *removals;     /* of XfRemoval, removal.c's */
+  gboolean ends;           /* the daemon does: nothing is tried again */
   GPtrArray *sources;      /* of XfMigrateSource */
   GPtrArray *destinations; /* of XfMigrateDest */
 };

@@ -59,8 +59,8 @@ xf_job_when_ended (XfGuest *guest, GSourceFunc func, gpointer data)
   guest->job_waiters = g_slist_append (guest->job_waiters, waiter);
 }
 
-static void
-wake_waiters (XfGuest *guest)
+void
+xf_job_wake_waiters (XfGuest *guest)
 {
   for (GSList *link = guest->job_waiters; link; link = link->next) {
     Waiter *waiter = link->data;
@@ -75,7 +75,7 @@ xf_job_end (XfGuest *guest, const XfTypedParams *completed)
 {
   g_assert (guest->job);
   guest->job = NULL;
-  wake_waiters (guest);
+  xf_job_wake_waiters (guest);
   if (completed) {
     g_clear_pointer (&guest->completed, g_array_unref);
     guest->completed = xf_typed_params_copy (completed);

@@ -44,5 +44,8 @@ gboolean xf_job_begin (XfGuest *guest, XfJob *job, GError **error);
 /* Calls @func from the loop once the guest with the job of now has none any more. */
 void xf_job_when_ended (XfGuest *guest, GSourceFunc func, gpointer data);
 
+/* Calls them now: the job has come to where a person may step in. Each looks for itself whether there is a job. */
+void xf_job_wake_waiters (XfGuest *guest);
+
 /* Ends it; @completed (may be NULL): kept as the guest's last completed job. The guest may be gone afterwards. */
 void xf_job_end (XfGuest *guest, const XfTypedParams *completed);

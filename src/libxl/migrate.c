@@ -48,6 +48,7 @@ xf_migrations_end (XfDriver *driver)
   g_autoptr (GPtrArray) sources = g_ptr_array_copy (driver->sources, NULL, NULL);
   g_autoptr (GPtrArray) destinations = g_ptr_array_copy (driver->destinations, NULL, NULL);
 
+  driver->ends = TRUE;
   for (guint i = 0; i < sources->len; i++) {
     if (g_ptr_array_find (driver->sources, sources->pdata[i], NULL))
       xf_migrate_source_daemon_ends (sources->pdata[i]);

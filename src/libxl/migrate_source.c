@@ -85,6 +85,7 @@ source_free (XfMigrateSource *source)
   xf_migrate_source_stop_asking (source);
   g_clear_handle_id (&source->deadline_id, g_source_remove);
   g_clear_handle_id (&source->stall_id, g_source_remove);
+  g_clear_handle_id (&source->again_id, g_source_remove);
   g_clear_pointer (&source->transport, xf_migrate_transport_free);
   g_clear_pointer (&source->ctx, xf_ctx_free);
   g_clear_pointer (&source->cookie, xf_cookie_free);
@@ -221,6 +222,7 @@ xf_migrate_source_abort (XfMigrateSource *source, const GError *reason)
     xf_migrate_source_fail (source, reason);
     return TRUE;
   case ROLLING_BACK:
+    xf_migrate_source_try_again (source);
     return TRUE;
   default:
     return FALSE;
@@ -249,13 +251,14 @@ xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client)
     abandon (source, "the client that drove it has gone");
 }
 
-/* The next daemon finds it in the journal, and asks. */
+/* The next daemon finds it in the journal, and goes on. */
 static void
 leave_to_journal (XfMigrateSource *source)
 {
-  g_autoptr (GError) told = xf_migrate_source_error (
-    source, xf_sm_name (&source->sm), XF_ERROR_NO_CONNECT,
-    "the daemon ends before it knows whether the guest runs there; it asks again when it is back");
+  const char *why = source->sm.state == ROLLING_BACK
+                      ? "the daemon ends before the guest could be resumed; it tries again when it is back"
+                      : "the daemon ends before it knows whether the guest runs there; it asks again when it is back";
+  g_autoptr (GError) told = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_NO_CONNECT, why);
   XfDone done = source->done;
   gpointer data = source->done_data;
 
@@ -267,15 +270,31 @@ leave_to_journal (XfMigrateSource *source)
   source_free (source);
 }
 
+/* What it is in is in its journal, and nothing of libxl's is under way for it. */
+static gboolean
+is_all_in_journal (const XfMigrateSource *source)
+{
+  switch (source->sm.state) {
+  case SETTLING:
+    return TRUE;
+  case SENT:
+    return !source->p2p;
+  case DESTROYING:
+    return source->entry && g_str_equal (source->entry->state, xf_migrate_source_states[DESTROYING].name);
+  case ROLLING_BACK:
+    return source->entry && xf_migrate_source_is_stuck (source) && !source->suspend;
+  default:
+    return FALSE;
+  }
+}
+
 void
 xf_migrate_source_daemon_ends (XfMigrateSource *source)
 {
   /* A peer-to-peer migration that has sent everything waits for an answer, which still may come. */
   if (source->abort_func)
     (void)source->abort_func (source->abort_data, NULL);
-  else if (source->sm.state == SETTLING || (source->sm.state == SENT && !source->p2p)
-           || (source->sm.state == DESTROYING && source->entry
-               && g_str_equal (source->entry->state, xf_migrate_source_states[DESTROYING].name)))
+  else if (is_all_in_journal (source))
     leave_to_journal (source);
   else if (source->sm.state != SENT)
     abandon (source, "the daemon ends");

@@ -22,7 +22,8 @@
  * and destroys on its word that it does. A client's confirm is no such word: cancelled, it says the same when the
  * answer to finish was lost; and one that says that the guest runs there may be about another migration. So the source
  * asks by itself (migrate_source_settle.c), until it is answered, and after a restart again (migrate_source_recover.c);
- * a person who knows better says virsh resume or virsh destroy, once: the first decision counts.
+ * a person who knows better says virsh resume or virsh destroy, once: the first decision counts. A resume that fails is
+ * tried until it succeeds or the guest is gone; a person may try it at once, or destroy the guest, meanwhile.
  *
  * A migration has an owner: the client that began it, or this daemon, peer to peer. No other client's perform or
  * confirm reaches it. `destroying` lasts until Xen does not have the domain any more, over restarts too.
@@ -86,7 +87,7 @@ XfMigrateTransport *xf_migrate_source_way (XfMigrateSource *source, const XfCook
                                            guint port, XfPeer *tunnel, GError **error);
 
 /* Sends the guest; takes @transport. When done is told an error, the guest is as it was before, the job has ended and
- * @source is gone. */
+ * @source is gone; or the guest could not be resumed, and @source goes on trying by itself. */
 void xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transport, XfDone done, gpointer data);
 
 /* The end as a client says it. After `sent` that is not the destination's word: a destination that can be asked is

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The way back of a migration on its source: the guest as it was.
+ * The way back of a migration on its source: the guest as it was. A guest that cannot be resumed stays suspended in
+ * `rolling back`: the client is answered with that, and the resume is tried again after 1, 2, 4 … 30 seconds until the
+ * guest runs or is gone. Meanwhile virsh resume tries at once, and virsh destroy removes the guest instead. After a
+ * daemon's end the next one goes on, by the journal.
  */
 #include "libxl/migrate_source_private.h"
 
@@ -9,48 +12,171 @@
 
 #include "base/error.h"
 #include "libxl/death.h"
+#include "libxl/look.h"
+#include "libxl/removal.h"
 
+/* Between two tries to resume, doubled each time. */
+#define AGAIN_FIRST_S 1
+#define AGAIN_MAX_S 30
+
+/* ---- it is over --------------------------------------------------------------------------------------------- */
+
+/* libxl tells of one shutdown a watch, and the suspend was one. */
+static void
+show_as_before (XfMigrateSource *source)
+{
+  XfGuest *guest = source->guest;
+  gboolean was_running = source->state_before == VIR_DOMAIN_RUNNING || source->state_before == VIR_DOMAIN_BLOCKED;
+
+  if (guest->domid < 0 || xf_look_at (guest) == XF_SHOWN_GONE)
+    return;
+  if (source->progress.suspended_us)
+    xf_death_watch (guest);
+  if (source->again_s)
+    xf_guest_set_message (guest, NULL);
+  if ((source->progress.suspended_us || source->held) && was_running) {
+    xf_guest_set_state (guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATION_CANCELED);
+    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_MIGRATED);
+  }
+}
+
+/* Why it has failed was told with the first resume that failed: whoever waits now has asked for another one. */
 static void
 rolled_back (XfMigrateSource *source)
 {
-  gboolean was_running = source->state_before == VIR_DOMAIN_RUNNING || source->state_before == VIR_DOMAIN_BLOCKED;
+  const GError *told = source->again_s ? NULL : source->error;
   XfGuest *waits; /* for this, to be started */
 
   source->progress.resumed_us = g_get_monotonic_time ();
   xf_migrate_source_unthrottle (source);
-  /* libxl tells of one shutdown a watch, and the suspend was one. */
-  if (source->progress.suspended_us && source->guest->domid >= 0)
-    xf_death_watch (source->guest);
-  if ((source->progress.suspended_us || source->held) && was_running && source->guest->domid >= 0) {
-    xf_guest_set_state (source->guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATION_CANCELED);
-    xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_MIGRATED);
-  }
+  show_as_before (source);
   waits = source->guest->autostart_waits && source->guest->domid < 0 ? source->guest : NULL;
   xf_migrate_source_end_job (source, source->error);
   g_info ("%s: rolled back%s%s", source->sm.id, source->error ? ": " : "", source->error ? source->error->message : "");
-  xf_migrate_source_finish (source, CANCELLED, source->error);
+  xf_migrate_source_finish (source, CANCELLED, told);
   if (waits)
     xf_autostart_guest (waits);
+}
+
+/* ---- it cannot be resumed ----------------------------------------------------------------------------------- */
+
+static void resume (XfMigrateSource *source);
+
+static gboolean
+again (gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->again_id = 0;
+  resume (source);
+  return G_SOURCE_REMOVE;
+}
+
+static GError *
+stuck_error (const XfMigrateSource *source, const char *why)
+{
+  return g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
+                      "%s%sdomain '%s' is suspended on this host and could not be resumed: %s; this is tried again. "
+                      "virsh resume tries it at once, virsh destroy ends the guest",
+                      source->error && !source->again_s ? source->error->message : "",
+                      source->error && !source->again_s ? "; moreover, " : "", source->guest->name, why);
+}
+
+/* The next daemon finds it in the journal. */
+static void
+write_reason (XfMigrateSource *source, const char *why)
+{
+  XfJournalEntry *entry = source->entry;
+
+  if (!entry || (source->again_s && g_strcmp0 (entry->reason, why) == 0))
+    return;
+  g_free (entry->reason);
+  entry->reason = g_strdup (why);
+  xf_journal_write (source->driver->journal, entry, xf_migrate_source_states[ROLLING_BACK].name, NULL, NULL);
 }
 
 static void
 stuck_suspended (XfMigrateSource *source, const GError *why)
 {
-  g_autoptr (GError)
-    told = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
-                        "%s%sdomain '%s' is suspended on this host and could not be resumed: %s; try virsh resume '%s'",
-                        source->error ? source->error->message : "", source->error ? "; moreover, " : "",
-                        source->guest->name, why->message, source->guest->name);
+  g_autoptr (GError) told = stuck_error (source, why->message);
+  XfDone done = g_steal_pointer (&source->done);
 
   g_warning ("%s: %s", source->sm.id, told->message);
+  write_reason (source, why->message);
   xf_guest_set_message (source->guest, told->message);
-  /* The next daemon tries again. */
-  if (source->entry)
-    xf_journal_write (source->driver->journal, g_steal_pointer (&source->entry),
-                      xf_migrate_source_states[ROLLING_BACK].name, NULL, NULL);
-  xf_migrate_source_end_job (source, told);
-  xf_migrate_source_finish (source, CANCELLED, told);
+  xf_migrate_source_count (source);
+  g_clear_pointer (&source->transport, xf_migrate_transport_free); /* the caller's connection may carry it */
+  g_clear_pointer (&source->decided_with, g_free);
+  source->again_s = source->again_s ? MIN (source->again_s * 2, AGAIN_MAX_S) : AGAIN_FIRST_S;
+  source->again_id = g_timeout_add_seconds (source->again_s, again, source);
+  xf_job_wake_waiters (source->guest);
+  if (source->driver->ends)
+    xf_migrate_source_daemon_ends (source);
+  else if (done)
+    done (told, source->done_data);
 }
+
+gboolean
+xf_migrate_source_is_stuck (const XfMigrateSource *source)
+{
+  return source->sm.state == ROLLING_BACK && source->again_s;
+}
+
+void
+xf_migrate_source_try_again (XfMigrateSource *source)
+{
+  if (!source->again_id)
+    return;
+  g_clear_handle_id (&source->again_id, g_source_remove);
+  resume (source);
+}
+
+static void
+removed (const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+  XfGuest *guest = source->guest;
+
+  if (guest->domid >= 0) {
+    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+    xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
+  }
+  xf_migrate_source_end_job (source, source->error);
+  g_info ("%s: rolled back, and the guest was destroyed", source->sm.id);
+  xf_migrate_source_finish (source, CANCELLED, NULL);
+}
+
+static void
+not_removed (guint tries, const GError *error, gpointer data)
+{
+  XfMigrateSource *source = data;
+  XfDone done = g_steal_pointer (&source->done);
+
+  xf_guest_set_message (source->guest, error->message);
+  if (done)
+    done (error, source->done_data);
+}
+
+gboolean
+xf_migrate_source_decide_stuck (XfMigrateSource *source, gboolean here, const char *how, XfDone done, gpointer data)
+{
+  if (!source->again_id)
+    return FALSE; /* it is being resumed this moment */
+  g_message ("%s: a person decides, with %s", source->sm.id, how);
+  source->done = done;
+  source->done_data = data;
+  source->decided_with = g_strdup (how);
+  if (here) {
+    xf_migrate_source_try_again (source);
+    return TRUE;
+  }
+  g_clear_handle_id (&source->again_id, g_source_remove);
+  (void)xf_removal_new (source->driver, (guint32)source->guest->domid, source->guest->uuid, not_removed, removed,
+                        source);
+  return TRUE;
+}
+
+/* ---- the way back ------------------------------------------------------------------------------------------- */
 
 /* Asks Xen, not our memory of events: a guest that stopped with reason "suspend" is the one to be resumed. */
 static gboolean

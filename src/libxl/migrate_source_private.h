@@ -84,6 +84,10 @@ struct XfMigrateSource {
   guint ask_after_s;
   GError *why;        /* told when the guest stays */
   char *decided_with; /* what a person decided with, or NULL */
+
+  /* rolling back, when the guest could not be resumed */
+  guint again_id; /* it will be tried again */
+  guint again_s;
 };
 
 extern const XfJobOps xf_migrate_source_job_ops;
@@ -142,3 +146,11 @@ void xf_migrate_source_stop_asking (XfMigrateSource *source);
 
 /* Brings the guest back to what it was; the end is `cancelled`. */
 void xf_migrate_source_roll_back (XfMigrateSource *source);
+
+/* The guest could not be resumed, and that is tried again; and tries it now, unless a try is under way. */
+gboolean xf_migrate_source_is_stuck (const XfMigrateSource *source);
+void xf_migrate_source_try_again (XfMigrateSource *source);
+
+/* A person's decision about such a guest: it is resumed @here, now, or destroyed. FALSE: a try is under way. */
+gboolean xf_migrate_source_decide_stuck (XfMigrateSource *source, gboolean here, const char *how, XfDone done,
+                                         gpointer data);

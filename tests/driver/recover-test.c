@@ -661,6 +661,88 @@ test_two_persons (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (guest_on_host (fixture), ==, here ? "running" : "absent");
 }
 
+/* ---- a guest that cannot be resumed ----------------------------------------------------------------------- */
+
+typedef enum { BY_ITSELF, BY_RESUME, BY_DESTROY, BY_OTHERS, BY_RESTART } Ending;
+
+static const struct StuckRow {
+  const char *name;
+  Ending ending;
+  const char *then;
+} stuck_rows[] = {
+  { "by-itself", BY_ITSELF, "running" },     { "virsh-resume", BY_RESUME, "running" },
+  { "virsh-destroy", BY_DESTROY, "absent" }, { "xl-destroy", BY_OTHERS, "absent" },
+  { "restart", BY_RESTART, "running" },
+};
+
+static void
+check_told (Fixture *fixture)
+{
+  g_auto (GStrv) messages = xf_driver_domain_messages (fixture->host->driver, uuid, NULL);
+  g_autoptr (GPtrArray) list = xf_driver_migrations (fixture->host->driver);
+  const XfMigrationInfo *info = list->pdata[0];
+
+  g_assert_nonnull (messages[0]);
+  g_assert_nonnull (strstr (messages[0], "could not be resumed"));
+  g_assert_nonnull (strstr (messages[0], "virsh destroy"));
+  g_assert_cmpuint (list->len, ==, 1);
+  g_assert_cmpstr (info->state, ==, "rolling back");
+  g_assert_nonnull (strstr (info->reason, "libxl"));
+}
+
+static void
+end_stuck (Fixture *fixture, Ending ending)
+{
+  Host *host = fixture->host;
+
+  switch (ending) {
+  case BY_ITSELF:
+    break;
+  case BY_RESUME:
+    g_assert_true (host_call (host, xf_driver_domain_resume, uuid, NULL));
+    g_assert_cmpstr (guest_on_host (fixture), ==, "running");
+    break;
+  case BY_DESTROY:
+    g_assert_true (host_destroy (host, uuid, NULL));
+    g_assert_cmpstr (guest_on_host (fixture), ==, "absent");
+    break;
+  case BY_OTHERS:
+    host_domain_destroy (host->dir, fixture->domid);
+    break;
+  case BY_RESTART:
+    host_stop_driver (host);
+    g_assert_true (entry_says (fixture, XF_SIDE_SOURCE, "rolling back"));
+    g_assert_cmpstr (guest_on_host (fixture), ==, "suspended");
+    host_start_driver (host);
+    break;
+  }
+}
+
+/* It is tried until it runs or is gone, and a person may step in; then the entry goes. */
+static void
+test_stuck (Fixture *fixture, gconstpointer data)
+{
+  const struct StuckRow *row = data;
+  g_autoptr (GError) error = NULL;
+
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, SUSPENDED, FALSE);
+  leave_entry (fixture, XF_SIDE_SOURCE, "sending");
+  host_set_control (fixture->host, "fail=resume\n");
+  host_start_driver (fixture->host);
+  host_wait (entry_says (fixture, XF_SIDE_SOURCE, "rolling back"));
+  check_told (fixture);
+  /* A person who tries it learns why it fails. */
+  g_assert_false (host_call (fixture->host, xf_driver_domain_resume, uuid, &error));
+  g_assert_nonnull (strstr (error->message, "could not be resumed"));
+  check_told (fixture);
+  host_set_control (fixture->host, "");
+  end_stuck (fixture, row->ending);
+  host_wait (g_str_equal (guest_on_host (fixture), row->then));
+  host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
+  host_wait (is_listed (fixture) == !g_str_equal (row->then, "absent"));
+}
+
 /* ---- peers without a journal, and boots ------------------------------------------------------------------- */
 
 /* A libvirtd takes its guest back when its connection is gone: nothing of it may come to life here. One that arrived
@@ -813,7 +895,7 @@ test_moved (Fixture *fixture, gconstpointer data)
   fixture->peers = (Peers){ .verdict = row->verdict, .silent = row->silent, .state = row->state };
   host_start_driver (fixture->host);
   g_assert_true (host_start (fixture->host, uuid, row->flags, &error) == row->starts);
-  g_assert_true (entry_exists (fixture, XF_SIDE_SOURCE) == !row->starts);
+  host_wait (entry_exists (fixture, XF_SIDE_SOURCE) == !row->starts);
   if (!row->starts)
     g_assert_nonnull (strstr (error->message, "--force-boot"));
   g_clear_error (&error);
@@ -893,6 +975,11 @@ add_rows (void)
     g_autofree char *path = g_strdup_printf ("/recover/from-libvirtd/%s/%zu", libvirtd_rows[i].state, i);
 
     g_test_add (path, Fixture, &libvirtd_rows[i], set_up, test_from_libvirtd, tear_down);
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS (stuck_rows); i++) {
+    g_autofree char *path = g_strdup_printf ("/recover/stuck/%s", stuck_rows[i].name);
+
+    g_test_add (path, Fixture, &stuck_rows[i], set_up, test_stuck, tear_down);
   }
   for (gsize i = 0; i < G_N_ELEMENTS (moved_rows); i++) {
     g_autofree char *path = g_strdup_printf ("/recover/moved/%zu", i);

@@ -46,7 +46,7 @@ class Run:
     def __init__(self, world, seed, number):
         self.world, self.random, self.number = world, random.Random(f"soak {seed}/{number}"), number
         self.said = []
-        self.booted = self.destroyed = self.stuck = False
+        self.booted = self.destroyed = False
         self.begun = time.monotonic()
         self.commands = Sequence(world, seed, number, False)  # for what other clients say
         self.client = None
@@ -67,7 +67,6 @@ class Run:
             values["fail_after"] = self.random.choice(CALLS)
         if self.random.random() < 0.2:
             values["linger_ms"] = self.random.choice((50, 500, 3000))
-        self.stuck |= "resume" in (values.get("fail"), values.get("fail_after"))
         host.control(**values)
         if values:
             self.say(f"{host.name}: {values}")
@@ -161,7 +160,7 @@ class Run:
         while why := self.why_not():
             waited = time.monotonic() - start
             assert waited < CALM_S and why != "the guest is nowhere", f"after {waited:.0f} s: {why}"
-            if waited > PERSON_S and (self.booted or self.stuck) and not decided:
+            if waited > PERSON_S and self.booted and not decided:
                 decided = True
                 self.decide()
             time.sleep(0.02)

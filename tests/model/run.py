@@ -77,6 +77,7 @@ BROKEN = (
      ["P2P", "FAILS=1", "REBOOT", "OLD_LEAVE", *ONCE], TWICE),
     ("the source calls done what it cannot destroy, and it is resumed",
      ["P2P", "FAILS=1", "PERSON", "OLD_LEAVE", *ONCE], TWICE),
+    ("the source gives up resuming", ["P2P", "FAILS=1", "OLD_STUCK", *ONCE], NOT_AT_END),
     ("the destination lets go of what it cannot destroy", ["FAILS=1", "PERSON", "OLD_REMAINS"], TWICE),
     ("the destination gives up writing its tombstone",
      ["P2P", "DISK", "OLD_TOMBSTONE", *ONCE], LAST + "|" + NOT_AT_END),

@@ -106,6 +106,14 @@ end:
   :: atomic { s_up && ss == rolling_back ->
               if :: s_guest == suspended -> s_guest = runs; CHECK (); STALE_S () :: else fi;
               break_data () }
+#ifdef FAILS
+  /* It cannot be resumed, which is tried again. OLD_STUCK: the source calls it done, and waits for the next daemon. */
+  :: atomic { s_up && ss == rolling_back && s_guest == suspended && s_fails < FAILS -> s_fails++; js = rolling_back;
+#ifdef OLD_STUCK
+              S_TO (rolling_back, cancelled)
+#endif
+            }
+#endif
   :: atomic { s_up && ss == rolling_back && s_guest != suspended ->
               js = nothing; S_TO (rolling_back, cancelled); break_data ();
               if :: s_call == perform -> s_reply (error) :: else fi }
