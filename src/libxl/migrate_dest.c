@@ -10,11 +10,19 @@
 #include "libxl/removal.h"
 
 const XfSmState xf_migrate_dest_states[N_STATES] = {
-  [PREPARED] = { "prepared", XF_SM_TO (RECEIVING) | XF_SM_TO (ROLLING_BACK) | XF_SM_TO (UNPAUSING) },
-  [RECEIVING] = { "receiving", XF_SM_TO (RESTORED) | XF_SM_TO (ROLLING_BACK) },
-  [RESTORED] = { "restored", XF_SM_TO (UNPAUSING) | XF_SM_TO (ROLLING_BACK) },
-  [UNPAUSING] = { "unpausing", XF_SM_TO (RUNNING) | XF_SM_TO (ROLLING_BACK) },
-  [ROLLING_BACK] = { "rolling back", XF_SM_TO (FAILED) | XF_SM_TO (CANCELLED) },
+  [RESERVING] = { "reserving", XF_SM_TO (RECORDING) | XF_SM_TO (PREPARED) | XF_SM_TO (CANCELLED) },
+  [RECORDING] = { "recording", XF_SM_TO (PREPARED) | XF_SM_TO (CANCELLED) },
+  [PREPARED] = { "prepared", XF_SM_TO (CONNECTED) | XF_SM_TO (RUNNING) | XF_SM_TO (CANCELLING) },
+  [CONNECTED] = { "connected", XF_SM_TO (RECEIVING) | XF_SM_TO (CANCELLING) },
+  [RECEIVING] = { "receiving", XF_SM_TO (RESTORED) | XF_SM_TO (STOPPING) | XF_SM_TO (CANCELLING) },
+  [RESTORED] = { "restored", XF_SM_TO (COMMITTING) | XF_SM_TO (CANCELLING) },
+  [COMMITTING] = { "committing", XF_SM_TO (UNPAUSING) | XF_SM_TO (ARRIVING) | XF_SM_TO (REVOKING) },
+  [UNPAUSING] = { "unpausing", XF_SM_TO (RUNNING) | XF_SM_TO (REVOKING) },
+  [ARRIVING] = { "arriving", XF_SM_TO (RUNNING) | XF_SM_TO (REVOKING) },
+  [STOPPING] = { "stopping", XF_SM_TO (CANCELLING) },
+  [CANCELLING] = { "cancelling", XF_SM_TO (REMOVING) },
+  [REVOKING] = { "revoking", XF_SM_TO (REMOVING) },
+  [REMOVING] = { "removing", XF_SM_TO (FAILED) | XF_SM_TO (CANCELLED) },
   [FAILED] = { "failed", XF_SM_TO (CANCELLED) },
   [RUNNING] = { "running", .final = TRUE },
   [CANCELLED] = { "cancelled", .final = TRUE },
@@ -81,8 +89,8 @@ has_guest (const XfMigrateDest *dest)
   return dest->guest && dest->guest->job == &dest->job;
 }
 
-/* Until its end it has the guest's name; what it says of the guest is in the journal, but for a definition that comes
- * alone; and it takes no data that was not announced. */
+/* It has the guest's name until its end. From the first data on the journal has the migration, and only a finish lets
+ * the guest run. */
 static gboolean
 holds (guint state, gconstpointer owner)
 {
@@ -90,11 +98,20 @@ holds (guint state, gconstpointer owner)
   gboolean offline = dest->params.flags & VIR_MIGRATE_OFFLINE;
 
   switch (state) {
+  case PREPARED:
+    return has_guest (dest) && (offline || dest->entry);
+  case CONNECTED:
   case RECEIVING:
   case RESTORED:
-    return has_guest (dest) && dest->entry && dest->announced && !offline;
+    return has_guest (dest) && dest->entry && !offline;
+  case COMMITTING:
   case UNPAUSING:
-    return has_guest (dest) && dest->announced && (dest->entry ? dest->decided : offline);
+  case ARRIVING:
+    return has_guest (dest) && dest->entry && xf_migrate_dest_is_to_start (dest);
+  case STOPPING:
+    return has_guest (dest) && dest->ao;
+  case REVOKING:
+    return has_guest (dest) && dest->entry;
   default:
     return TRUE;
   }
@@ -159,7 +176,7 @@ xf_migrate_dest_write (XfMigrateDest *dest, int state, XfDone done)
   xf_journal_write (dest->driver->journal, dest->entry, xf_migrate_dest_states[state].name, done, dest);
 }
 
-/* How it ended is kept for a source that can ask; nobody asks for one that was never announced. */
+/* How it ended is kept for a source that can ask. */
 static void
 close_entry (XfMigrateDest *dest)
 {
@@ -168,7 +185,7 @@ close_entry (XfMigrateDest *dest)
   if (!entry)
     return;
   entry->in_use = FALSE;
-  if (!dest->secret || !dest->announced)
+  if (!dest->secret)
     xf_journal_drop (dest->driver->journal, entry);
   else if (!entry->final)
     xf_journal_write_final (dest->driver->journal, entry, xf_sm_name (&dest->sm), NULL, NULL);
@@ -180,7 +197,6 @@ xf_migrate_dest_end (XfMigrateDest *dest, int final_state, const XfMigrateResult
 {
   xf_sm_move (&dest->sm, final_state);
   xf_migrations_remove_dest (dest->driver, dest);
-  xf_migrate_dest_drop_ready (dest);
   close_entry (dest);
   xf_migrate_dest_tell_settlers (dest, final_state == RUNNING ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN, NULL);
   xf_migrate_dest_tell_finishers (dest, result, told);
@@ -213,6 +229,20 @@ xf_migrate_dest_end_job (XfMigrateDest *dest, const GError *failure)
 
 /* ---- deadlines -------------------------------------------------------------------------------------------- */
 
+static const char *
+what_is_overdue (const XfMigrateDest *dest)
+{
+  switch (dest->sm.state) {
+  case RESERVING:
+  case RECORDING:
+    return "memory for the guest and an entry in the journal were not there within the configured time";
+  case RESTORED:
+    return "no finish followed within the configured time";
+  default:
+    return "no migration data came within the configured time; does the source reach this host's migration port?";
+  }
+}
+
 static gboolean
 deadline_passed (gpointer data)
 {
@@ -224,11 +254,7 @@ deadline_passed (gpointer data)
     return G_SOURCE_REMOVE;
   }
   if (!dest->error)
-    dest->error = xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_TIMEOUT,
-                                         dest->sm.state == RESTORED
-                                           ? "no finish followed within the configured time"
-                                           : "no migration data came within the configured time; does the source reach "
-                                             "this host's migration port?");
+    dest->error = xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_TIMEOUT, what_is_overdue (dest));
   g_warning ("%s", dest->error->message);
   xf_migrate_dest_roll_back (dest);
   return G_SOURCE_REMOVE;
@@ -249,7 +275,7 @@ xf_migrate_dest_cookie (const XfMigrateDest *dest)
 {
   g_autoptr (XfCookie) cookie = NULL;
 
-  if (!dest->from_xenferry)
+  if (!dest->secret)
     return NULL;
   cookie = xf_migrate_cookie_new (dest->driver, dest->name, dest->def->uuid, dest->id);
   cookie->secret = g_strdup (dest->secret);
@@ -315,32 +341,61 @@ xf_migrate_dest_is_of (const XfMigrateDest *dest, gconstpointer client)
 }
 
 gboolean
+xf_migrate_dest_is_to_start (const XfMigrateDest *dest)
+{
+  return dest->demand == XF_DEST_START || dest->demand == XF_DEST_START_UNSEEN;
+}
+
+gboolean
+xf_migrate_dest_is_committed (const XfMigrateDest *dest)
+{
+  return (dest->sm.state >= COMMITTING && dest->sm.state <= ARRIVING) || dest->sm.state == REVOKING;
+}
+
+gboolean
+xf_migrate_dest_rolls_back (const XfMigrateDest *dest)
+{
+  return dest->sm.state >= STOPPING && dest->sm.state <= REMOVING;
+}
+
+gboolean
 xf_migrate_dest_source_has_left (const XfMigrateDest *dest)
 {
   gboolean (*is_there) (gconstpointer client) = dest->driver->client_is_there;
 
-  if (dest->secret || !dest->client)
+  if (dest->secret)
     return FALSE;
-  return dest->client_is_gone || (is_there && !is_there (dest->client));
+  if (dest->demand == XF_DEST_LEFT || dest->demand == XF_DEST_START_UNSEEN)
+    return TRUE;
+  return dest->client && is_there && !is_there (dest->client);
 }
 
-void
-xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client)
+static void
+client_has_left (XfMigrateDest *dest)
 {
-  if (dest->client != client || dest->client_is_gone)
-    return;
-  dest->client_is_gone = TRUE;
+  dest->client = NULL; /* the next client may have the same token */
+  if (dest->demand == XF_DEST_AWAITS_FINISH)
+    dest->demand = XF_DEST_LEFT;
+  if (dest->demand == XF_DEST_START)
+    dest->demand = XF_DEST_START_UNSEEN;
   /* A xenferry asks what became of finish. Any other source takes its guest back, so the guest must not come to life
    * here; while that is being written, what follows it looks again. */
-  if (dest->finish_asked && (dest->secret || dest->sm.state == UNPAUSING))
+  if (xf_migrate_dest_is_to_start (dest) && (dest->secret || xf_migrate_dest_is_committed (dest)))
     return;
   if (!dest->error)
     dest->error = xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_NO_CONNECT,
                                          "the connection that drove it is gone");
   if (dest->sm.state == FAILED)
     xf_migrate_dest_end (dest, CANCELLED, NULL, NULL);
-  else if (dest->sm.state != ROLLING_BACK)
+  else if (!xf_migrate_dest_rolls_back (dest))
     xf_migrate_dest_roll_back (dest);
+}
+
+void
+xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client)
+{
+  if (client && dest->client == client)
+    client_has_left (dest);
 }
 
 /* What is still tried again and again the next daemon goes on with: it finds the entry, and the domain. */
@@ -354,7 +409,6 @@ leave_to_journal (XfMigrateDest *dest)
   xf_migrations_remove_dest (dest->driver, dest);
   xf_guest_set_incoming (guest, FALSE);
   xf_job_end (guest, NULL);
-  xf_migrate_dest_drop_ready (dest);
   xf_migrate_dest_tell_finishers (dest, NULL, told);
   xf_migrate_dest_tell_settlers (dest, XF_VERDICT_WILL_NOT_RUN, told);
   xf_sm_abandon (&dest->sm);
@@ -364,8 +418,8 @@ leave_to_journal (XfMigrateDest *dest)
 void
 xf_migrate_dest_daemon_ends (XfMigrateDest *dest)
 {
-  if (dest->sm.state == ROLLING_BACK && dest->guest && !dest->ao)
+  if (xf_migrate_dest_rolls_back (dest) && dest->sm.state != STOPPING)
     leave_to_journal (dest);
   else
-    xf_migrate_dest_client_gone (dest, dest->client);
+    client_has_left (dest);
 }

@@ -3,16 +3,18 @@
  * A migration as its destination sees it: one object from prepare to finish, whether the data comes through a port
  * of its own or through a tunnel.
  *
- *   prepared ──data──► receiving ──restored by libxl──► restored ──finish──► unpausing ──► running
- *      │                   │                                │                    │
- *      │ finish(cancelled),│ restore failed,                │ finish(cancelled), │ fails
- *      │ deadline,         │ finish(cancelled),             │ deadline,          │
- *      │ client gone       │ client gone                    │ client gone        │
- *      │                   │                                ▼                    │
- *      ├───────────────────┴──────────────────────► rolling back ◄──────────────┘
- *      ▼                                                    │
- *   cancelled ◄───────── nobody will ask ───────────────────┤
- *                                                           └── finish will ask ──► failed ──finish──► cancelled
+ *   reserving ──memory──► recording ──written──► prepared ──data──► connected ──first bytes──► receiving
+ *
+ *   receiving ──restored by libxl──► restored ──finish──► committing ──written──┬──► unpausing ──► running
+ *                                                                               └──► arriving ───► running  (paused)
+ *
+ *   reserving, recording ──► cancelled                       prepare is answered with an error
+ *   receiving ──► stopping ──► cancelling                    libxl ends its restore first
+ *   prepared, connected, receiving, restored ──► cancelling ──┐
+ *   committing, unpausing, arriving ──► revoking ─────────────┴──► removing ──┬──► cancelled
+ *                                                                             └──► failed ──finish──► cancelled
+ *
+ * Each state waits for one thing. An offline migration, of a definition alone, is reserving, prepared, running.
  *
  * Nothing of the guest is visible here before `running`: its name and uuid are reserved, a definition that exists is
  * untouched. Finish may come while data still arrives (a libvirtd source sends it early): it is answered when libxl

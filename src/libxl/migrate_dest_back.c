@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The way back, from whatever state. What libxl is doing ends first; then the tombstone is written; then what was
- * restored is destroyed, until it is gone; then those who wait are told. The tombstone is first because "unpausing" and
- * no guest reads, to whoever finds it after a crash, as a guest that ran here and has ended.
+ * The way back. The restore under way ends first (stopping); then the tombstone is written (cancelling, or revoking
+ * where the disk may say `unpausing`); then the domain that was restored is destroyed, until it is gone (removing);
+ * then the callers of finish and settle are answered. The tombstone is first because an entry in `unpausing` without a
+ * domain reads, after a crash, as a guest that ran here and has ended.
  */
 #include "libxl/migrate_dest_private.h"
 
@@ -31,7 +32,7 @@ rolled_back (XfMigrateDest *dest)
   xf_guest_set_incoming (guest, FALSE);
   xf_job_end (guest, NULL);
   xf_migrate_dest_release_tunnel (dest);
-  if (dest->finish_asked && dest->finish_cancelled) {
+  if (dest->demand == XF_DEST_CANCEL) {
     g_autoptr (GError) told = g_error_new (
       XF_ERROR, XF_ERROR_FINISH_OK,
       "migration of domain '%s' was cancelled: everything of it is removed from host '%s'%s%s", dest->name,
@@ -40,11 +41,11 @@ rolled_back (XfMigrateDest *dest)
     xf_migrate_dest_end (dest, CANCELLED, NULL, told);
     return;
   }
-  if (dest->finish_asked || dest->client_is_gone || !dest->announced) {
+  if (dest->demand != XF_DEST_AWAITS_FINISH || dest->sm.state != REMOVING) {
     xf_migrate_dest_end (dest, CANCELLED, NULL, dest->error);
     return;
   }
-  /* Finish will come and ask why. */
+  /* Finish will be called, and is answered with the reason. */
   xf_sm_move (&dest->sm, FAILED);
   xf_migrate_dest_tell_settlers (dest, XF_VERDICT_WILL_NOT_RUN, NULL);
   xf_migrate_dest_arm (dest, FAILED_KEPT_S);
@@ -103,7 +104,7 @@ tell_source (XfMigrateDest *dest)
   if (!dest->tunnel_ops)
     return;
   /* A libvirtd source that is told hangs for ever: its data is swallowed instead, and it learns from finish. */
-  if (dest->from_xenferry && dest->error)
+  if (dest->secret && dest->error)
     dest->tunnel_ops->fail (dest->tunnel, dest->error);
   else
     dest->tunnel_ops->discard (dest->tunnel);
@@ -123,12 +124,23 @@ tombstone_again (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* Called once, after the tombstone. */
+static void
+remove_remains (XfMigrateDest *dest)
+{
+  xf_sm_move (&dest->sm, REMOVING);
+  if (something_remains (dest))
+    (void)xf_removal_new (dest->driver, dest->domid, dest->def->uuid, remains_stay, remains_gone, dest);
+  else
+    rolled_back (dest);
+}
+
 static void
 tombstone_written (const GError *error, gpointer data)
 {
   XfMigrateDest *dest = data;
 
-  if (error && dest->decided) {
+  if (error && dest->sm.state == REVOKING) {
     /* A source that cannot ask would take the guest back. */
     if (++dest->tombstone_tries == TRIES_TOLD && dest->secret)
       tell_of_delay (dest, error);
@@ -136,7 +148,6 @@ tombstone_written (const GError *error, gpointer data)
                                                dest);
     return;
   }
-  dest->tombstone = TRUE;
   if (error) {
     /* What the disk says allows to cancel it, and when it is destroyed it never runs. Then only that is told. */
     g_warning ("%s: that it is cancelled is not on disk yet: %s", dest->sm.id, error->message);
@@ -144,7 +155,7 @@ tombstone_written (const GError *error, gpointer data)
   } else {
     xf_migrate_dest_tell_settlers (dest, XF_VERDICT_WILL_NOT_RUN, NULL);
   }
-  xf_migrate_dest_roll_back (dest);
+  remove_remains (dest);
 }
 
 static void
@@ -152,19 +163,11 @@ write_tombstone (XfMigrateDest *dest)
 {
   XfJournalEntry *entry = dest->entry;
 
-  dest->tombstone_begun = TRUE;
   entry->domid = dest->domid == 0 || dest->domid == ~0u ? -1 : (gint64)dest->domid;
   g_free (entry->reason);
   entry->reason = g_strdup (dest->error ? dest->error->message : "cancelled");
   xf_journal_write_final (dest->driver->journal, entry, xf_migrate_dest_states[CANCELLED].name, tombstone_written,
                           dest);
-}
-
-/* A source that was never told to send asks nobody, and neither does one without a journal. */
-static gboolean
-needs_tombstone (const XfMigrateDest *dest)
-{
-  return dest->entry && dest->announced && !dest->tombstone && (dest->secret || dest->decided);
 }
 
 /* ---- the way back ----------------------------------------------------------------------------------------- */
@@ -181,31 +184,59 @@ stop_libxl (XfMigrateDest *dest)
   xf_ao_abort_late (dest->ao, ABORT_LATE_S);
 }
 
+/* Prepare has not been answered: nothing was built, and no source knows of it. */
+static void
+give_up_prepare (XfMigrateDest *dest)
+{
+  xf_migrate_dest_refuse (dest);
+  xf_journal_forget (dest->driver->journal, dest);
+  if (dest->entry)
+    xf_journal_drop (dest->driver->journal, g_steal_pointer (&dest->entry));
+  rolled_back (dest);
+}
+
+/* Libxl does nothing for it any more. A source without a journal asks for no tombstone. */
+static void
+cancel (XfMigrateDest *dest)
+{
+  xf_sm_move (&dest->sm, CANCELLING);
+  xf_migrate_dest_stop_looking (dest);
+  if (dest->entry && dest->secret)
+    write_tombstone (dest);
+  else
+    remove_remains (dest);
+}
+
+void
+xf_migrate_dest_restore_stopped (XfMigrateDest *dest)
+{
+  cancel (dest);
+}
+
 void
 xf_migrate_dest_roll_back (XfMigrateDest *dest)
 {
   xf_migrate_dest_arm (dest, 0);
-  xf_migrate_dest_drop_ready (dest);
   g_clear_pointer (&dest->listener, xf_migrate_listener_free);
-  if (dest->sm.state != ROLLING_BACK) {
-    xf_sm_move (&dest->sm, ROLLING_BACK);
+  switch (dest->sm.state) {
+  case RESERVING:
+  case RECORDING:
+    give_up_prepare (dest);
+    return;
+  case COMMITTING:
+  case UNPAUSING:
+  case ARRIVING:
+    xf_sm_move (&dest->sm, REVOKING);
     tell_source (dest);
-  }
-  if (dest->ao) { /* a restore, or an unpause; its end leads on */
-    if (dest->fd >= 0)
-      stop_libxl (dest);
+    write_tombstone (dest);
     return;
+  default:
+    tell_source (dest);
+    if (!dest->ao) {
+      cancel (dest);
+      return;
+    }
+    xf_sm_move (&dest->sm, STOPPING);
+    stop_libxl (dest);
   }
-  xf_migrate_dest_stop_looking (dest);
-  if (needs_tombstone (dest)) {
-    if (!dest->tombstone_begun)
-      write_tombstone (dest);
-    return;
-  }
-  if (!something_remains (dest)) {
-    rolled_back (dest);
-    return;
-  }
-  if (!xf_removal_has (dest->driver, dest->domid))
-    (void)xf_removal_new (dest->driver, dest->domid, dest->def->uuid, remains_stay, remains_gone, dest);
 }

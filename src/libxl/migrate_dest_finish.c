@@ -20,10 +20,8 @@ persist (XfMigrateDest *dest, GError **error)
   if (dest->guest->persistent)
     dest->replaced = xf_domain_def_copy (dest->guest->persistent);
   def = dest->persistent ? g_steal_pointer (&dest->persistent) : xf_domain_def_copy (dest->def);
-  if (xf_guest_make_persistent (dest->guest, def, error)) {
-    dest->persisted = TRUE;
+  if (xf_guest_make_persistent (dest->guest, def, error))
     return TRUE;
-  }
   xf_domain_def_free (def);
   return FALSE;
 }
@@ -33,9 +31,8 @@ undo_persist (XfMigrateDest *dest)
 {
   g_autoptr (GError) error = NULL;
 
-  if (!dest->persisted)
+  if (!(dest->params.flags & VIR_MIGRATE_PERSIST_DEST))
     return;
-  dest->persisted = FALSE;
   if (!dest->replaced) {
     xf_guest_remove_persistent (dest->guest);
     return;
@@ -95,6 +92,16 @@ is_paused (const XfMigrateDest *dest)
   return yes;
 }
 
+/* From unpausing or arriving: the definition was stored. */
+static void
+go_back (XfMigrateDest *dest, int code, const char *text)
+{
+  if (!dest->error)
+    dest->error = xf_migrate_dest_error (dest, "finish", code, text);
+  undo_persist (dest);
+  xf_migrate_dest_roll_back (dest);
+}
+
 static void
 unpaused (int rc, gpointer data)
 {
@@ -108,65 +115,51 @@ unpaused (int rc, gpointer data)
     return;
   }
   xf_rc_to_error (rc, &libxl_error, dest->ctx, "libxl could not unpause it");
-  dest->error = xf_migrate_dest_error (dest, "finish", libxl_error->code, libxl_error->message);
-  undo_persist (dest);
-  xf_migrate_dest_roll_back (dest);
+  go_back (dest, libxl_error->code, libxl_error->message);
 }
 
-/* TRUE: its source takes it back, and so it is removed here. */
-static gboolean
-give_back (XfMigrateDest *dest)
-{
-  if (!xf_migrate_dest_source_has_left (dest))
-    return FALSE;
-  if (!dest->error)
-    dest->error = xf_migrate_dest_error (dest, "finish", XF_ERROR_NO_CONNECT,
-                                         "the connection that called finish is gone, and its source, which has no "
-                                         "journal, takes the guest back");
-  undo_persist (dest);
-  xf_migrate_dest_roll_back (dest);
-  return TRUE;
-}
+#define TAKEN_BACK                                                                                                     \
+  "the connection that called finish is gone, and its source, which has no journal, takes the guest back"
 
 static void
 running_written (const GError *error, gpointer data)
 {
   XfMigrateDest *dest = data;
 
-  if (!error) {
+  if (error)
+    go_back (dest, error->code, error->message);
+  else
     arrived (dest);
-    return;
-  }
-  dest->error = xf_migrate_dest_error (dest, "finish", error->code, error->message);
-  undo_persist (dest);
+}
+
+static gboolean
+store_definition (XfMigrateDest *dest)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (persist (dest, &error))
+    return TRUE;
+  dest->error = xf_migrate_dest_error (dest, "finish", XF_ERROR_PERSIST_FAILED, error->message);
   xf_migrate_dest_roll_back (dest);
+  return FALSE;
 }
 
 /* One that arrives paused may be resumed here the next moment; and after a boot of this host `unpausing` says of such a
  * guest that it has not run. So it is here when the disk says `running`. */
-static void
-arrive_paused (XfMigrateDest *dest)
-{
-  if (dest->entry)
-    xf_migrate_dest_write (dest, RUNNING, running_written);
-  else
-    arrived (dest); /* offline */
-}
-
 void
 xf_migrate_dest_revive (XfMigrateDest *dest)
 {
-  g_autoptr (GError) error = NULL;
+  gboolean paused = dest->params.flags & VIR_MIGRATE_PAUSED;
 
-  if (!persist (dest, &error)) {
-    dest->error = xf_migrate_dest_error (dest, "finish", XF_ERROR_PERSIST_FAILED, error->message);
-    xf_migrate_dest_roll_back (dest);
+  if (!store_definition (dest))
+    return;
+  xf_sm_move (&dest->sm, paused ? ARRIVING : UNPAUSING);
+  if (xf_migrate_dest_source_has_left (dest)) {
+    go_back (dest, XF_ERROR_NO_CONNECT, TAKEN_BACK);
     return;
   }
-  if (give_back (dest))
-    return;
-  if (dest->params.flags & (VIR_MIGRATE_PAUSED | VIR_MIGRATE_OFFLINE)) {
-    arrive_paused (dest);
+  if (paused) {
+    xf_migrate_dest_write (dest, RUNNING, running_written);
     return;
   }
   dest->ao = xf_ao_new (dest->ctx, unpaused, dest);
@@ -190,57 +183,53 @@ unpausing_written (const GError *error, gpointer data)
 static void
 bring_to_life (XfMigrateDest *dest)
 {
-  if (give_back (dest))
-    return;
-  xf_migrate_dest_arm (dest, 0);
-  dest->decided = dest->entry != NULL;
-  xf_sm_move (&dest->sm, UNPAUSING);
-  if (!dest->entry) {
-    xf_migrate_dest_revive (dest); /* offline */
+  if (xf_migrate_dest_source_has_left (dest)) {
+    if (!dest->error)
+      dest->error = xf_migrate_dest_error (dest, "finish", XF_ERROR_NO_CONNECT, TAKEN_BACK);
+    xf_migrate_dest_roll_back (dest);
     return;
   }
+  xf_migrate_dest_arm (dest, 0);
+  xf_sm_move (&dest->sm, COMMITTING);
   xf_migrate_dest_write (dest, UNPAUSING, unpausing_written);
+}
+
+/* Only its definition moves. */
+static void
+arrive_offline (XfMigrateDest *dest)
+{
+  xf_migrate_dest_arm (dest, 0);
+  if (store_definition (dest))
+    arrived (dest);
 }
 
 /* What finish wants, in each state in which it can be waiting. */
 void
 xf_migrate_dest_go_on (XfMigrateDest *dest)
 {
-  gboolean offline = dest->params.flags & VIR_MIGRATE_OFFLINE;
-
-  if (dest->client_is_gone && !dest->finish_asked) {
+  if (dest->demand == XF_DEST_AWAITS_FINISH)
+    return;
+  if (dest->demand == XF_DEST_CANCEL && dest->sm.state <= RESTORED) {
     xf_migrate_dest_roll_back (dest);
     return;
   }
-  if (!dest->finish_asked)
-    return;
   switch (dest->sm.state) {
   case FAILED:
     xf_migrate_dest_end (dest, CANCELLED, NULL, dest->error);
     return;
   case PREPARED:
-    if (!dest->finish_cancelled && offline) {
-      bring_to_life (dest);
-      return;
-    }
-    if (!dest->finish_cancelled) {
+    if (dest->params.flags & VIR_MIGRATE_OFFLINE)
+      arrive_offline (dest);
+    else
       /* The source has sent everything: its connection is here, waiting for a turn of the loop, or never came. */
       xf_migrate_dest_arm (dest, dest->driver->config.accept_timeout_s);
-      return;
-    }
-    xf_migrate_dest_roll_back (dest);
     return;
+  case CONNECTED:
   case RECEIVING:
-    if (dest->finish_cancelled)
-      xf_migrate_dest_roll_back (dest);
-    else
-      xf_migrate_dest_arm (dest, dest->driver->config.stall_timeout_s);
+    xf_migrate_dest_arm (dest, dest->driver->config.stall_timeout_s);
     return;
   case RESTORED:
-    if (dest->finish_cancelled)
-      xf_migrate_dest_roll_back (dest);
-    else
-      bring_to_life (dest);
+    bring_to_life (dest);
     return;
   default:
     return; /* its end leads on */
@@ -270,17 +259,16 @@ xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboo
 {
   const XfMigrateFinisher finisher = { done, data };
 
-  if (dest->finish_asked && dest->finish_cancelled != cancelled) {
+  if (cancelled ? xf_migrate_dest_is_to_start (dest) : dest->demand == XF_DEST_CANCEL) {
     xf_migrate_answer_later (done, data, NULL,
                              xf_migrate_dest_error (dest, "finish", XF_ERROR_OPERATION_INVALID,
                                                     "finish has been called already, and wants the opposite"));
     return;
   }
   g_array_append_val (dest->finishers, finisher);
-  if (dest->finish_asked)
+  if (dest->demand != XF_DEST_AWAITS_FINISH && dest->demand != XF_DEST_LEFT)
     return;
-  dest->finish_asked = TRUE;
-  dest->finish_cancelled = cancelled;
+  dest->demand = cancelled ? XF_DEST_CANCEL : XF_DEST_START;
   /* What finish says counts: managed clients learn between prepare and finish that the guest is paused. */
   dest->params.flags |= params->flags & (VIR_MIGRATE_PAUSED | VIR_MIGRATE_PERSIST_DEST);
   if (dest->sm.state == FAILED && cancelled) {

@@ -32,6 +32,15 @@ check_id (const XfMigrateDest *dest, GError **error)
   return FALSE;
 }
 
+static char *
+make_secret (void)
+{
+  guint8 bytes[32];
+
+  xf_secret_new (bytes, sizeof (bytes));
+  return xf_hex_format (bytes, sizeof (bytes));
+}
+
 static gboolean
 read_cookie (XfMigrateDest *dest, GBytes *bytes, gboolean tunnelled, GError **error)
 {
@@ -52,7 +61,8 @@ read_cookie (XfMigrateDest *dest, GBytes *bytes, gboolean tunnelled, GError **er
                  dest->name);
     return FALSE;
   }
-  dest->from_xenferry = cookie->is_xenferry;
+  if (cookie->is_xenferry)
+    dest->secret = make_secret ();
   dest->exact = g_steal_pointer (&cookie->config);
   memcpy (dest->id, cookie->id, XF_UUID_LENGTH);
   return check_id (dest, error);
@@ -120,13 +130,11 @@ check_host (XfMigrateDest *dest, gboolean offline, GError **error)
 }
 
 void
-xf_migrate_dest_drop_ready (XfMigrateDest *dest)
+xf_migrate_dest_refuse (XfMigrateDest *dest)
 {
   g_autoptr (GError) told = NULL;
   XfDone ready = g_steal_pointer (&dest->ready);
 
-  if (!ready)
-    return;
   /* A tunnel that is refused is gone with the answer. */
   dest->tunnel_ops = NULL;
   told = dest->error ? g_error_copy (dest->error)
@@ -134,35 +142,26 @@ xf_migrate_dest_drop_ready (XfMigrateDest *dest)
   ready (told, dest->ready_data);
 }
 
-/* Visited when the memory is there, and when the journal knows. */
 static void
-check_ready (XfMigrateDest *dest, const GError *error)
+fail (XfMigrateDest *dest, const GError *error)
 {
-  XfDone ready;
+  dest->error = xf_migrate_dest_error (dest, "prepare", error->code, error->message);
+  xf_migrate_dest_roll_back (dest);
+}
 
-  if (error && !dest->error)
-    dest->error = xf_migrate_dest_error (dest, "prepare", error->code, error->message);
-  if (error && dest->sm.state != ROLLING_BACK)
-    xf_migrate_dest_roll_back (dest);
-  if (error || !dest->ready || !dest->has_memory || !dest->written)
-    return;
-  ready = g_steal_pointer (&dest->ready);
-  dest->announced = TRUE;
+/* The source may send. */
+static void
+ready (XfMigrateDest *dest)
+{
+  XfDone done = g_steal_pointer (&dest->ready);
+
+  xf_sm_move (&dest->sm, PREPARED);
   if (dest->tunnel_ops) {
     int fd = xf_steal_fd (&dest->fd);
 
     xf_migrate_dest_receive (dest, &fd, 1);
   }
-  ready (NULL, dest->ready_data);
-}
-
-static void
-memory_is_there (const GError *error, gpointer data)
-{
-  XfMigrateDest *dest = data;
-
-  dest->has_memory = TRUE;
-  check_ready (dest, error);
+  done (NULL, dest->ready_data);
 }
 
 static void
@@ -170,8 +169,10 @@ prepared_written (const GError *error, gpointer data)
 {
   XfMigrateDest *dest = data;
 
-  dest->written = TRUE;
-  check_ready (dest, error);
+  if (error)
+    fail (dest, error);
+  else
+    ready (dest);
 }
 
 /* All that is needed to go on after a restart. */
@@ -191,28 +192,28 @@ write_prepared (XfMigrateDest *dest)
   xf_migrate_dest_write (dest, PREPARED, prepared_written);
 }
 
+static void
+memory_is_there (const GError *error, gpointer data)
+{
+  XfMigrateDest *dest = data;
+
+  if (error) {
+    fail (dest, error);
+    return;
+  }
+  xf_sm_move (&dest->sm, RECORDING);
+  write_prepared (dest);
+}
+
 void
 xf_migrate_dest_when_ready (XfMigrateDest *dest, XfDone done, gpointer data)
 {
   dest->ready = done;
   dest->ready_data = data;
-  if (dest->params.flags & VIR_MIGRATE_OFFLINE) {
-    /* Nothing is sent: there is nothing to lose. */
-    dest->has_memory = dest->written = TRUE;
-    check_ready (dest, NULL);
-    return;
-  }
-  write_prepared (dest);
-  xf_memory_claim_wait (dest->claim, memory_is_there, dest);
-}
-
-static char *
-make_secret (void)
-{
-  guint8 bytes[32];
-
-  xf_secret_new (bytes, sizeof (bytes));
-  return xf_hex_format (bytes, sizeof (bytes));
+  if (dest->params.flags & VIR_MIGRATE_OFFLINE)
+    ready (dest); /* nothing is sent: there is nothing to lose */
+  else
+    xf_memory_claim_wait (dest->claim, memory_is_there, dest);
 }
 
 static gboolean
@@ -239,8 +240,6 @@ prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes
   }
   dest->params = *params;
   *params = (XfMigrateParams){ 0 };
-  if (dest->from_xenferry)
-    dest->secret = make_secret ();
   xf_secret_new (dest->token, sizeof (dest->token));
   xf_migrate_dest_identify (dest);
   xf_migrate_progress_init (&dest->progress, dest->def->memory_kib * 1024);
@@ -258,7 +257,6 @@ unprepare (XfMigrateDest *dest)
 
   xf_guest_set_incoming (guest, FALSE);
   xf_job_end (guest, NULL);
-  xf_sm_move (&dest->sm, ROLLING_BACK);
   xf_migrate_dest_end (dest, CANCELLED, NULL, NULL);
 }
 

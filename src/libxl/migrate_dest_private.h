@@ -18,35 +18,52 @@
 #include "libxl/migrate_progress.h"
 #include "libxl/pump.h"
 
+/* Each state waits for one thing. */
 enum {
-  PREPARED,
-  RECEIVING,
-  RESTORED,
-  UNPAUSING,
-  ROLLING_BACK,
-  FAILED,
+  RESERVING,  /* for the guest's memory */
+  RECORDING,  /* for the journal: `prepared` */
+  PREPARED,   /* for the source's connections */
+  CONNECTED,  /* for the first bytes of the image */
+  RECEIVING,  /* for libxl, which restores the guest, paused */
+  RESTORED,   /* for finish */
+  COMMITTING, /* for the journal: `unpausing` */
+  UNPAUSING,  /* for libxl, which lets the guest run */
+  ARRIVING,   /* for the journal: `running`, of a guest that stays paused */
+  STOPPING,   /* for libxl, whose restore is aborted */
+  CANCELLING, /* for the journal: `cancelled`, the tombstone */
+  REVOKING,   /* the same, and the disk may say `unpausing`: tried until it is written */
+  REMOVING,   /* for the end of the domain that was restored */
+  FAILED,     /* for the finish that asks why */
   RUNNING,
   CANCELLED,
   N_STATES,
 };
 
+/* What its client wants. */
+typedef enum {
+  XF_DEST_AWAITS_FINISH,
+  XF_DEST_START,        /* finish was called */
+  XF_DEST_START_UNSEEN, /* and its caller is gone */
+  XF_DEST_CANCEL,       /* finish(cancelled) was called */
+  XF_DEST_LEFT,         /* the client is gone, and finish was not called */
+} XfDestDemand;
+
 struct XfMigrateDest {
   /* what was asked */
   XfDriver *driver;
-  gconstpointer client;
+  gconstpointer client; /* that called prepare; NULL when it is gone, and since a restart */
   XfMigrateParams params;
   char *name; /* the guest's here */
   char *from; /* the source's host name, for errors */
-  gboolean from_xenferry;
   guint8 id[XF_UUID_LENGTH];
   XfDomainDef *def;
   char *exact;             /* the guest's libxl configuration, from a xenferry's cookie, or NULL */
   XfDomainDef *persistent; /* from persistent_xml, or NULL */
   XfDomainDef *replaced;   /* the definition that finish replaced, or NULL */
-  gboolean persisted;      /* finish has stored one */
 
   /* where it stands */
   XfSm sm;
+  XfDestDemand demand;
   XfGuest *guest; /* reserved */
   XfJob job;
   XfMigrateProgress progress;
@@ -71,22 +88,15 @@ struct XfMigrateDest {
   uint32_t domid;
   GError *error; /* the first thing that went wrong */
   guint deadline_id;
-  gboolean client_is_gone;
 
   /* what must not be forgotten */
-  XfJournalEntry *entry;        /* NULL: nothing is written */
-  char *secret;                 /* who knows it may ask what became of us; NULL: the source has no journal */
-  gboolean has_memory, written; /* what prepare waits for */
-  gboolean announced;           /* prepare was answered: the source may send */
-  gboolean decided;             /* it is written, or may be, that the guest runs here */
-  gboolean tombstone;           /* it is written, or cannot be, that it never will */
-  gboolean tombstone_begun;
+  XfJournalEntry *entry; /* NULL: nothing is written */
+  char *secret;          /* a xenferry source asks with it what became of us; NULL: the source has no journal */
   guint tombstone_tries;
 
-  /* finish, when it has been called, and those who ask the same meanwhile or again */
+  /* those who wait: callers of finish, and of settle */
   GArray *finishers; /* of XfMigrateFinisher */
   GArray *settlers;  /* of XfMigrateSettler */
-  gboolean finish_asked, finish_cancelled;
 };
 
 typedef struct {
@@ -110,11 +120,17 @@ void xf_migrate_dest_write (XfMigrateDest *dest, int state, XfDone done);
 /* The answer to whoever asks what became of the guest; @error (may be NULL): why there is none. */
 void xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict, const GError *error);
 
-/* What is behind `unpausing` once that is written: the definition is stored, the guest runs. */
+/* What follows `committing` once `unpausing` is written: the definition is stored, the guest runs. */
 void xf_migrate_dest_revive (XfMigrateDest *dest);
 
-/* Whoever waits for prepare learns that it has failed. */
-void xf_migrate_dest_drop_ready (XfMigrateDest *dest);
+/* Finish was called, and wants the guest to run. */
+gboolean xf_migrate_dest_is_to_start (const XfMigrateDest *dest);
+
+/* What is on disk, or may be: that the guest runs here. */
+gboolean xf_migrate_dest_is_committed (const XfMigrateDest *dest);
+
+/* Prepare, which has not been answered, is answered with an error. */
+void xf_migrate_dest_refuse (XfMigrateDest *dest);
 
 /* As yet of nobody: id and names are the caller's to fill. */
 XfMigrateDest *xf_migrate_dest_new (XfDriver *driver, gconstpointer client);
@@ -148,8 +164,13 @@ void xf_migrate_dest_arm (XfMigrateDest *dest, guint seconds);
 void xf_migrate_dest_receive (XfMigrateDest *dest, const int *fds, guint n);
 void xf_migrate_dest_accepted (const int *fds, guint n, gpointer data);
 
-/* Removes what was built; also called again when what it waited for has ended. */
+/* The way back begins: what was built is removed. */
 void xf_migrate_dest_roll_back (XfMigrateDest *dest);
+
+/* It goes on: libxl has ended the restore that was aborted. */
+void xf_migrate_dest_restore_stopped (XfMigrateDest *dest);
+
+gboolean xf_migrate_dest_rolls_back (const XfMigrateDest *dest);
 
 /* A source without a journal takes its guest back when finish is not answered: while this says so the guest must not
  * be started here. */
@@ -158,5 +179,5 @@ gboolean xf_migrate_dest_source_has_left (const XfMigrateDest *dest);
 /* Those who called finish are told, and not again. */
 void xf_migrate_dest_tell_finishers (XfMigrateDest *dest, const XfMigrateResult *result, const GError *told);
 
-/* Does what finish wants, if it has been called, in the state under way. */
+/* Does what finish wants, if it has been called, in the state that has just begun. */
 void xf_migrate_dest_go_on (XfMigrateDest *dest);

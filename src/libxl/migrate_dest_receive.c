@@ -40,8 +40,11 @@ restored (int rc, gpointer data)
   if (dest->tunnel_ops && !dest->error)
     /* What may still come after the end of the image is nothing. */
     dest->tunnel_ops->discard (dest->tunnel);
-  /* Rolling back already: the abort came too late for libxl. */
-  if (dest->error || dest->sm.state == ROLLING_BACK) {
+  if (dest->sm.state == STOPPING) { /* whether libxl has heard of the abort or not */
+    xf_migrate_dest_restore_stopped (dest);
+    return;
+  }
+  if (dest->error) {
     xf_migrate_dest_roll_back (dest);
     return;
   }
@@ -51,7 +54,7 @@ restored (int rc, gpointer data)
   g_info ("%s: restored as domid %u", dest->sm.id, dest->domid);
   /* Nobody waits for this: a daemon that dies before it is written cancels, which is always allowed here. */
   xf_migrate_dest_write (dest, RESTORED, NULL);
-  if (!dest->finish_asked)
+  if (!xf_migrate_dest_is_to_start (dest))
     xf_migrate_dest_arm (dest, dest->driver->config.finish_timeout_s);
   xf_migrate_dest_go_on (dest);
 }
@@ -105,8 +108,9 @@ begin_restore (XfMigrateDest *dest)
   libxl_domain_restore_params params;
   int rc;
 
+  xf_sm_move (&dest->sm, RECEIVING);
   /* With finish called already the source has sent everything: what is missing must come soon. */
-  xf_migrate_dest_arm (dest, dest->finish_asked ? dest->driver->config.stall_timeout_s : 0);
+  xf_migrate_dest_arm (dest, xf_migrate_dest_is_to_start (dest) ? dest->driver->config.stall_timeout_s : 0);
   libxl_domain_restore_params_init (&params);
   params.stream_version = XF_STREAM_VERSION;
   dest->domid = ~0u;
@@ -212,7 +216,7 @@ xf_migrate_dest_receive (XfMigrateDest *dest, const int *fds, guint n)
 {
   g_autoptr (GError) error = NULL;
 
-  xf_sm_move (&dest->sm, RECEIVING);
+  xf_sm_move (&dest->sm, CONNECTED);
   if (!take_data (dest, fds, n, &error)) {
     no_data (dest, error);
     return;

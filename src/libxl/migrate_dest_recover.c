@@ -64,10 +64,8 @@ dest_new (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
   dest->name = g_strdup (entry->name);
   dest->from = g_strdup (entry->peer ? entry->peer : "an unnamed host");
   dest->secret = g_strdup (entry->secret);
-  dest->from_xenferry = dest->secret != NULL;
   dest->params.flags = entry->flags;
   dest->domid = domid;
-  dest->has_memory = dest->written = dest->announced = TRUE;
   xf_migrate_dest_identify (dest);
   return dest;
 }
@@ -92,9 +90,8 @@ xf_migrate_dest_recover (XfDriver *driver, XfJournalEntry *entry, guint32 domid,
     xf_migrate_dest_arm (dest, driver->config.finish_timeout_s);
     return TRUE;
   }
-  dest->decided = TRUE;
-  dest->finish_asked = TRUE; /* and its caller is gone */
-  xf_sm_restore (&dest->sm, UNPAUSING);
+  dest->demand = XF_DEST_START;
+  xf_sm_restore (&dest->sm, COMMITTING);
   xf_migrate_dest_revive (dest);
   return TRUE;
 }

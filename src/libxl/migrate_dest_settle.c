@@ -137,7 +137,7 @@ xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfVerdictDone d
   if (dest->entry)
     dest->entry->answered = TRUE;
   /* A finish that is under way decides; and what rolls back tells when that is sure. */
-  if (dest->finish_asked || dest->sm.state == UNPAUSING || dest->sm.state == ROLLING_BACK)
+  if (dest->demand != XF_DEST_AWAITS_FINISH || xf_migrate_dest_rolls_back (dest))
     return;
   dest->error = xf_migrate_dest_error (
     dest, xf_sm_name (&dest->sm), XF_ERROR_ABORTED,

@@ -13,9 +13,11 @@ SOURCE = ("source:begun->connecting", "source:connecting->sending", "journal:sou
 # A client's confirm is no word of the destination, which is asked.
 OUT_MANAGED = ("source:sent->settling", "source:settling->destroying", "source:destroying->done")
 OUT_PEER = ("source:sent->destroying", "source:destroying->done")
-DESTINATION = ("journal:destination:prepared:written", "destination:prepared->receiving",
-               "destination:receiving->restored", "destination:restored->unpausing",
-               "journal:destination:unpausing", "journal:destination:unpausing:written",
+DESTINATION = ("destination:reserving->recording", "journal:destination:prepared:written",
+               "destination:recording->prepared", "destination:prepared->connected",
+               "destination:connected->receiving", "destination:receiving->restored",
+               "destination:restored->committing", "journal:destination:unpausing",
+               "journal:destination:unpausing:written", "destination:committing->unpausing",
                "destination:unpausing->running")
 PEER = ("peer-to-peer:preparing->performing", "peer-to-peer:performing->finishing",
         "peer-to-peer:finishing->confirming")
@@ -25,7 +27,7 @@ RESTORE = ("restore-start", "restore-first-page", "restore-last-record", "restor
 
 # Where both hosts have something to lose: for what takes seconds.
 CRITICAL = (("a", "source:connecting->sending"), ("a", "source:sending->sent"),
-            ("a", "journal:source:sent:written"), ("b", "destination:prepared->receiving"),
+            ("a", "journal:source:sent:written"), ("b", "destination:connected->receiving"),
             ("b", "destination:receiving->restored"), ("b", "journal:destination:unpausing:written"))
 
 
@@ -67,7 +69,7 @@ def single():
 def double_faults(mode):
     lost = "kill client" if mode == "direct" else "cut control"
     gone = [Fault("b", "destination:receiving->restored", "kill b", after="source sending -> sent"),
-            Fault("b", "destination:restored->unpausing", "kill b"),
+            Fault("b", "destination:restored->committing", "kill b"),
             Fault("a", "source:sending->sent", lost)]
     come = [Fault("b", "journal:destination:unpausing:written", "kill b"),
             Fault("b", "destination:unpausing->running", "kill b")]

@@ -37,8 +37,9 @@ from rpc import Writer  # noqa: E402
 from sim_host import BUILD, run  # noqa: E402
 
 CALM_S, PERSON_S = 60.0, 10.0
-BACK = ("source:*->rolling-back", "source:*->settling", "source:settling->*", "destination:*->rolling-back",
-        "destination:rolling-back->*", "journal:destination:cancelled", "journal:destination:cancelled:written")
+BACK = ("source:*->rolling-back", "source:*->settling", "source:settling->*", "destination:*->stopping",
+        "destination:*->cancelling", "destination:*->revoking", "destination:*->removing", "destination:removing->*",
+        "journal:destination:cancelled", "journal:destination:cancelled:written")
 CALLS = ("create", "restore-create", "suspend", "unpause", "resume", "destroy")
 
 

@@ -398,7 +398,7 @@ def test_a_pump_that_dies(a, b):
     a.create("g", memory_kib=131072)
     for host in (a, b):
         client = a.migrate_start("g", b, "--live", "--bandwidth", "8", "--compressed", mode="p2p")
-        wait_until(lambda: b.traced("move g destination prepared -> receiving"), "it sends")
+        wait_until(lambda: b.traced("move g destination prepared -> connected"), "it sends")
         time.sleep(0.5)
         pumps = [pid for pid in host.processes() if "xenferry-pump" in open(f"/proc/{pid}/cmdline", encoding="ascii",
                                                                            errors="replace").read()]

@@ -125,7 +125,7 @@ def test_a_source_that_stalls_is_given_up(mode, guard):
         a.create("g")
         a.control(pause="save-live-round")
         virsh = a.migrate_start("g", b, "--live", mode=mode)
-        wait_until(lambda: b.traced("destination receiving -> rolling-back"), "the destination gives up", timeout=20)
+        wait_until(lambda: b.traced("destination receiving -> stopping"), "the destination gives up", timeout=20)
         wait_until(lambda: not b.domains(), "nothing of it is left there")
         a.control()
         assert virsh.wait(timeout=30) != 0
@@ -175,7 +175,7 @@ def test_a_pump_that_reports_without_an_end(tmp_path):
     with SimHost("a") as a, SimHost("b", {"pump_path": pump, "accept_timeout": 3}) as b:
         a.create("g")
         virsh = a.migrate_start("g", b, "--live")
-        wait_until(lambda: b.traced("destination prepared -> receiving"), "its data comes")
+        wait_until(lambda: b.traced("destination prepared -> connected"), "its data comes")
         for _ in range(10):
             assert b.virsh("list").ok().seconds < 3
         assert virsh.wait(timeout=30) != 0

@@ -103,7 +103,7 @@ def test_nobody_ever_says_finish():
     with two_hosts({"stall_timeout": 3, "finish_timeout": 1, "accept_timeout": 2}) as (a, b):
         a.create("g")
         with sent(a, b):
-            wait_until(lambda: b.traced("move g destination restored -> rolling-back"), "it gives up")
+            wait_until(lambda: b.traced("move g destination restored -> cancelling"), "it gives up")
             only_on(a, b)
 
 
@@ -306,7 +306,7 @@ def test_confirm_before_finish(a, b):
 
 
 @pytest.mark.parametrize("mode", ["p2p", "tunnelled"])
-@pytest.mark.parametrize("at", ["prepared->receiving", "receiving->restored"])
+@pytest.mark.parametrize("at", ["connected->receiving", "receiving->restored"])
 def test_another_client_does_not_drive_a_p2p_migration(a, b, mode, at):
     a.create("g")
     b.stop_at("destination", at)

@@ -133,7 +133,7 @@ end:
               :: s_up && ss == begun -> S_TO (begun, connecting); elsewhere = true
 #endif
 #if !defined(TO_LIBVIRTD) || defined(LIMIT_FINISH)
-              :: d_up && (ds == prepared || ds == receiving || ds == restored) && MAY_FINISH -> also_finish = true
+              :: d_up && (ds == prepared || ds == connected || ds == receiving || ds == restored) && MAY_FINISH -> also_finish = true
 #endif
               :: true
               fi }
@@ -143,8 +143,8 @@ end:
 
 #ifdef PERSON
 #define NEVER_THERE                                                                                                    \
-  (!d_arrived && d_guest == absent && ds != prepared && ds != receiving && ds != restored && ds != unpausing   \
-   && jd != running)
+  (!d_arrived && d_guest == absent && ds != prepared && ds != connected && ds != receiving && ds != restored           \
+   && ds != committing && ds != unpausing && ds != arriving && jd != running)
 
 /* A person decides where the daemons must not, and knows how it is; and tries virsh resume wherever a guest is paused,
  * without knowing. */

@@ -36,11 +36,13 @@
 #endif
 /* Without its tombstone a copy is destroyed only where the disk cannot say `unpausing`. OLD_TOMBSTONE: after a while
  * wherever. */
-#ifdef OLD_TOMBSTONE
 #define D_WITHOUT (disk_bad)
+#ifdef OLD_TOMBSTONE
+#define D_GIVES_UP (disk_bad)
 #else
-#define D_WITHOUT (disk_bad && !may_say)
+#define D_GIVES_UP false
 #endif
+#define D_BACK (ds == stopping || ds == cancelling || ds == revoking || ds == removing)
 
 #ifdef DESTROY_FIRST
 #undef DESTROY_FIRST
@@ -72,46 +74,58 @@ active proctype destination ()
 {
 end:
   do
-  :: atomic { d_up && d_call == prepare && ds == nothing && jd == nothing && D_WRITES -> jd = prepared }
-  :: atomic { d_up && d_call == prepare && ds == nothing && jd == prepared -> ds = prepared; d_reply (ok) }
-  :: atomic { d_up && d_call == prepare && ds != nothing && ds != rolling_back -> d_reply (error) }
+  :: atomic { d_up && d_call == prepare && ds == nothing && jd == nothing -> ds = reserving }
+  :: atomic { d_up && d_call == prepare && ds != nothing && ds != reserving && ds != recording && !D_BACK ->
+              d_reply (error) }
+  :: atomic { d_up && ds == reserving -> D_TO (reserving, recording) }
+  :: atomic { d_up && ds == recording && jd == nothing && D_WRITES -> jd = prepared }
+  :: atomic { d_up && ds == recording && jd == prepared -> D_TO (recording, prepared); d_reply (ok) }
+  /* No memory, no journal, a client that has gone: no source knows of it. */
+  :: atomic { d_up && ds == reserving -> D_TO (reserving, cancelled); d_reply (error) }
+  :: atomic { d_up && ds == recording -> D_TO (recording, cancelled); jd = nothing; d_reply (error) }
 
   :: atomic { d_up && ds == prepared && (data == receiving || data == sent) && !elsewhere ->
-              D_TO (prepared, receiving); d_guest = paused }
+              D_TO (prepared, connected) }
+  :: atomic { d_up && ds == connected && (data == receiving || data == sent) ->
+              D_TO (connected, receiving); d_guest = paused }
   :: atomic { d_up && ds == receiving && data == sent -> D_TO (receiving, restored) }
-  :: atomic { d_up && ds == restored && jd == prepared && D_WRITES -> jd = restored }
 
   /* finish: that it runs is durable before it does. WRITE_LATER: it is written afterwards. */
-  :: atomic { d_up && FINISH_CALLED && ds == restored && CALLER_IS_THERE -> D_TO (restored, unpausing); may_say = true }
+  :: atomic { d_up && FINISH_CALLED && ds == restored && CALLER_IS_THERE -> D_TO (restored, committing); may_say = true }
 #ifdef WRITE_LATER
+  :: atomic { d_up && ds == committing -> D_TO (committing, unpausing) }
   :: atomic { d_up && ds == unpausing && d_guest == paused -> d_guest = runs; CHECK (); STALE_D () }
   :: atomic { d_up && ds == unpausing && d_guest != paused -> jd = running; D_TO (unpausing, running) }
 #else
-  :: atomic { d_up && ds == unpausing && jd != unpausing && D_WRITES -> jd = unpausing }
+  :: atomic { d_up && ds == committing && jd != unpausing && D_WRITES -> jd = unpausing }
 #ifdef DISK
-  :: atomic { d_up && ds == unpausing && jd != unpausing && disk_bad ->
+  :: atomic { d_up && ds == committing && jd != unpausing && disk_bad ->
               if :: jd = unpausing :: true fi; /* a write that has failed may have been done */
-              D_TO (unpausing, rolling_back) }
+              D_TO (committing, revoking) }
 #endif
+  /* The definition cannot be stored. */
+  :: atomic { d_up && ds == committing && jd == unpausing && d_guest == paused -> D_TO (committing, revoking) }
 #ifdef PAUSED
   /* It is not handed over before `running` is durable: who resumes it could not be told from what never ran, after a
    * boot. OLD_HANDOVER: it is. */
+  :: atomic { d_up && ds == committing && jd == unpausing -> D_TO (committing, arriving) }
 #ifdef OLD_HANDOVER
-  :: atomic { d_up && ds == unpausing && jd == unpausing -> d_arrived = true; D_TO (unpausing, running) }
+  :: atomic { d_up && ds == arriving && jd == unpausing -> d_arrived = true; D_TO (arriving, running) }
 #else
-  :: atomic { d_up && ds == unpausing && jd == unpausing && D_WRITES -> jd = running }
+  :: atomic { d_up && ds == arriving && jd == unpausing && D_WRITES -> jd = running }
 #ifdef DISK
-  :: atomic { d_up && ds == unpausing && jd == unpausing && disk_bad ->
+  :: atomic { d_up && ds == arriving && jd == unpausing && disk_bad ->
               if :: jd = running :: true fi;
-              D_TO (unpausing, rolling_back) }
+              D_TO (arriving, revoking) }
 #endif
-  :: atomic { d_up && ds == unpausing && jd == running -> d_arrived = true; D_TO (unpausing, running) }
+  :: atomic { d_up && ds == arriving && jd == running -> d_arrived = true; D_TO (arriving, running) }
 #endif
 #else
+  :: atomic { d_up && ds == committing && jd == unpausing -> D_TO (committing, unpausing) }
   :: atomic { d_up && ds == unpausing && jd == unpausing && d_guest == paused ->
               if
               :: CALLER_IS_STILL_THERE -> d_guest = runs; CHECK (); STALE_D ()
-              :: D_TO (unpausing, rolling_back) /* the unpause can fail, and so can what comes before it */
+              :: D_TO (unpausing, revoking) /* the unpause can fail */
               fi }
   :: atomic { d_up && ds == unpausing && jd == unpausing && d_guest != paused -> D_TO (unpausing, running) }
 #endif
@@ -125,43 +139,57 @@ end:
               d_reply (error) }
 
   /* A restore that fails, finish(cancelled), a client that has gone, a deadline, settle's question: at any time before
-   * `unpausing` it may turn back. */
-  :: atomic { d_up && ds == prepared -> D_TO (prepared, rolling_back) }
-  :: atomic { d_up && ds == receiving -> D_TO (receiving, rolling_back) }
-  :: atomic { d_up && ds == restored -> D_TO (restored, rolling_back) }
+   * `committing` it may turn back. */
+  :: atomic { d_up && ds == prepared -> D_TO (prepared, cancelling) }
+  :: atomic { d_up && ds == connected -> D_TO (connected, cancelling) }
+  :: atomic { d_up && ds == receiving -> D_TO (receiving, stopping) }
+  :: atomic { d_up && ds == receiving -> D_TO (receiving, cancelling) } /* libxl has ended */
+  :: atomic { d_up && ds == stopping -> D_TO (stopping, cancelling) }
+  :: atomic { d_up && ds == restored -> D_TO (restored, cancelling) }
 
   /* The way back. The tombstone is durable before the guest is destroyed: else a crash between leaves "unpausing" and
    * no guest, which reads as one that ran and has ended. And before anybody is told. Where the disk cannot say
-   * "unpausing" the end of the copy is as good as its tombstone. DESTROY_FIRST: it is destroyed first, always. */
-  :: atomic { d_up && ds == rolling_back && jd != cancelled && D_WRITES && !(DESTROY_FIRST && d_guest != absent) ->
+   * "unpausing" the end of the copy is as good as its tombstone; and a libvirtd asks for none. DESTROY_FIRST: it is
+   * destroyed first, always. */
+  :: atomic { d_up && (ds == cancelling || ds == revoking) && jd != cancelled && D_WRITES &&
+              !(DESTROY_FIRST && d_guest != absent) ->
               jd = cancelled; may_say = false; break_data () }
-  :: atomic { d_up && ds == rolling_back && d_guest != absent && (jd == cancelled || D_WITHOUT || DESTROY_FIRST) ->
+  :: atomic { d_up && (ds == cancelling || ds == revoking) && DESTROY_FIRST && d_guest != absent ->
               LAST_D (); d_guest = absent; break_data () }
+  :: atomic { d_up && ds == cancelling && (jd == cancelled || D_WITHOUT) -> D_TO (cancelling, removing) }
+  :: atomic { d_up && ds == revoking && (jd == cancelled || D_GIVES_UP) -> D_TO (revoking, removing) }
+#ifdef FROM_LIBVIRTD
+  :: atomic { d_up && ds == cancelling -> D_TO (cancelling, removing); break_data () }
+#endif
+  :: atomic { d_up && ds == removing && d_guest != absent -> LAST_D (); d_guest = absent; break_data () }
 #ifdef FAILS
   /* It cannot be destroyed. OLD_REMAINS: after a while that is called gone. */
-  :: atomic { d_up && ds == rolling_back && d_guest != absent && jd == cancelled && d_fails < FAILS -> d_fails++;
+  :: atomic { d_up && ds == removing && d_guest != absent && jd == cancelled && d_fails < FAILS -> d_fails++;
 #ifdef OLD_REMAINS
-              D_TO (rolling_back, failed)
+              D_TO (removing, failed)
 #endif
             }
 #endif
 #if (defined(FAILS) || defined(DISK)) && !defined(FROM_LIBVIRTD)
   /* Finish is told that it takes longer. */
-  :: atomic { d_up && ds == rolling_back && (d_call == finish || d_call == finish_cancelled) -> d_reply (error) }
+  :: atomic { d_up && D_BACK && (d_call == finish || d_call == finish_cancelled) -> d_reply (error) }
 #endif
-  :: atomic { d_up && ds == rolling_back && d_guest == absent && (jd == cancelled || D_WITHOUT) ->
+  :: atomic { d_up && ds == removing && d_guest == absent ->
               also_finish = false;
+#ifdef FROM_LIBVIRTD
+              jd = (jd == cancelled -> cancelled : nothing);
+#endif
               if
-              :: d_call == finish || d_call == finish_cancelled -> D_TO (rolling_back, cancelled); d_reply (error)
-              :: else -> D_TO (rolling_back, failed) /* finish will ask why */
+              :: d_call == finish || d_call == finish_cancelled -> D_TO (removing, cancelled); d_reply (error)
+              :: else -> D_TO (removing, failed) /* finish will ask why */
               fi }
   :: atomic { d_up && ds == failed -> D_TO (failed, cancelled) }
 #ifdef DISK
-  :: atomic { d_up && (ds == failed || ds == cancelled) && jd != cancelled && !disk_bad -> jd = cancelled }
+  :: atomic { d_up && (ds == failed || ds == cancelled) && jd != cancelled && jd != nothing && !disk_bad -> jd = cancelled }
 #endif
 
   /* settle. What nobody can go on with is answered with an error. */
-  :: atomic { d_up && asked && (ds == failed || ds == cancelled || (ds == rolling_back && jd == cancelled)) &&
+  :: atomic { d_up && asked && (ds == failed || ds == cancelled || (D_BACK && jd == cancelled)) &&
               !elsewhere ->
               settled = (ss == settling -> will_not_run : nothing); asked = false }
   :: atomic { d_up && asked && ds == running && !elsewhere ->
@@ -175,14 +203,16 @@ end:
   :: atomic { !d_up -> d_up = true; may_say = (jd == unpausing || jd == running);
               if
               :: jd == nothing -> skip
-              :: jd == prepared -> ds = rolling_back
+              :: jd == prepared -> ds = cancelling
               :: jd == restored && d_guest == paused && !IS_TAKEN_BACK -> ds = restored
-              :: jd == restored && (d_guest != paused || IS_TAKEN_BACK) -> ds = rolling_back
-              :: jd == unpausing && IS_TAKEN_BACK -> ds = rolling_back
-              :: jd == unpausing && !IS_TAKEN_BACK && !CANNOT_KNOW -> ds = unpausing
-              :: jd == unpausing && CANNOT_KNOW -> ds = (IS_PAUSED -> rolling_back : unknown)
+              :: jd == restored && (d_guest != paused || IS_TAKEN_BACK) -> ds = cancelling
+              :: jd == unpausing && IS_TAKEN_BACK -> ds = revoking
+              :: jd == unpausing && !IS_TAKEN_BACK && !CANNOT_KNOW && d_guest == paused -> ds = committing
+              :: jd == unpausing && !IS_TAKEN_BACK && !CANNOT_KNOW && d_guest != paused ->
+                 ds = (IS_PAUSED -> arriving : unpausing)
+              :: jd == unpausing && CANNOT_KNOW -> ds = (IS_PAUSED -> revoking : unknown)
               :: jd == running -> ds = running; d_arrived = true
-              :: jd == cancelled -> ds = rolling_back
+              :: jd == cancelled -> ds = removing
               fi }
 #ifdef REBOOT
   :: atomic { d_up && !d_rebooted && MAY_BREAK ->

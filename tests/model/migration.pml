@@ -62,8 +62,9 @@
 mtype = {
   nothing,
   begun, connecting, sending, sent, settling, deciding, destroying, done, /* the source */
-  prepared, receiving, restored, unpausing, failed, running,              /* the destination */
-  rolling_back, cancelled,                                                /* both */
+  reserving, recording, prepared, connected, receiving, restored, committing, unpausing, arriving, /* the destination */
+  stopping, cancelling, revoking, removing, failed, running,
+  rolling_back, cancelled,
   unknown,                                                                /* an entry that nobody can go on with */
   absent, runs, suspended, paused,                                        /* Xen */
   begin, perform, confirm, confirm_cancelled, confirm_promised,           /* calls of the source */

@@ -14,7 +14,7 @@
 #endif
 
 /* An offline migration has no data, so nothing can be lost or doubled: the model does without. */
-static const char *const offline[] = { "begun -> done", "prepared -> unpausing", NULL };
+static const char *const offline[] = { "begun -> done", "reserving -> prepared", "prepared -> running", NULL };
 
 static GHashTable *
 moves_of_table (void)
