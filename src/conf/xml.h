@@ -15,7 +15,7 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlDoc, xmlFreeDoc)
 
 /* Parses; @root: the name the root element must have; @what: for errors, for example "domain XML". Errors
- * (XF_ERROR_XML): too large (conf/xml_bounds.h), too deep, not UTF-8, a DTD, malformed (with the line), another root. */
+ * (XF_ERROR_XML): too large (conf/xml_bounds.h) or deep, not UTF-8, a DTD, malformed (with the line), another root. */
 xmlDoc *xf_xml_parse (const char *text, gsize length, const char *root, const char *what, GError **error);
 
 /* The first child element of that name in no namespace, or NULL. @parent may be NULL. */

@@ -92,7 +92,7 @@ def limits_once(limits, size):
 
 
 class Pair:
-    """Two hosts of one kind, and a guest that goes to and fro between them."""
+    """Two hosts of one kind, and a guest that moves between them."""
 
     def __init__(self, who, kind, **options):
         self.who = who
