@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Who leaves when a place is full of connections that have not shown yet who they are. The address that holds most
- * places gives one up; of its connections first one that has said nothing for a while, and of those the one that came
- * first. So an address that fills the place takes its own places, and none of another's; and who has just come has time
- * to speak, however many have said a little before.
+ * Which connection is closed when all places are taken by connections that have not identified themselves yet. The
+ * address with the most places loses one: first a connection that has sent nothing for a while, and of those the
+ * oldest. So an address that takes all places loses only its own, and a new connection has time to send its first
+ * bytes, however many other connections have already sent some.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 
 #define XF_CROWD_ADDRESS 16
 
-/* Who has said nothing for that long is silent. */
+/* A connection that has sent nothing for that long counts as silent. */
 #define XF_CROWD_GRACE_US G_USEC_PER_SEC
 
 typedef struct {
@@ -28,7 +28,6 @@ typedef struct {
   guint places, places_an_address;
 } XfCrowdLimits;
 
-/* Who of @n seats, which stand in the order in which they came, makes room for @newcomer: the index, or -1 when there
- * is room. */
+/* Which of @n seats, oldest first, must be given up for @newcomer: the index, or -1 when there is a free place. */
 gint xf_crowd_leaver (const XfCrowdSeat *const *seats, guint n, const XfCrowdSeat *newcomer,
                       const XfCrowdLimits *limits);

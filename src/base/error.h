@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The one error domain of xenferry. Inside, every failure is a GError of this domain; g_prefix_error() on the way
- * up tells the story (guest, host, phase). The codes say what kind of failure it is for the person or program at
- * the other end; remote/ maps them to libvirt's error numbers, and is the only place that knows those.
+ * The one error domain of xenferry. Every failure inside the daemon is a GError of this domain; callers add guest, host
+ * and phase with g_prefix_error(). The codes classify a failure for the client or peer; remote/ maps them to libvirt's
+ * error numbers, and is the only folder that knows those.
  */
 #pragma once
 
@@ -11,12 +11,12 @@
 #define XF_ERROR (xf_error_quark ())
 
 typedef enum {
-  XF_ERROR_INTERNAL,              /* something here went wrong that should not have */
+  XF_ERROR_INTERNAL,              /* an internal failure that should not happen */
   XF_ERROR_NO_SUPPORT,            /* this driver has no such function */
   XF_ERROR_NO_CONNECT,            /* a connection could not be made or was lost */
   XF_ERROR_INVALID_ARG,           /* an argument or flag is not acceptable */
   XF_ERROR_OPERATION_FAILED,      /* tried, and failed */
-  XF_ERROR_XML,                   /* malformed or senseless XML */
+  XF_ERROR_XML,                   /* malformed or contradictory XML */
   XF_ERROR_DOMAIN_EXISTS,         /* name or uuid is taken */
   XF_ERROR_DENIED,                /* read-only connection, or policy */
   XF_ERROR_SYSTEM,                /* a system call failed */
@@ -31,15 +31,15 @@ typedef enum {
   XF_ERROR_ARGUMENT_UNSUPPORTED,  /* a typed parameter is not served */
   XF_ERROR_ABORTED,               /* a person or client asked for it */
   XF_ERROR_NO_METADATA,           /* no such metadata */
-  XF_ERROR_MIGRATE_UNSAFE,        /* refused by prudence; --unsafe overrides */
+  XF_ERROR_MIGRATE_UNSAFE,        /* refused as a precaution; --unsafe overrides */
   XF_ERROR_OPERATION_UNSUPPORTED, /* not with this guest, host or hypervisor */
-  XF_ERROR_RESOURCE_BUSY,         /* someone else holds it */
-  XF_ERROR_FINISH_OK,             /* finish was told "cancelled" and cleaned up: nothing runs here */
+  XF_ERROR_RESOURCE_BUSY,         /* another job or guest has it */
+  XF_ERROR_FINISH_OK,             /* finish(cancelled) has cleaned up: nothing runs here */
   XF_ERROR_GUEST_TIMEDOUT,        /* guest did not acknowledge suspend: it must not be resumed */
 } XfErrorCode;
 
 GQuark xf_error_quark (void);
 
 /* Sets @error to XF_ERROR_SYSTEM with the text, ": ", and strerror (@errnum). Always returns FALSE, so that a
- * caller can end with it. */
+ * caller can return the result. */
 gboolean xf_error_set_errno (GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF (3, 4);

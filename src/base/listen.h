@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Listening TCP sockets: one code for the clients' port, the peers' port and a migration's own.
+ * Listening TCP sockets: for the clients' port, the peer port and the ports of single migrations.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * How long the loop lets others wait: the processor time of each of its turns, from one poll to the next. A turn above
- * XF_TURN_SLOW_MS is a warning in the log, at most one a second. Processor time, not the clock's: on a busy host a
- * short turn may take long without a fault of ours.
+ * Measures the processor time of each turn of the loop, from one poll to the next. A turn above XF_TURN_SLOW_MS writes
+ * a warning to the log, at most one per second. It is processor time, not wall-clock time, because on a busy host a
+ * short turn may take long without a fault of this program.
  */
 #pragma once
 
@@ -10,11 +10,11 @@
 
 #define XF_TURN_SLOW_MS 100
 
-/* Measures the turns of @context, NULL for the default one, in the thread that runs it. Once a process. */
+/* Measures the turns of @context, NULL for the default one, in the thread that runs it. Call it once per process. */
 void xf_turn_watch (GMainContext *context);
 
-/* What this turn does, for the warning: the last of them is named. A static string. */
+/* Names what this turn does, for the warning; the last call counts. @what is a static string. */
 void xf_turn_note (const char *what);
 
-/* The longest turn until now, in microseconds. */
+/* The longest turn so far, in microseconds. */
 gint64 xf_turn_longest_us (void);

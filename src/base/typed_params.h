@@ -55,5 +55,5 @@ const XfTypedParam *xf_typed_params_find (const XfTypedParams *params, const cha
 /* Removes every parameter of that name. */
 void xf_typed_params_remove (XfTypedParams *params, const char *name);
 
-/* A human word for the type: "int", "string", ... */
+/* The type's name for messages: "int", "string", ... */
 const char *xf_param_type_name (XfParamType type);
