@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The migration cookie: libvirt's <libxl-migration>, with one more child that libvirt's reader ignores and in which
- * two xenferries find each other. On the wire it is XML text *with* its terminating NUL (docs/wire.md,
- * Cookies); nothing, for a peer that sends none.
+ * The migration cookie: libvirt's <libxl-migration>, with one more child that libvirt's reader ignores and by which two
+ * xenferries recognise each other. On the wire it is XML text *with* its terminating NUL (docs/wire.md, Cookies), or
+ * nothing.
  */
 #pragma once
 
@@ -20,13 +20,14 @@ typedef struct {
   XfFeatureNeed need;
 } XfFeature;
 
-/* What the source has measured when all is sent: so that the destination, where the guest is then, can say it. */
+/* The source's measurements when everything is sent. The destination reports them, because clients ask it afterwards.
+ */
 typedef struct {
   guint64 bytes, pages;
-  guint64 content; /* of libxl's stream, that the bytes were made of; 0: the same */
+  guint64 content; /* bytes of libxl's stream before packing; 0: the same as bytes */
   guint64 iteration;
-  guint64 dirty_rate;   /* pages a second */
-  guint64 suspended_us; /* how long the guest has stood still by now */
+  guint64 dirty_rate;   /* pages per second */
+  guint64 suspended_us; /* the guest's downtime until now */
 } XfCookieProgress;
 
 typedef struct {
@@ -34,30 +35,30 @@ typedef struct {
   guint8 uuid[XF_UUID_SIZE];
   char *hostname;
   guint stream_version;
-  gboolean is_xenferry;      /* the peer's element was there */
+  gboolean is_xenferry;      /* the cookie has the peer element */
   guint8 id[XF_UUID_SIZE];   /* of the migration; only then */
   GArray *features;          /* of XfFeature; only then */
-  gboolean sent;             /* likewise, a source's: all is sent, and durably so */
-  XfCookieProgress progress; /* likewise; zero when the peer has said none */
+  gboolean sent;             /* likewise, a source's: everything is sent, and its journal says so */
+  XfCookieProgress progress; /* likewise; zero when the peer sent none */
   char *config;              /* likewise: the guest's libxl configuration, in libxl's JSON, or NULL */
-  char *secret;              /* likewise, a destination's: who knows it may ask what became of the migration; or NULL */
-  guint settle_port;         /* and where; 0: only where the destination was reached by the source itself */
-  char *token;               /* a destination's: what data connections to it begin with, or NULL */
+  char *secret;              /* likewise, a destination's: needed to ask for the outcome of the migration; or NULL */
+  guint settle_port;         /* port for that question; 0: only the URI by which the source reached the destination */
+  char *token;               /* a destination's: the token of the data connections' tickets, or NULL */
 } XfCookie;
 
 XfCookie *xf_cookie_new (const char *name, const guint8 *uuid, const char *hostname);
 void xf_cookie_free (XfCookie *cookie);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfCookie, xf_cookie_free)
 
-/* Makes it one of a xenferry, for the migration @id. */
+/* Adds the peer element, for the migration @id. */
 void xf_cookie_set_peer (XfCookie *cookie, const guint8 *id);
 void xf_cookie_add_feature (XfCookie *cookie, const char *name, XfFeatureNeed need);
 
 GBytes *xf_cookie_format (const XfCookie *cookie);
 
-/* NULL without @error for an empty cookie: a peer that says nothing. Errors: not NUL-terminated, too large, malformed,
- * name or uuid missing, a stream version we cannot read. */
+/* NULL without @error for an empty cookie. Errors: not NUL-terminated, too large, malformed, name or uuid missing, an
+ * unsupported stream version. */
 XfCookie *xf_cookie_parse (GBytes *bytes, GError **error);
 
-/* FALSE, with the name, when the peer requires a feature that is not among @known (NULL-terminated). */
+/* FALSE when the peer requires a feature that is not among @known (NULL-terminated); @error names it. */
 gboolean xf_cookie_check_features (const XfCookie *cookie, const char *const *known, GError **error);

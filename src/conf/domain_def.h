@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A guest's definition: libvirt's domain XML, understood.
+ * A guest's definition: libvirt's domain XML, and the facts that libxl needs.
  *
- * The XML document itself is kept and is what is given back, so that nothing a person wrote is lost (metadata,
- * foreign namespaces, elements without effect on a Xen guest). Beside it stand the facts that libxl is told,
- * extracted once. What would change the guest and is not understood is refused by name when parsing
- * (domain_check.c holds the list; docs/domain-xml.md describes it).
+ * The XML document itself is kept and written again, so that nothing is lost (metadata, foreign namespaces, elements
+ * without effect on a Xen guest). The facts for libxl are extracted from it once. Elements that would change the guest
+ * and are not understood are refused by name when parsing (domain_check.c holds the list; docs/domain-xml.md describes
+ * it).
  *
- * A definition is immutable after parsing but for the functions below, which keep document and facts in step.
+ * A definition is immutable after parsing, except through the functions below, which keep document and facts
+ * consistent.
  */
 #pragma once
 
@@ -26,7 +27,7 @@ typedef enum {
   XF_ACTION_COREDUMP_RESTART,
 } XfAction;
 
-/* XF_TSC_DEFAULT is every mode but the three that libxl has a word for. */
+/* XF_TSC_DEFAULT is every mode except the three that libxl can express. */
 typedef enum { XF_TSC_DEFAULT, XF_TSC_EMULATE, XF_TSC_NATIVE, XF_TSC_PARAVIRT } XfTscMode;
 
 /* Physical CPUs that a pin can name. */
@@ -72,7 +73,7 @@ typedef struct {
 } XfVnc;
 
 typedef struct {
-  char *libxl; /* what libxl (and qemu) is told: "pty", "file:PATH", "tcp:HOST:PORT,server,nowait", ... */
+  char *libxl; /* the value for libxl (and qemu): "pty", "file:PATH", "tcp:HOST:PORT,server,nowait", ... */
 } XfSerial;
 
 typedef struct XfDomainDef XfDomainDef;
@@ -80,7 +81,7 @@ typedef struct XfDomainDef XfDomainDef;
 struct XfDomainDef {
   gpointer doc; /* xmlDoc */
   XfGuestType type;
-  char *arch; /* "x86_64" where the XML does not say */
+  char *arch; /* "x86_64" when the XML names none */
   char *name;
   guint8 uuid[XF_UUID_SIZE];
   guint64 memory_kib; /* maximum, rounded up to 1 MiB */
@@ -113,28 +114,28 @@ struct XfDomainDef {
 
 typedef enum {
   XF_DOMAIN_PARSE_NONE = 0,
-  XF_DOMAIN_PARSE_INACTIVE = 1, /* drop what a running host added: id, console tty, vif names, automatic ports */
+  XF_DOMAIN_PARSE_INACTIVE = 1, /* drop a running host's additions: id, console tty, vif names, automatic ports */
 } XfDomainParseFlags;
 
 typedef enum {
   XF_DOMAIN_FORMAT_NONE = 0,
   XF_DOMAIN_FORMAT_SECURE = 1,     /* with passwords */
-  XF_DOMAIN_FORMAT_INACTIVE = 2,   /* without what a running host adds */
+  XF_DOMAIN_FORMAT_INACTIVE = 2,   /* without a running host's additions */
   XF_DOMAIN_FORMAT_MIGRATABLE = 4, /* for another host; nothing differs today */
 } XfDomainFormatFlags;
 
-/* What is only true while the guest runs here. */
+/* Facts that are only true while the guest runs here. */
 typedef struct {
   int id;                  /* domid; -1: not running */
   const char *console_tty; /* NULL: not known */
   int vnc_port;            /* -1: not known */
 } XfDomainLive;
 
-/* Parses and checks. Errors: XF_ERROR_XML for malformed or senseless XML, XF_ERROR_CONFIG_UNSUPPORTED, with the name
- * of the element, for what is not supported. A missing uuid or MAC address is generated. */
+/* Parses and checks. Errors: XF_ERROR_XML for malformed or contradictory XML; XF_ERROR_CONFIG_UNSUPPORTED, which names
+ * the element, for XML that is not supported. A missing uuid or MAC address is generated. */
 XfDomainDef *xf_domain_def_parse (const char *xml, XfDomainParseFlags flags, GError **error);
 
-/* Another one that is the same in document and facts. Cannot fail. */
+/* A copy of document and facts. Cannot fail. */
 XfDomainDef *xf_domain_def_copy (const XfDomainDef *def);
 void xf_domain_def_free (XfDomainDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfDomainDef, xf_domain_def_free)
@@ -142,12 +143,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfDomainDef, xf_domain_def_free)
 /* The XML, the caller's. @live: NULL for an inactive guest. */
 char *xf_domain_def_format (const XfDomainDef *def, XfDomainFormatFlags flags, const XfDomainLive *live);
 
-/* Refused where xf_domain_name_check() does. */
+/* FALSE for a name that xf_domain_name_check() refuses. */
 gboolean xf_domain_def_set_name (XfDomainDef *def, const char *name, GError **error);
 
-/* TRUE when a guest that runs as @running can go on as @wanted: the same uuid, type, memory, vCPUs, and the same
- * devices by target or MAC address; where a disk's or interface's other end is may differ. Else an error that names
- * the first difference. */
+/* TRUE when a guest that runs as @running can continue as @wanted: the same uuid, type, memory, vCPUs, and the same
+ * devices by target or MAC address; a disk's source and an interface's bridge may differ. Otherwise the error names the
+ * first difference. */
 gboolean xf_domain_def_check_abi (const XfDomainDef *running, const XfDomainDef *wanted, GError **error);
 
 /* "linux", "xenpvh", "hvm": the text of <os><type>; and what the API calls it: "xen", "xenpvh", "hvm". */

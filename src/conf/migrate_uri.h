@@ -9,30 +9,30 @@
 
 typedef struct {
   char *host; /* name or address, without brackets */
-  guint port; /* 0: unsaid */
+  guint port; /* 0: none given */
 } XfMigrateUri;
 
 /* Accepts "host", "host:port", "tcp:host[:port]", "tcp://host[:port][/]", "xenmigr:host", "xenmigr://host[:port]/…",
- * and IPv6 addresses, in brackets, or bare where there is no port. */
+ * and IPv6 addresses: in brackets, or bare without a port. */
 gboolean xf_migrate_uri_parse (const char *text, XfMigrateUri *uri_out, GError **error);
 void xf_migrate_uri_clear (XfMigrateUri *uri);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (XfMigrateUri, xf_migrate_uri_clear)
 
-/* TRUE for "localhost", the addresses that every host has for itself, and those that mean all of its own. */
+/* TRUE for "localhost", for loopback addresses, and for the wildcard addresses. */
 gboolean xf_migrate_host_is_loopback (const char *host);
 
-/* Where to reach a host that says of itself that it is @announced, and that was reached as @reached (NULL: at a socket
- * of this host): @announced, unless that would be this host. */
+/* The address for a host that announces itself as @announced and was reached as @reached (NULL: through a socket of
+ * this host): @announced, unless that would be this host. */
 const char *xf_migrate_host_choose (const char *announced, const char *reached);
 
-/* "tcp://host:port", an IPv6 address in brackets; the caller's. */
+/* "tcp://host:port", an IPv6 address in brackets; the caller owns it. */
 char *xf_migrate_uri_format (const char *host, guint port);
 
 typedef struct {
   char *driver;    /* "xen" */
   char *transport; /* "unix", "tcp", "tls", "ssh", ...; libvirt's default filled in: tls with a host, else unix */
   char *user, *host, *path;
-  guint port;   /* 0: the transport's own */
+  guint port;   /* 0: the transport's default */
   char *socket; /* ?socket= */
 } XfConnectUri;
 
@@ -40,5 +40,5 @@ gboolean xf_connect_uri_parse (const char *text, XfConnectUri *uri_out, GError *
 void xf_connect_uri_clear (XfConnectUri *uri);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (XfConnectUri, xf_connect_uri_clear)
 
-/* What to call the other side in errors: its host, or its socket; the caller's. */
+/* The name of the other side for errors: its host, or its socket; the caller owns it. */
 char *xf_connect_uri_describe (const XfConnectUri *uri);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * 16-byte uuids, as the wire and libxl carry them, and their text.
+ * 16-byte uuids, as on the wire and in libxl, and their text.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 /* A random (version 4) uuid. */
 void xf_uuid_generate (guint8 *uuid_out);
 
-/* Lower case, with dashes; the caller's. */
+/* Lower case, with dashes; the caller owns it. */
 char *xf_uuid_to_string (const guint8 *uuid);
 
 /* Accepts upper and lower case, with dashes anywhere between digits or without any, as libvirt does. */
