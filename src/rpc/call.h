@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The server's half of a call: an XfCall is made for each incoming CALL, given to its handler, and answered exactly
- * once, at once or later, in any order; several of one connection are under way at the same time. Each call that may
- * change something, which are those that a read-only connection may not make, leaves a line in the log with who called,
- * what for and how it ended. Policy (read-only,
- * authentication, open) is the list's (protocol/procs.h) and is checked before a handler runs.
+ * The server's half of a call. Each incoming CALL becomes an XfCall, which a handler gets and answers exactly once, at
+ * once or later. Several calls of one connection can be pending, and may be answered in any order. Each call that may
+ * change something (a read-only connection may not make it) writes a line to the log: the caller, the procedure, the
+ * domain and the result. The list (protocol/procs.h) has the policy (read-only, authentication, open), which is checked
+ * before a handler runs.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ typedef struct XfCall XfCall;
 
 typedef void (*XfHandler) (XfCall *call, gconstpointer args, gpointer client);
 
-/* A procedure as the list says, with its handler. */
+/* A procedure of the list, with its handler. */
 typedef struct {
   gint32 number;
   const char *name, *args_name;
@@ -31,20 +31,20 @@ typedef struct {
   guint n_procedures;
 } XfProgram;
 
-/* What policy needs to know of the client. */
+/* The client's rights, for the policy. */
 typedef struct {
   gboolean read_only, authenticated, open;
 } XfCallRights;
 
-/* Answers or dispatches one CALL of one of the @n programs; @client goes to the handler. */
+/* Refuses one CALL, or passes it to the handler of one of the @n programs, with @client. */
 void xf_call_dispatch (const XfProgram *programs, guint n, XfConn *conn, const XfFrameHeader *header, GBytes *payload,
                        const XfCallRights *rights, gpointer client);
 
-/* One of these, once. The call is gone afterwards. On a connection that has closed meanwhile nothing is sent. */
+/* Call one of these exactly once; it frees the call. On a connection that has closed meanwhile nothing is sent. */
 void xf_call_reply (XfCall *call, gconstpointer ret);
 void xf_call_fail (XfCall *call, const XfWireError *error);
 
-/* Instead of xf_call_reply() for a call that opens a stream: replies, and then the stream is there. NULL when the
+/* Replaces xf_call_reply() for a call that opens a stream: sends the reply and creates the stream. NULL when the
  * connection has closed. */
 XfStream *xf_call_reply_stream (XfCall *call, gconstpointer ret, int into, int from, const XfStreamEvents *events,
                                 gpointer data);
@@ -53,5 +53,5 @@ XfConn *xf_call_conn (const XfCall *call);
 gpointer xf_call_client (const XfCall *call);
 const char *xf_call_name (const XfCall *call);
 
-/* An event or other MESSAGE of the remote program (serial 1, as libvirt's daemon does). */
+/* Sends an event or another MESSAGE of the remote program (serial 1, as libvirtd does). */
 void xf_call_send_message (XfConn *conn, gint32 procedure, xdrproc_t xdr, gconstpointer body);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The client's half: calls on a connection, several under way at the same time, each with a callback.
+ * The client's half: calls on a connection, each with a callback; several can be pending.
  */
 #pragma once
 
@@ -9,16 +9,16 @@
 
 typedef struct XfClient XfClient;
 
-/* The reply: @ret decoded (gone when the callback returns), or @wire, what the peer answered, or @lost: the
- * connection is gone, or its answer was nonsense. @header names the stream of a call that opened one. */
+/* The reply: @ret, the decoded result (valid until the callback returns); or @wire, the peer's error; or @lost: the
+ * connection has ended, or the reply could not be decoded. @header names the stream of a call that opened one. */
 typedef void (*XfClientReply) (gconstpointer ret, const XfWireError *wire, const GError *lost,
                                const XfFrameHeader *header, gpointer data);
 typedef void (*XfClientClosed) (const GError *error, gpointer data);
 
-/* Takes @fd, a connected socket. @closed: once, after every call under way was told. */
+/* Takes @fd, a connected socket. @closed is called once, after the callbacks of all pending calls. */
 XfClient *xf_client_new (int fd, XfClientClosed closed, gpointer data);
 
-/* Closes; nothing is called any more. */
+/* Closes; no callback is called afterwards. */
 void xf_client_free (XfClient *client);
 
 XfConn *xf_client_conn (XfClient *client);

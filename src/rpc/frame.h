@@ -35,13 +35,13 @@ typedef struct {
   guint32 status;
 } XfFrameHeader;
 
-/* What an error on the wire says; libvirt's numbers. */
+/* An error on the wire, with libvirt's numbers. */
 typedef struct {
   int code;
   int domain;
   char *message; /* owned */
   char *format;  /* str1: the message's pattern, "operation failed: %s", or NULL; not owned */
-  char *detail;  /* str2: what stands for %s; owned, or NULL */
+  char *detail;  /* str2: the text for %s; owned, or NULL */
 } XfWireError;
 
 void xf_wire_error_clear (XfWireError *error);
@@ -49,10 +49,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (XfWireError, xf_wire_error_clear)
 
 void xf_frame_put_header (const XfFrameHeader *header, guint8 out[XF_FRAME_HEADER]);
 
-/* Reads a header; FALSE when its length is not one of a frame. */
+/* Reads a header; FALSE when no frame can have that length. */
 gboolean xf_frame_get_header (const guint8 in[XF_FRAME_HEADER], XfFrameHeader *header_out);
 
-/* A whole frame with @value encoded as its payload; @header's length is filled in. NULL when @value cannot be encoded:
+/* A complete frame with @value encoded as its payload; sets the length of @header. NULL when @value cannot be encoded:
  * larger than a frame may be, or beyond a limit of the .x file. */
 GBytes *xf_frame_encode (XfFrameHeader *header, xdrproc_t xdr, gconstpointer value);
 

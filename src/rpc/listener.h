@@ -8,21 +8,22 @@
 
 typedef struct XfListener XfListener;
 
-/* @fd: a connected socket, the callee's. */
+/* @fd: a connected socket; the callee owns it. */
 typedef void (*XfAccepted) (int fd, gpointer data);
 
-/* @mode: of the socket file. A file that nobody listens on is replaced; one that somebody does is an error. */
+/* @mode: of the socket file. An existing file is replaced if no process listens on it; otherwise it is an error. */
 XfListener *xf_listener_new_unix (const char *path, int mode, XfAccepted accepted, gpointer data, GError **error);
 
 /* @address: a numeric address, or NULL for all. */
 XfListener *xf_listener_new_tcp (const char *address, guint port, XfAccepted accepted, gpointer data, GError **error);
 
-/* Takes @fd, a socket that listens already (a service manager opened it). */
+/* Takes @fd, a socket that already listens (a service manager has opened it). */
 XfListener *xf_listener_new_from_fd (int fd, XfAccepted accepted, gpointer data);
 
-/* Only root comes here: its clients may have the last of the descriptors. Others are turned away when few are left. */
+/* Marks a socket for root only: its clients may use the last file descriptors. Other sockets refuse clients when few
+ * are left. */
 void xf_listener_set_private (XfListener *listener);
 
-/* Closes; a socket file of ours is removed. */
+/* Closes, and removes a socket file that this process has made. */
 void xf_listener_free (XfListener *listener);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfListener, xf_listener_free)
