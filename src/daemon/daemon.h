@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The whole daemon but for its command line: driver, server, listening sockets. Several can live in one process.
+ * The whole daemon without its command line: driver, server, listening sockets. A process can have several.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ XfDaemon *xf_daemon_new (XfSettings *settings, GError **error);
 /* Starts the guests marked for autostart. */
 void xf_daemon_autostart (XfDaemon *daemon);
 
-/* What of @fresh can change in a daemon that runs does; the log says what cannot. */
+/* Applies the settings of @fresh that can change while the daemon runs; the log names the others. */
 void xf_daemon_reload (XfDaemon *daemon, const XfSettings *fresh);
 
 void xf_daemon_free (XfDaemon *daemon);
