@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The one table between xenferry's errors and libvirt's: number, subsystem and the frame of the text. Both ways:
- * what a client is told (GError to wire), and what a peer told us (wire to GError). Nothing else in xenferry knows
- * libvirt's error numbers.
+ * The one table between xenferry's errors and libvirt's: number, subsystem and the pattern of the text. It is used for
+ * errors to clients (GError to wire) and for errors from peers (wire to GError). No other file of xenferry knows
+ * libvirt's error numbers, except for the RPC layer's own refusals (rpc/call.c).
  */
 #pragma once
 
@@ -14,15 +14,15 @@ typedef struct {
   XfErrorCode code;
   int number;         /* virErrorNumber */
   int domain;         /* virErrorDomain */
-  const char *format; /* one %s: the detail. What libvirt itself puts around it, and sends as str1 */
+  const char *format; /* libvirt's pattern, sent as str1; one %s, at the end, for the detail */
 } XfErrorMapping;
 
-/* The row of @error; an error of another domain than XF_ERROR is an internal one. Never NULL. */
+/* The row of @error; an error of a domain other than XF_ERROR counts as internal. Never NULL. */
 const XfErrorMapping *xf_error_map_find (const GError *error);
 
-/* The whole text a person sees: the row's format with the detail of @error. */
+/* The complete text for the user: the row's pattern with the message of @error. */
 char *xf_error_map_text (const GError *error);
 
-/* An error that another daemon answered: nearest code and the peer's own text, without the frame that
- * xf_error_map_text() would put around it a second time. @text NULL: the peer said nothing. */
+/* The GError for another daemon's error: the nearest code and the peer's text, without the pattern that
+ * xf_error_map_text() would add a second time. @text NULL: the peer sent no text. */
 GError *xf_error_map_from_wire (int number, const char *text);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The driver's peer-to-peer connections (XfPeerOps of driver.h) over the RPC client: how a source daemon drives a
- * destination, xenferryd or libvirtd, in libvirt's own calls.
+ * The driver's peer-to-peer connections (XfPeerOps of driver.h) over the RPC client: a source daemon calls the phases
+ * of a destination, xenferryd or libvirtd, with libvirt's own calls.
  */
 #pragma once
 
 #include "driver.h"
 
 typedef struct {
-  char *local_socket; /* where "xen:///system", the local daemon, listens; borrowed */
+  char *local_socket; /* socket of the local daemon, "xen:///system"; borrowed */
   guint keepalive_interval_s;
   guint keepalive_count;
 } XfPeerConfig;
 
-/* peers_data of these is a const XfPeerConfig, which outlives every peer. */
+/* The table. Its peers_data is a const XfPeerConfig, which outlives every peer. */
 const XfPeerOps *xf_peer_ops (void);

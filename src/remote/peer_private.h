@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The inside of a peer, for peer.c (connection), peer_calls.c (phases), peer_stream.c (tunnel) and peer_ask.c (single
+ * The members of a peer, for peer.c (connection), peer_calls.c (phases), peer_stream.c (tunnel) and peer_ask.c (single
  * questions).
  */
 #pragma once
@@ -21,10 +21,10 @@ typedef struct {
 struct XfPeer {
   const XfPeerConfig *config;
   char *where;     /* the other side, for messages */
-  gboolean closed; /* by the driver: no callback any more */
+  gboolean closed; /* by the driver: no further callback */
   gboolean is_open;
-  gboolean is_lost; /* failed or lost, and told */
-  guint depth;      /* callbacks of ours on the stack: not to be freed */
+  gboolean is_lost; /* failed or lost, and reported */
+  guint depth;      /* number of callbacks on the stack: must not be freed while > 0 */
 
   GCancellable *cancellable;
   guint deadline_id, start_id, fail_id, free_id;
@@ -34,11 +34,11 @@ struct XfPeer {
   XfDone lost;
   gpointer data;
 
-  void (*ask) (XfPeer *peer); /* instead of opening, or NULL */
+  void (*ask) (XfPeer *peer); /* replaces the opening, or NULL */
   XfPeerQuestion *question;   /* peer_ask.c's, or NULL */
 
   XfClient *client;
-  GPtrArray *replies; /* of XfPeerReply, owned: calls under way */
+  GPtrArray *replies; /* of XfPeerReply, owned: pending calls */
 
   XfStream *stream;
   gboolean finish_asked;
@@ -47,7 +47,7 @@ struct XfPeer {
   gpointer sending_data, finishing_data;
 };
 
-/* A call under way. */
+/* A pending call. */
 typedef struct XfPeerReply XfPeerReply;
 typedef void (*XfPeerAnswer) (XfPeer *peer, XfPeerReply *reply, gconstpointer ret, const XfFrameHeader *header,
                               const GError *error);
@@ -59,8 +59,8 @@ struct XfPeerReply {
   gpointer data;
 };
 
-/* peer.c: calls, and @answer gets the result, or an error that names the other side. After the driver has closed the
- * peer nothing is answered. */
+/* peer.c: makes a call; @answer gets the result, or an error that names the other side. After the driver has closed the
+ * peer no callback is called. */
 void xf_peer_call (XfPeer *peer, gint32 procedure, xdrproc_t args_xdr, gconstpointer args, xdrproc_t ret_xdr,
                    gsize ret_size, XfPeerAnswer answer, GCallback done, gpointer data);
 void xf_peer_call_program (XfPeer *peer, guint32 program, gint32 procedure, xdrproc_t args_xdr, gconstpointer args,
@@ -68,10 +68,10 @@ void xf_peer_call_program (XfPeer *peer, guint32 program, gint32 procedure, xdrp
 XfPeer *xf_peer_open (gpointer peers_data, const char *uri, guint timeout_s, XfPeerOpened opened, XfDone closed,
                       gpointer data);
 
-/* All that was asked must be answered within the peer's time from now on, or lost() is told. */
+/* Starts the peer's deadline again: lost() is called if the pending question is not answered in time. */
 void xf_peer_arm (XfPeer *peer);
 
-/* Around everything that may call the driver. */
+/* Enclose every call that may call the driver. */
 void xf_peer_enter (XfPeer *peer);
 void xf_peer_leave (XfPeer *peer);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The inside of the remote program's server, for the files of handlers.
+ * The members of the remote program's server, for the files of handlers.
  */
 #pragma once
 
@@ -10,25 +10,25 @@
 #include "remote/remote.h"
 #include "rpc/call.h"
 
-/* A wish to hear of an event. */
+/* A registration for an event. */
 typedef struct {
   int callback;
   int event;
-  gboolean legacy;    /* without callback id, under the old number */
-  gboolean one_guest; /* only @uuid's */
+  gboolean legacy;    /* without callback id, with the old number */
+  gboolean one_guest; /* only events of @uuid */
   guint8 uuid[XF_UUID_LENGTH];
 } XfRegistration;
 
-/* One connection. Its address is the token by which the driver knows who drives a migration. */
+/* One connection. Its pointer is the token by which the driver identifies the owner of a migration. */
 typedef struct {
   XfRemote *remote;
   XfConn *conn;
   XfCallRights rights;
   XfDoor door;
-  char *origin; /* who is counted together */
+  char *origin; /* connections with the same origin are counted together */
   XfCrowdSeat seat;
-  gboolean entered;      /* and counted */
-  guint deadline_id;     /* until it has opened; a peer's, for all its stay */
+  gboolean entered;      /* accepted and counted */
+  guint deadline_id;     /* until CONNECT_OPEN; on the peer port, until the end */
   GArray *registrations; /* of XfRegistration */
 } XfRemoteClient;
 
@@ -37,12 +37,12 @@ struct XfRemote {
   XfRemoteConfig config;
   GPtrArray *clients; /* of XfRemoteClient, owned */
   guint n_clients[XF_N_DOORS];
-  GHashTable *origins; /* origin → how many clients */
+  GHashTable *origins; /* origin → number of clients */
   XfConnPool pools[XF_N_DOORS];
   XfLogRate refusals;
-  GQueue slices; /* of long calls, whose turn it is first (slices.h) */
+  GQueue slices; /* of long calls; the head is the next (slices.h) */
   guint slices_id;
-  GPtrArray *gone; /* closed ones, until no handler of theirs can be on the stack */
+  GPtrArray *gone; /* closed clients, kept until no handler of theirs can be on the stack */
   guint sweep_id;
   int next_callback;
 };
@@ -53,7 +53,7 @@ extern const XfProgram xf_programs[XF_N_PROGRAMS];
 
 /* admission.c */
 void xf_admission_start (XfRemote *remote);
-/* Counts @client, whose door and connection are set, and bounds what it may cost. FALSE: there is no place for it. */
+/* Counts @client, whose door and connection are set, and sets its bounds. FALSE: there is no place for it. */
 gboolean xf_admission_enter (XfRemote *remote, XfRemoteClient *client);
 void xf_admission_opened (XfRemoteClient *client);
 void xf_admission_leave (XfRemoteClient *client);
@@ -61,7 +61,7 @@ void xf_admission_leave (XfRemoteClient *client);
 /* events.c */
 void xf_events_deliver (const XfEvent *event, gpointer remote);
 
-/* Every procedure of the list has one handler, typed by the list; which file it is in follows from its subject:
+/* Every procedure of the list has one handler, typed by the list. Its subject says which file has it:
  * connect.c, domain_look.c, domain_change.c, domain_stats.c, jobs.c, migrate.c, events.c, console.c, migrations.c. */
 #define P(number, name, args, ret, policy)                                                                             \
   void xf_handle_##name (XfCall *call, const args *arguments, XfRemoteClient *client);

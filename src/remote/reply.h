@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Short ways to answer a call. Each answers it; the call is gone afterwards. xf_reply_done(), xf_reply_ref_done() are
- * the driver's callbacks for calls that answer later, with the call as their data.
+ * Helpers that answer a call. Each sends the answer and frees the call. xf_reply_done() and xf_reply_ref_done() are
+ * callbacks for the driver, with the call as their data, for calls that are answered later.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 #include "driver.h"
 #include "remote/remote_private.h"
 
-/* What @error says on the wire. */
+/* Converts @error to an error of the wire. */
 void xf_reply_wire_error (const GError *error, XfWireError *wire_out);
 
 void xf_reply_error (XfCall *call, const GError *error);
@@ -20,7 +20,7 @@ void xf_reply_int (XfCall *call, int value);
 void xf_reply_u64 (XfCall *call, guint64 value);
 void xf_reply_string (XfCall *call, const char *value);
 
-/* @error set: the error; else the value. For a synchronous driver call's result. */
+/* Answer with @error if it is set, otherwise with the value. For the result of a synchronous driver call. */
 void xf_reply_void_or (XfCall *call, const GError *error);
 void xf_reply_int_or (XfCall *call, int value, const GError *error);
 void xf_reply_u64_or (XfCall *call, guint64 value, const GError *error);
