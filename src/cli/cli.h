@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The subcommands of `xenferry`. Each gets its own arguments, its name first, and returns the exit status:
- * 0 done, 1 failed (said on standard error), 2 wrong usage.
+ * 0 done, 1 failed (with the reason on standard error), 2 wrong usage.
  */
 #pragma once
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The stages put together, and the bytes through them:
+ * The stages in their order, and the movement of bytes through them:
  *
  *   in (TLS) ─► frames off ─► guard ─► frames on ─► out (TLS)
  *
- * Each but the two ends may be missing. Where two plain descriptors meet and one is a pipe, bytes that nobody looks at
- * move inside the kernel.
+ * Each stage except input and output may be missing. Between two plain descriptors of which one is a pipe, bytes that
+ * no stage must see are moved inside the kernel.
  */
 #pragma once
 
@@ -17,18 +17,18 @@ typedef struct XfLegs XfLegs;
 typedef struct {
   XfPumpLoop loop;
   XfTurns in, out;
-  XfLegs *legs_in, *legs_out; /* whose pipes those are; NULL: nobody's */
-  XfFrameReader *reader;      /* NULL: no frames come in */
-  XfFrameWriter *writer;      /* NULL: none go out */
-  XfGuard *guard;             /* NULL: nobody looks */
+  XfLegs *legs_in, *legs_out; /* the legs at the other ends of the pipes; NULL: none */
+  XfFrameReader *reader;      /* NULL: the input has no frames */
+  XfFrameWriter *writer;      /* NULL: the output has no frames */
+  XfGuard *guard;             /* NULL: no check */
   guint8 *buffer;             /* XF_PASS_BUFFER */
 } XfPass;
 
 #define XF_PASS_BUFFER XF_FRAME_CONTENT
 
-/* @pass belongs to the caller; what it points to is freed, its channels are closed. */
+/* Frees everything that @pass points to, and closes its channels; the caller owns @pass itself. */
 void xf_pass_clear (XfPass *pass);
 
-/* Moves the stream from its beginning to its end. FALSE with @error when it must not be used: what went out already is
- * not complete then, and never has an END. */
+/* Moves the whole stream. FALSE with @error when the stream must not be used: the output is then incomplete, and never
+ * has an END frame. */
 gboolean xf_pass_run (XfPass *pass, GError **error);

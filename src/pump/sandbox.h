@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the pump gives away before the first byte from a peer: its user, the way to new privileges, every descriptor it
- * does not need, room to grow, and all system calls but those that move bytes, wait and end. There is no file system
- * after it.
+ * The pump drops its privileges before it reads from the peer: its user, the ability to gain privileges, every
+ * descriptor that it does not need, memory beyond a limit, and all system calls except those that move bytes, wait and
+ * end. It cannot open files afterwards.
  */
 #pragma once
 
 #include <glib.h>
 
-/* All descriptors but 0 to 2 and the @n of @keep. */
+/* Closes all descriptors except 0 to 2 and the @n of @keep. */
 void xf_sandbox_close_others (const int *keep, guint n);
 
-/* @user: to become, by name; NULL: stay who we are. */
+/* @user: name of the user to become; NULL: keep the current one. */
 gboolean xf_sandbox_enter (const char *user, GError **error);
