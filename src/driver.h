@@ -298,9 +298,18 @@ typedef enum {
 /* @verdict means nothing when @error is set. */
 typedef void (*XfVerdictDone) (XfVerdict verdict, const GError *error, gpointer data);
 
+/* What a source asks for. */
+typedef enum {
+  XF_PURPOSE_KNOW,
+  XF_PURPOSE_START, /* it starts the guest, if that does not run there: from then on only there */
+  XF_PURPOSE_HERE,  /* a person has decided at the source: the guest runs there */
+  XF_PURPOSE_THERE, /* a person has decided at the source: the guest is gone from there */
+} XfPurpose;
+
 /* A source that does not know what became of the migration @id asks its destination, this host. One that has not
  * started the guest never will from now on. XF_ERROR_NO_DOMAIN: no such migration, or not its @secret. */
-void xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfVerdictDone done, gpointer data);
+void xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfPurpose purpose, XfVerdictDone done,
+                       gpointer data);
 
 /* A migration of the journal, for a person. */
 typedef struct {
@@ -354,7 +363,7 @@ struct XfPeerOps {
   /* Each is a connection of its own for one question, whose answer or failure comes once; then it is to be closed.
    * settle: of a xenferry, xf_driver_settle(); look_up: a guest's state, of any daemon. */
   XfPeer *(*settle) (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *id, const char *secret,
-                     XfVerdictDone done, gpointer data);
+                     XfPurpose purpose, XfVerdictDone done, gpointer data);
   XfPeer *(*look_up) (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *uuid, XfPeerState done,
                       gpointer data);
 };

@@ -20,6 +20,7 @@
 #include "libxl/migrate_door.h"
 #include "libxl/recover.h"
 #include "libxl/removal.h"
+#include "libxl/telling.h"
 #include "libxl/store.h"
 
 /* How long the end of the daemon waits for what is under way. */
@@ -191,6 +192,7 @@ xf_driver_free (XfDriver *driver)
   g_clear_pointer (&driver->door, xf_migrate_door_free);
   g_ptr_array_unref (driver->guests);
   g_ptr_array_unref (driver->claims);
+  xf_tellings_free (driver);
   xf_removals_free (driver);
   g_ptr_array_unref (driver->sources);
   g_ptr_array_unref (driver->destinations);
@@ -264,6 +266,10 @@ is_elsewhere (XfGuest *guest)
   XfJournal *journal = guest->driver->journal;
   g_autoptr (GPtrArray) entries = xf_journal_of_guest (journal, XF_SIDE_SOURCE, guest->uuid);
 
+  if (xf_journal_is_given_back (journal, guest->uuid)) {
+    g_message ("autostart: domain '%s' is not started, it was given back to where it came from", guest->name);
+    return TRUE;
+  }
   if (xf_journal_may_know (journal, guest->uuid) || xf_journal_has_undecided (journal, guest->uuid)) {
     g_warning (
       "autostart: domain '%s' is not started: what the journal says of it cannot be read, or waits for a person "

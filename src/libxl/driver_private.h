@@ -25,6 +25,7 @@ struct XfDriver {
   XfJournal *journal;
   struct XfMigrateDoor *door;
   GPtrArray *claims;       /* of XfMemoryClaim */
+  GPtrArray *tellings;     /* telling.c's; NULL: none */
   GPtrArray *removals;     /* of XfRemoval, removal.c's */
   gboolean ends;           /* the daemon does: nothing is tried again */
   GPtrArray *sources;      /* of XfMigrateSource */

@@ -158,7 +158,7 @@ load_all (XfJournal *journal, GError **error)
 static gboolean
 is_end (const XfJournalEntry *entry)
 {
-  return entry->final && !entry->in_use && entry->side == XF_SIDE_DESTINATION;
+  return entry->final && !entry->in_use && !entry->given_back && entry->side == XF_SIDE_DESTINATION;
 }
 
 /* Its source has its answer. Without that it is kept whatever the clock says: the source may have been off for as long.
@@ -343,12 +343,33 @@ xf_journal_list (XfJournal *journal)
 void
 xf_journal_guest_is_here (XfJournal *journal, const guint8 *uuid)
 {
-  g_autoptr (GPtrArray) entries = xf_journal_of_guest (journal, XF_SIDE_SOURCE, uuid);
+  g_autoptr (GPtrArray) left = xf_journal_of_guest (journal, XF_SIDE_SOURCE, uuid);
+  g_autoptr (GPtrArray) came = xf_journal_of_guest (journal, XF_SIDE_DESTINATION, uuid);
+
+  for (guint i = 0; i < left->len; i++) {
+    if (((XfJournalEntry *)left->pdata[i])->final)
+      xf_journal_drop (journal, left->pdata[i]);
+  }
+  for (guint i = 0; i < came->len; i++) {
+    XfJournalEntry *entry = came->pdata[i];
+
+    if (!entry->given_back)
+      continue;
+    entry->given_back = FALSE;
+    xf_journal_write (journal, entry, entry->state, NULL, NULL);
+  }
+}
+
+gboolean
+xf_journal_is_given_back (XfJournal *journal, const guint8 *uuid)
+{
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (journal, XF_SIDE_DESTINATION, uuid);
 
   for (guint i = 0; i < entries->len; i++) {
-    if (((XfJournalEntry *)entries->pdata[i])->final)
-      xf_journal_drop (journal, entries->pdata[i]);
+    if (((XfJournalEntry *)entries->pdata[i])->given_back)
+      return TRUE;
   }
+  return FALSE;
 }
 
 gboolean

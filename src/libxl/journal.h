@@ -39,6 +39,7 @@ typedef struct {
   char *xml, *persistent_xml; /* a destination's, until it is final: what finish will bring to life */
   char *reason;               /* how it ended, or what it waits for */
   gboolean answered;          /* a destination's end: its source has asked for it */
+  gboolean given_back;        /* a destination's end, with a definition here: it is its source that may start it */
   gboolean in_use;            /* an end that is still being carried out; not written */
   gint64 changed_s;           /* Unix time, set when it is written */
 } XfJournalEntry;
@@ -74,7 +75,8 @@ GPtrArray *xf_journal_of_guest (XfJournal *journal, XfSide side, const guint8 *u
 /* All of them, oldest first. */
 GPtrArray *xf_journal_list (XfJournal *journal);
 
-/* The guest runs here by somebody's will: that it had moved away is history. */
+/* The guest runs here by somebody's will, or is defined here no more: that it had moved away, or was given back, is
+ * history. */
 void xf_journal_guest_is_here (XfJournal *journal, const guint8 *uuid);
 
 /* It was written in this boot of the host: its domid means something. */
@@ -82,6 +84,9 @@ gboolean xf_journal_is_of_this_boot (const XfJournal *journal, const XfJournalEn
 
 /* The guest was being received here, and whether it has run is not known. */
 gboolean xf_journal_has_undecided (XfJournal *journal, const guint8 *uuid);
+
+/* It had come here and ended, and the host it came from has taken it back to start it there. */
+gboolean xf_journal_is_given_back (XfJournal *journal, const guint8 *uuid);
 
 /* A file that could not be read may be about this guest. */
 gboolean xf_journal_may_know (const XfJournal *journal, const guint8 *uuid);

@@ -40,6 +40,7 @@ static const struct {
   { "persistent-xml", TEXT, AT (persistent_xml), FALSE },
   { "reason", TEXT, AT (reason), FALSE },
   { "answered", BOOLEAN, AT (answered), FALSE },
+  { "given-back", BOOLEAN, AT (given_back), FALSE },
   { "changed", NUMBER, AT (changed_s), TRUE },
 };
 

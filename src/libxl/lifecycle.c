@@ -130,6 +130,14 @@ check_remains (XfGuest *guest, gboolean force, GError **error)
                  domid, guest->name);
     return FALSE;
   }
+  if (!force && xf_journal_is_given_back (guest->driver->journal, guest->uuid)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                 "domain '%s' has ended here and was given back to the host it came from, to be started there (see "
+                 "xenferry migrations): started here it could run twice. If it does not run there: virsh start "
+                 "--force-boot",
+                 guest->name);
+    return FALSE;
+  }
   if (!xf_journal_has_undecided (guest->driver->journal, guest->uuid))
     return TRUE;
   if (force) {

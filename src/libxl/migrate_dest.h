@@ -75,8 +75,10 @@ void xf_migrate_dest_take_progress (XfMigrateDest *dest, const XfCookie *cookie)
 void xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
                              gpointer data);
 
-/* The source asks what became of it: one that has not been decided ends now. Not called before this has returned. */
-void xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfVerdictDone done, gpointer data);
+/* The source asks what became of it: one that has not been decided ends now, unless it is to have come here. Not called
+ * before this has returned. */
+void xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfPurpose purpose, XfVerdictDone done,
+                             gpointer data);
 
 /* What the daemon before us left behind, restored and paused as @domid: it waits for its finish, or, when that has been
  * decided, begins to live. FALSE: it cannot be taken up, because of @error. */

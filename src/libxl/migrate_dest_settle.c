@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "libxl/recover.h"
 
 typedef struct {
   XfVerdictDone done;
@@ -52,7 +53,9 @@ unknown (const XfDriver *driver, const guint8 *id)
 static GError *
 undecided (const XfDriver *driver, const XfJournalEntry *entry)
 {
-  return g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED, "host '%s' cannot say: %s; a person decides, here or there",
+  return g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
+                      "host '%s' cannot say: %s; a person decides, at the source or there (xenferry "
+                      "migrations --resolve)",
                       driver->hostname,
                       entry->reason ? entry->reason : "its journal has the migration and it could not be taken up");
 }
@@ -60,6 +63,7 @@ undecided (const XfDriver *driver, const XfJournalEntry *entry)
 typedef struct {
   XfVerdictDone done;
   gpointer data;
+  XfVerdict verdict;
 } Telling;
 
 static void
@@ -67,16 +71,17 @@ rewritten (const GError *error, gpointer data)
 {
   g_autofree Telling *telling = data;
 
-  telling->done (XF_VERDICT_WILL_NOT_RUN, error, telling->data);
+  telling->done (telling->verdict, error, telling->data);
 }
 
-/* That it will not run may be known here and not be on disk: nothing is promised that a crash would forget. */
+/* That it will not run, or was given back, may be known here and not be on disk: nothing is promised that a crash would
+ * forget. */
 static void
-tell_when_durable (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer data)
+tell_when_durable (XfDriver *driver, XfJournalEntry *entry, XfVerdict verdict, XfVerdictDone done, gpointer data)
 {
   Telling *telling = g_new (Telling, 1);
 
-  *telling = (Telling){ done, data };
+  *telling = (Telling){ done, data, verdict };
   entry->answered = TRUE;
   xf_journal_write_final (driver->journal, entry, entry->state, rewritten, telling);
 }
@@ -88,6 +93,20 @@ has_ended (XfDriver *driver, const XfJournalEntry *entry)
   const XfGuest *guest = xf_guest_find_uuid (driver, entry->uuid);
 
   return !entry->reason && !(guest && (guest->domid >= 0 || guest->job));
+}
+
+/* It is to be started where it came from: before that is allowed, this host may not start it any more, neither by
+ * autostart nor by a person who does not insist. A guest without a definition here has nothing to be started from. */
+static void
+give_back (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer data)
+{
+  const XfGuest *guest = xf_guest_find_uuid (driver, entry->uuid);
+
+  entry->given_back = guest && guest->persistent;
+  g_message ("domain '%s' has ended here and is to be started at '%s'%s", entry->name,
+             entry->peer ? entry->peer : "an unnamed host",
+             entry->given_back ? ": it is started here only with virsh start --force-boot" : "");
+  tell_when_durable (driver, entry, XF_VERDICT_HAS_RUN, done, data);
 }
 
 /* That it runs was on disk before it did. */
@@ -120,9 +139,18 @@ xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict, const GEr
   g_array_set_size (dest->settlers, 0);
 }
 
-void
-xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfVerdictDone done, gpointer data)
+/* A person says that it has come here, and it has not: what has come here may be the last copy. */
+static GError *
+not_called (XfMigrateDest *dest)
 {
+  return xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_OPERATION_INVALID,
+                                "a person has decided at its source that it runs here, and finish was not called");
+}
+
+void
+xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfPurpose purpose, XfVerdictDone done, gpointer data)
+{
+  gboolean decided = dest->demand != XF_DEST_AWAITS_FINISH || xf_migrate_dest_rolls_back (dest);
   const XfMigrateSettler settler = { done, data };
 
   if (!is_secret (dest->secret, secret)) {
@@ -133,11 +161,15 @@ xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfVerdictDone d
     answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, NULL);
     return;
   }
+  if (purpose == XF_PURPOSE_THERE && !decided) {
+    answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, not_called (dest));
+    return;
+  }
   g_array_append_val (dest->settlers, settler);
   if (dest->entry)
     dest->entry->answered = TRUE;
   /* A finish that is under way decides; and what rolls back tells when that is sure. */
-  if (dest->demand != XF_DEST_AWAITS_FINISH || xf_migrate_dest_rolls_back (dest))
+  if (decided)
     return;
   dest->error = xf_migrate_dest_error (
     dest, xf_sm_name (&dest->sm), XF_ERROR_ABORTED,
@@ -146,22 +178,29 @@ xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfVerdictDone d
 }
 
 void
-xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfVerdictDone done, gpointer data)
+xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfPurpose purpose, XfVerdictDone done,
+                  gpointer data)
 {
   XfMigrateDest *dest = xf_migrate_dest_find_id (driver, id);
   XfJournalEntry *entry;
 
   if (dest) {
-    xf_migrate_dest_settle (dest, secret, done, data);
+    xf_migrate_dest_settle (dest, secret, purpose, done, data);
     return;
   }
   entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, id);
-  if (!entry || !is_secret (entry->secret, secret))
+  if (!entry || !is_secret (entry->secret, secret)) {
     answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, unknown (driver, id));
-  else if (!entry->final)
+    return;
+  }
+  if (purpose == XF_PURPOSE_HERE || purpose == XF_PURPOSE_THERE)
+    (void)xf_recover_resolve (driver, id, purpose == XF_PURPOSE_THERE, "a command at its source");
+  if (!entry->final)
     answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, undecided (driver, entry));
-  else if (g_str_equal (entry->state, xf_migrate_dest_states[RUNNING].name))
-    tell_runs (driver, entry, done, data);
+  else if (!g_str_equal (entry->state, xf_migrate_dest_states[RUNNING].name))
+    tell_when_durable (driver, entry, XF_VERDICT_WILL_NOT_RUN, done, data);
+  else if (purpose == XF_PURPOSE_START && has_ended (driver, entry))
+    give_back (driver, entry, done, data);
   else
-    tell_when_durable (driver, entry, done, data);
+    tell_runs (driver, entry, done, data);
 }

@@ -57,7 +57,7 @@ describe (XfDriver *driver, const XfJournalEntry *entry)
   info->guest = g_strdup (entry->name);
   info->state = g_strdup (state_of (driver, entry));
   info->peer = g_strdup (entry->peer);
-  info->reason = g_strdup (entry->reason);
+  info->reason = g_strdup (entry->given_back ? "given back: it is started where it came from" : entry->reason);
   info->changed_s = entry->changed_s;
   return info;
 }
@@ -90,7 +90,7 @@ xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, 
 
   if (guest && xf_migrate_source_decide (guest, here, here ? "--resolve here" : "--resolve there", done, data))
     return;
-  if (xf_recover_resolve (driver, id, here)) {
+  if (xf_recover_resolve (driver, id, here, here ? "--resolve here" : "--resolve there")) {
     xf_operation_answer (done, NULL, data, NULL, NULL);
     return;
   }

@@ -190,7 +190,9 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
     source_free (source);
     return NULL;
   }
-  forget_former (driver, guest);
+  /* Of one that does not run here they still say where it may. */
+  if (guest->domid >= 0)
+    forget_former (driver, guest);
   source->client = client;
   source->p2p = p2p;
   source->params = *params;

@@ -50,6 +50,7 @@ rolled_back (XfMigrateSource *source)
   source->progress.resumed_us = g_get_monotonic_time ();
   xf_migrate_source_unthrottle (source);
   show_as_before (source);
+  xf_migrate_source_tell_decision (source, TRUE);
   waits = source->guest->autostart_waits && source->guest->domid < 0 ? source->guest : NULL;
   xf_migrate_source_end_job (source, source->error);
   g_info ("%s: rolled back%s%s", source->sm.id, source->error ? ": " : "", source->error ? source->error->message : "");
@@ -141,6 +142,7 @@ removed (const GError *error, gpointer data)
     xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
     xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
   }
+  xf_migrate_source_tell_decision (source, TRUE);
   xf_migrate_source_end_job (source, source->error);
   g_info ("%s: rolled back, and the guest was destroyed", source->sm.id);
   xf_migrate_source_finish (source, CANCELLED, NULL);

@@ -61,6 +61,7 @@ leave_host (XfMigrateSource *source)
     xf_guest_remove_persistent (guest);
     xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
   }
+  xf_migrate_source_tell_decision (source, FALSE);
   remember_where (source);
   xf_migrate_source_end_job (source, NULL);
   g_info ("%s: done", source->sm.id);

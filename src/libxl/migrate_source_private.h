@@ -84,6 +84,7 @@ struct XfMigrateSource {
   guint ask_after_s;
   GError *why;        /* told when the guest stays */
   char *decided_with; /* what a person decided with, or NULL */
+  gboolean is_told;   /* the destination, of that, when it has been carried out */
 
   /* rolling back, when the guest could not be resumed */
   guint again_id; /* it will be tried again */
@@ -140,6 +141,9 @@ void xf_migrate_source_leave (XfMigrateSource *source);
 
 /* The journal's entry, if there is one, goes. */
 void xf_migrate_source_drop_entry (XfMigrateSource *source);
+
+/* A person has decided, and what follows has been done: the destination may wait for just that. */
+void xf_migrate_source_tell_decision (const XfMigrateSource *source, gboolean here);
 
 /* Nobody asks any more. */
 void xf_migrate_source_stop_asking (XfMigrateSource *source);

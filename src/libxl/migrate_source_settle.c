@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "conf/migrate_uri.h"
 #include "libxl/operation.h"
+#include "libxl/telling.h"
 
 /* Between two questions, doubled each time. */
 #define ASK_FIRST_S 1
@@ -173,7 +174,8 @@ ask (XfMigrateSource *source)
   if (!entry->ask_uri)
     say_what_is_awaited (source, "this daemon knows no way to ask it");
   else if (entry->secret)
-    source->peer = peers->settle (peers_data, entry->ask_uri, timeout_s, entry->id, entry->secret, settled, source);
+    source->peer = peers->settle (peers_data, entry->ask_uri, timeout_s, entry->id, entry->secret, XF_PURPOSE_KNOW,
+                                  settled, source);
   else
     source->peer = peers->look_up (peers_data, entry->ask_uri, timeout_s, entry->uuid, looked_up, source);
 }
@@ -224,6 +226,13 @@ tell_of_decision (XfMigrateSource *source, const char *how)
     done (told, source->done_data);
 }
 
+void
+xf_migrate_source_tell_decision (const XfMigrateSource *source, gboolean here)
+{
+  if (source->is_told && source->entry)
+    xf_telling_start (source->driver, source->entry, here);
+}
+
 /* The first decision counts: what it asked for is under way. */
 static void
 refuse_second (const XfMigrateSource *source, const char *how, XfDone done, gpointer data)
@@ -250,6 +259,7 @@ xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone
     return FALSE;
   xf_sm_move (&source->sm, DECIDING);
   source->decided_with = g_strdup (how);
+  source->is_told = TRUE;
   xf_migrate_source_stop_asking (source);
   tell_of_decision (source, how);
   g_message ("%s: a person decides, with %s: the guest %s", source->sm.id, how, here ? "goes on here" : "ends here");

@@ -112,7 +112,7 @@ xf_moved_ask (XfDriver *driver, const char *name, const guint8 *uuid, XfDone don
     cannot_ask (moved, "this daemon does not know its address");
   else if (entry->secret)
     moved->peer = driver->peers->settle (driver->peers_data, entry->ask_uri, timeout_s, entry->id, entry->secret,
-                                         settled, moved);
+                                         XF_PURPOSE_START, settled, moved);
   else
     moved->peer = driver->peers->look_up (driver->peers_data, entry->ask_uri, timeout_s, uuid, looked_up, moved);
   return moved;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A guest that has moved away from here and is to be started here: the journal says where it went, and that host is
- * asked whether it runs there. Without an answer, and of a host without a journal, which cannot say whether it has
- * moved on, a person has to say that it does not run elsewhere (virsh start --force-boot).
+ * asked for it: one where it has ended gives it back, and does not start it any more. Without an answer, and of a host
+ * without a journal, which cannot say whether it has moved on, a person has to say that it does not run elsewhere
+ * (virsh start --force-boot).
  */
 #pragma once
 

@@ -282,23 +282,26 @@ ended (XfDriver *driver, XfJournalEntry *entry)
   entry->reason = g_strdup_printf ("host '%s' was booted while the guest was being unpaused there: whether it has run, "
                                    "and so changed its disks, is not known",
                                    driver->hostname);
-  g_warning ("domain '%s': %s. A person decides: xenferry migrations --resolve", entry->name, entry->reason);
+  g_warning ("domain '%s': %s. A person decides: at '%s', which tells it to this host, or here with xenferry "
+             "migrations --resolve",
+             entry->name, entry->reason, entry->peer ? entry->peer : "an unnamed host");
 }
 
 gboolean
-xf_recover_resolve (XfDriver *driver, const guint8 *id, gboolean here)
+xf_recover_resolve (XfDriver *driver, const guint8 *id, gboolean here, const char *how)
 {
+  g_autofree char *decided = g_strdup_printf ("decided by a person, with %s", how);
   XfJournalEntry *entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, id);
   guint32 domid;
 
   if (!entry || entry->final || xf_migrate_dest_find_id (driver, id) || look (driver, entry, &domid) != ABSENT)
     return FALSE;
-  g_message ("the migration of '%s' from '%s': a person decides that the guest %s", entry->name,
-             entry->peer ? entry->peer : "an unnamed host", here ? "has come here" : "has not run here");
+  g_message ("the migration of '%s' from '%s': a person decides, with %s, that the guest %s", entry->name,
+             entry->peer ? entry->peer : "an unnamed host", how, here ? "has come here" : "has not run here");
   if (here)
     arrive (driver, entry);
   else
-    cancel (driver, entry, ABSENT, 0, "decided by a person, with --resolve there");
+    cancel (driver, entry, ABSENT, 0, decided);
   return TRUE;
 }
 
@@ -308,7 +311,7 @@ xf_recover_resolve_guest (XfDriver *driver, const guint8 *uuid)
   g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
 
   for (guint i = 0; i < entries->len; i++)
-    (void)xf_recover_resolve (driver, ((XfJournalEntry *)entries->pdata[i])->id, TRUE);
+    (void)xf_recover_resolve (driver, ((XfJournalEntry *)entries->pdata[i])->id, TRUE, "virsh start --force-boot");
 }
 
 static void

@@ -15,9 +15,9 @@ gboolean xf_recover_is_half (XfDriver *driver, const libxl_dominfo *info);
 /* The definition of a guest that came to life here just before the daemon ended, or NULL. */
 XfDomainDef *xf_recover_def (XfDriver *driver, const guint8 *uuid);
 
-/* A person decides what the journal of a destination cannot say: the guest has come @here, or has not run here. FALSE:
- * there is nothing to decide about migration @id. */
-gboolean xf_recover_resolve (XfDriver *driver, const guint8 *id, gboolean here);
+/* A person decides, with @how, what the journal of a destination cannot say: the guest has come @here, or has not run
+ * here. FALSE: there is nothing to decide about migration @id. */
+gboolean xf_recover_resolve (XfDriver *driver, const guint8 *id, gboolean here, const char *how);
 
 /* The same for whatever migration of that guest is undecided here: it is to run here. */
 void xf_recover_resolve_guest (XfDriver *driver, const guint8 *uuid);

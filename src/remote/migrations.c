@@ -15,7 +15,17 @@ settled (XfVerdict verdict, const GError *error, gpointer data)
 void
 xf_handle_SETTLE (XfCall *call, const xf_settle_args *arguments, XfRemoteClient *client)
 {
-  xf_driver_settle (xf_driver_of (client), (const guint8 *)arguments->id, arguments->secret, settled, call);
+  int purpose = arguments->purpose;
+
+  if (purpose < XF_PURPOSE_KNOW || purpose > XF_PURPOSE_THERE) {
+    g_autoptr (GError)
+      error = g_error_new (XF_ERROR, XF_ERROR_INVALID_ARG, "unknown purpose %d of a question", purpose);
+
+    settled (XF_VERDICT_RUNS, error, call);
+    return;
+  }
+  xf_driver_settle (xf_driver_of (client), (const guint8 *)arguments->id, arguments->secret, (XfPurpose)purpose,
+                    settled, call);
 }
 
 /* @peer, @reason: room for what is pointed to. */

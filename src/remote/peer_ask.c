@@ -56,7 +56,7 @@ settle_answer (XfPeer *peer, XfPeerReply *reply, gconstpointer ret, const XfFram
 static void
 ask_settle (XfPeer *peer)
 {
-  xf_settle_args args = { .secret = peer->question->secret };
+  xf_settle_args args = { .secret = peer->question->secret, .purpose = (int)peer->question->purpose };
 
   memcpy (args.id, peer->question->id, XF_UUID_LENGTH);
   xf_peer_call_program (peer, XF_XENFERRY_PROGRAM, XF_PROC_SETTLE, (xdrproc_t)xdr_xf_settle_args, &args,
@@ -71,10 +71,11 @@ settle_not_asked (XfPeer *peer, const GError *error, gpointer data)
 
 XfPeer *
 xf_peer_settle (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *id, const char *secret,
-                XfVerdictDone done, gpointer data)
+                XfPurpose purpose, XfVerdictDone done, gpointer data)
 {
   XfPeer *peer = peer_new (peers_data, uri, timeout_s, settle_not_asked, NULL, id, secret, G_CALLBACK (done), data);
 
+  peer->question->purpose = purpose;
   peer->ask = ask_settle;
   return peer;
 }

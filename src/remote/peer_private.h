@@ -14,6 +14,7 @@
 typedef struct {
   guint8 id[XF_UUID_LENGTH]; /* of the migration, or the guest */
   char *secret;
+  XfPurpose purpose;
   GCallback done;
   gpointer data;
 } XfPeerQuestion;
@@ -86,7 +87,7 @@ void xf_peer_finish (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, 
 
 /* peer_ask.c */
 XfPeer *xf_peer_settle (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *id, const char *secret,
-                        XfVerdictDone done, gpointer data);
+                        XfPurpose purpose, XfVerdictDone done, gpointer data);
 XfPeer *xf_peer_look_up (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *uuid, XfPeerState done,
                          gpointer data);
 

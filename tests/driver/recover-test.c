@@ -26,6 +26,7 @@ typedef struct {
   int state;       /* of look_up; -1: absent */
   gboolean silent; /* there is no answer */
   guint asked;
+  XfPurpose purpose; /* of the last question */
 } Peers;
 
 typedef struct {
@@ -64,8 +65,9 @@ ask (Peers *peers, XfVerdictDone settled, XfPeerState looked_up, gpointer data)
 
 static XfPeer *
 peer_settle (gpointer peers, const char *uri, guint timeout_s, const guint8 *migration, const char *its_secret,
-             XfVerdictDone done, gpointer data)
+             XfPurpose purpose, XfVerdictDone done, gpointer data)
 {
+  ((Peers *)peers)->purpose = purpose;
   g_assert_cmpstr (uri, ==, "xen+tcp://b:49151/system");
   g_assert_cmpstr (its_secret, ==, secret);
   g_assert_cmpmem (migration, XF_UUID_LENGTH, id, XF_UUID_LENGTH);
@@ -366,13 +368,19 @@ settled (XfVerdict verdict, const GError *error, gpointer data)
 
 /* What a source that asks is told: XF_VERDICT_*, or UNANSWERED for an error. */
 static int
-settle (Fixture *fixture, const char *with)
+settle_for (Fixture *fixture, const char *with, XfPurpose purpose)
 {
   fixture->told = -1;
-  xf_driver_settle (fixture->host->driver, id, with, settled, &fixture->told);
+  xf_driver_settle (fixture->host->driver, id, with, purpose, settled, &fixture->told);
   g_assert_cmpint (fixture->told, ==, -1);
   host_wait (fixture->told != -1);
   return fixture->told;
+}
+
+static int
+settle (Fixture *fixture, const char *with)
+{
+  return settle_for (fixture, with, XF_PURPOSE_KNOW);
 }
 
 static void
@@ -623,6 +631,14 @@ test_person (Fixture *fixture, gconstpointer data)
     g_assert_true (host_destroy (fixture->host, uuid, NULL));
   g_assert_cmpstr (guest_on_host (fixture), ==, here ? "running" : "absent");
   host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
+  /* The destination is told of it, when it can be reached. */
+  host_wait (fixture->peers.purpose == (here ? XF_PURPOSE_HERE : XF_PURPOSE_THERE));
+  fixture->peers.asked = 0;
+  fixture->peers.silent = FALSE;
+  fixture->peers.verdict = here ? WILL_NOT : RUNS;
+  host_wait (fixture->peers.asked == 1);
+  host_idle (2500);
+  g_assert_cmpuint (fixture->peers.asked, ==, 1);
 }
 
 static char told[512];
@@ -805,6 +821,79 @@ test_unpausing_and_booted (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (settle (fixture, secret), ==, here ? XF_VERDICT_HAS_RUN : XF_VERDICT_WILL_NOT_RUN);
 }
 
+/* Or until its source tells what a person has decided there; which decides nothing where it is known. */
+static void
+test_told_of_decision (Fixture *fixture, gconstpointer data)
+{
+  gboolean here = data != NULL; /* at the source */
+
+  leave_guest (fixture, FALSE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, "unpausing");
+  boot (fixture);
+  host_start_driver (fixture->host);
+  g_assert_cmpint (settle (fixture, secret), ==, UNANSWERED);
+  g_assert_cmpint (settle_for (fixture, "5ec2e8", XF_PURPOSE_HERE), ==, UNANSWERED);
+  g_assert_cmpint (settle (fixture, secret), ==, UNANSWERED);
+  g_assert_cmpint (settle_for (fixture, secret, here ? XF_PURPOSE_HERE : XF_PURPOSE_THERE), ==,
+                   here ? WILL_NOT : XF_VERDICT_HAS_RUN);
+  g_assert_cmpint (settle_for (fixture, secret, here ? XF_PURPOSE_THERE : XF_PURPOSE_HERE), ==,
+                   here ? WILL_NOT : XF_VERDICT_HAS_RUN);
+  host_restart_driver (fixture->host);
+  g_assert_cmpint (settle (fixture, secret), ==, here ? WILL_NOT : XF_VERDICT_HAS_RUN);
+}
+
+/* What waits for finish here is not called arrived, and not destroyed, because the source's person says so. */
+static void
+test_restored_and_told (Fixture *fixture, gconstpointer data)
+{
+  fixture->host->config.finish_timeout_s = 60;
+  host_restart_driver (fixture->host);
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, PAUSED, TRUE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, "restored");
+  host_start_driver (fixture->host);
+  g_assert_cmpint (settle_for (fixture, secret, XF_PURPOSE_THERE), ==, UNANSWERED);
+  g_assert_cmpstr (guest_on_host (fixture), ==, "paused");
+  g_assert_cmpint (settle_for (fixture, secret, XF_PURPOSE_HERE), ==, WILL_NOT);
+  host_wait (g_str_equal (guest_on_host (fixture), "absent"));
+}
+
+/* A guest that has ended here is started where it came from: then this host does not start it any more. */
+static void
+test_given_back (Fixture *fixture, gconstpointer data)
+{
+  Host *host = fixture->host;
+  g_autoptr (GError) error = NULL;
+
+  leave_guest (fixture, TRUE);
+  leave_found (fixture, ABSENT, FALSE);
+  leave_entry (fixture, XF_SIDE_DESTINATION, "running");
+  fixture->entry->final = TRUE;
+  write_entry (fixture);
+  host_start_driver (host);
+  g_assert_true (xf_driver_domain_set_autostart (host->driver, uuid, TRUE, NULL));
+  /* To know is not to take. */
+  g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_HAS_RUN);
+  g_assert_true (host_start (host, uuid, 0, NULL));
+  g_assert_cmpint (settle_for (fixture, secret, XF_PURPOSE_START), ==, RUNS);
+  g_assert_true (host_destroy (host, uuid, NULL));
+  g_assert_cmpint (settle_for (fixture, secret, XF_PURPOSE_START), ==, XF_VERDICT_HAS_RUN);
+  g_assert_true (entry_says (fixture, XF_SIDE_DESTINATION, "\"given-back\": true"));
+  g_assert_false (host_start (host, uuid, 0, &error));
+  g_assert_nonnull (strstr (error->message, "--force-boot"));
+  g_assert_false (host_create (host, fixture->xml, 0, NULL));
+  host_stop_driver (host);
+  g_free (host->config.boot_id);
+  host->config.boot_id = g_strdup ("next-boot");
+  host_start_driver (host);
+  xf_driver_autostart (host->driver);
+  host_idle (100);
+  g_assert_cmpstr (guest_on_host (fixture), ==, "absent");
+  g_assert_true (host_start (host, uuid, VIR_DOMAIN_START_FORCE_BOOT, NULL));
+  host_wait (entry_says (fixture, XF_SIDE_DESTINATION, "\"given-back\": false"));
+  g_assert_cmpint (settle_for (fixture, secret, XF_PURPOSE_START), ==, RUNS);
+}
+
 /* One that was to stay paused has not. */
 static void
 test_paused_and_booted (Fixture *fixture, gconstpointer data)
@@ -895,6 +984,8 @@ test_moved (Fixture *fixture, gconstpointer data)
   fixture->peers = (Peers){ .verdict = row->verdict, .silent = row->silent, .state = row->state };
   host_start_driver (fixture->host);
   g_assert_true (host_start (fixture->host, uuid, row->flags, &error) == row->starts);
+  if (!row->libvirtd && !row->flags)
+    g_assert_cmpint (fixture->peers.purpose, ==, XF_PURPOSE_START);
   host_wait (entry_exists (fixture, XF_SIDE_SOURCE) == !row->starts);
   if (!row->starts)
     g_assert_nonnull (strstr (error->message, "--force-boot"));
@@ -906,6 +997,35 @@ test_moved (Fixture *fixture, gconstpointer data)
   leave_done (fixture, row->libvirtd);
   host_start_driver (fixture->host);
   g_assert_true (host_create (fixture->host, fixture->xml, row->flags, NULL) == row->starts);
+}
+
+static void
+begun (const XfMigrateResult *result, const GError *error, gpointer data)
+{
+  g_assert_no_error (error);
+  *(gboolean *)data = TRUE;
+}
+
+/* Its definition may be copied to other hosts; where it went is not forgotten over that. */
+static void
+test_moved_and_offline (Fixture *fixture, gconstpointer data)
+{
+  static const char client;
+  g_autoptr (XfTypedParams) params = xf_typed_params_new ();
+  gboolean is_begun = FALSE;
+
+  leave_guest (fixture, TRUE);
+  leave_found (fixture, ABSENT, FALSE);
+  leave_done (fixture, FALSE);
+  fixture->peers = (Peers){ .verdict = RUNS };
+  host_start_driver (fixture->host);
+  xf_driver_migrate_begin (fixture->host->driver, uuid, &client, params, VIR_MIGRATE_OFFLINE | VIR_MIGRATE_PERSIST_DEST,
+                           begun, &is_begun);
+  host_wait (is_begun);
+  xf_driver_client_gone (fixture->host->driver, &client);
+  host_idle (50);
+  g_assert_false (host_start (fixture->host, uuid, 0, NULL));
+  g_assert_true (entry_exists (fixture, XF_SIDE_SOURCE));
 }
 
 /* A guest that was slowed down has its processors back, whatever else becomes of it. */
@@ -1009,10 +1129,15 @@ main (int argc, char **argv)
     { "/recover/two-persons/there", test_two_persons, NULL },
     { "/recover/unpausing-and-booted/here", test_unpausing_and_booted, "here" },
     { "/recover/unpausing-and-booted/there", test_unpausing_and_booted, NULL },
+    { "/recover/told-of-decision/here", test_told_of_decision, "here" },
+    { "/recover/told-of-decision/there", test_told_of_decision, NULL },
+    { "/recover/restored-and-told", test_restored_and_told, NULL },
+    { "/recover/given-back", test_given_back, NULL },
     { "/recover/paused-and-booted", test_paused_and_booted, NULL },
     { "/recover/without-xml/restored", test_without_xml, "restored" },
     { "/recover/without-xml/unpausing", test_without_xml, NULL },
     { "/recover/shell", test_shell, NULL },
+    { "/recover/moved-and-offline", test_moved_and_offline, NULL },
     { "/recover/capped", test_capped, NULL },
     { "/recover/unreadable", test_unreadable, NULL },
   };

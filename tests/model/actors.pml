@@ -184,15 +184,13 @@ end:
 }
 #endif
 
-#ifdef LIMIT_START
-/* A guest that has ended at the destination is started where it came from. The destination has said that it does not
- * run there, and nothing keeps it from starting it later. */
+#ifdef START
+/* A person starts a guest where it came from, when it has ended at the destination. */
 active proctype starter ()
 {
 end:
   do
-  :: atomic { s_up && ss == done && js == done && s_guest == absent && d_up && ds == running && d_guest == absent ->
-              s_guest = runs; CHECK (); s_went_on = true; js = nothing }
+  :: atomic { s_up && ss == done && js == done && s_guest == absent && !wants_back -> wants_back = true }
   od
 }
 #endif
@@ -230,7 +228,7 @@ active proctype at_the_end ()
   assert ((IS_HERE && !IS_THERE) || (!IS_HERE && IS_THERE) || (gone_on && !IS_HERE && !IS_THERE));
   assert (S_IS_OVER);
 #ifndef TO_LIBVIRTD /* which forgets nothing that was prepared */
-  assert (ds == nothing || ds == cancelled || ds == running);
+  assert (ds == nothing || ds == cancelled || ds == running || ds == given_back);
 #endif
   assert (js == nothing || js == done);
   assert ((d_guest != paused || IS_PAUSED) && s_guest != suspended);

@@ -69,6 +69,13 @@
 #define D_MAY_AUTOSTART (ds == running)
 #endif
 
+#define SOURCE_STARTS()                                                                                                \
+  wants_back = false;                                                                                                  \
+  s_guest = runs;                                                                                                      \
+  CHECK ();                                                                                                            \
+  s_went_on = true;                                                                                                    \
+  js = nothing
+
 #ifndef TO_LIBVIRTD
 active proctype destination ()
 {
@@ -195,6 +202,19 @@ end:
   :: atomic { d_up && asked && ds == running && !elsewhere ->
               settled = (ss == settling -> runs : nothing); asked = false }
   :: atomic { d_up && asked && ds == nothing && !elsewhere -> assert (false) /* who sends has been prepared for */ }
+  /* What a person has decided at the source is told here when it is carried out there. */
+  :: atomic { d_up && ds == unknown && tells == runs && s_guest == runs -> jd = cancelled; ds = cancelled }
+  :: atomic { d_up && ds == unknown && tells == absent && s_guest == absent -> jd = running; ds = running }
+#ifdef START
+  /* It has ended here, and the source is to start it: first this host gives it back. OLD_START: it only says so. */
+#ifdef OLD_START
+  :: atomic { d_up && wants_back && ds == running && d_guest == absent -> SOURCE_STARTS () }
+#else
+  :: atomic { d_up && wants_back && ds == running && d_guest == absent -> ds = given_back }
+  :: atomic { d_up && ds == given_back && jd != given_back && D_WRITES -> jd = given_back }
+  :: atomic { d_up && wants_back && ds == given_back && jd == given_back -> SOURCE_STARTS () }
+#endif
+#endif
 #ifdef OLD_EXPIRES /* what became of it is forgotten before the source has asked */
   :: atomic { d_up && (ds == running || ds == cancelled) && jd == ds -> ds = nothing; jd = nothing }
 #endif
@@ -212,6 +232,7 @@ end:
                  ds = (IS_PAUSED -> arriving : unpausing)
               :: jd == unpausing && CANNOT_KNOW -> ds = (IS_PAUSED -> revoking : unknown)
               :: jd == running -> ds = running; d_arrived = true
+              :: jd == given_back -> ds = given_back; d_arrived = true
               :: jd == cancelled -> ds = removing
               fi }
 #ifdef REBOOT

@@ -66,6 +66,7 @@ mtype = {
   stopping, cancelling, revoking, removing, failed, running,
   rolling_back, cancelled,
   unknown,                                                                /* an entry that nobody can go on with */
+  given_back,                                                             /* it has ended there, and starts only here */
   absent, runs, suspended, paused,                                        /* Xen */
   begin, perform, confirm, confirm_cancelled, confirm_promised,           /* calls of the source */
   prepare, finish, finish_cancelled,                                      /* calls of the destination */
@@ -98,6 +99,8 @@ bool told_sent = false;  /* perform was answered: the cookie that says that all 
 bool also_finish = false; /* the second client's finish waits at the destination */
 bool elsewhere = false;  /* the source sends to another host */
 mtype want = nothing;    /* a person's decision: runs (here) or absent */
+mtype tells = nothing;   /* the source tells the destination of one that it has carried out */
+bool wants_back = false; /* a person starts at the source what has moved away: the destination is asked for it */
 #ifdef OLD_DECIDE
 mtype want_too = nothing;
 #endif
@@ -128,6 +131,7 @@ inline break_data () { if :: data == receiving || data == sent -> data = lost ::
 inline s_dies ()
 {
   s_up = false; ss = nothing; settled = nothing; s_call = nothing; s_answer = nothing; s_conn = false; want = nothing;
+  tells = nothing; wants_back = false;
   if :: data == receiving -> data = lost :: else fi /* what was all written arrives */
 #ifdef P2P
   ;

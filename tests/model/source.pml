@@ -97,7 +97,7 @@ end:
   :: atomic { s_up && ss == deciding && js == sent -> js = (want == runs -> rolling_back : destroying) }
   :: atomic { s_up && ss == deciding ->
               if :: want == runs -> S_TO (deciding, rolling_back) :: else -> S_TO (deciding, destroying) fi;
-              want = nothing }
+              tells = want; want = nothing }
 #endif
 #endif
 

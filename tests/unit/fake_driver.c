@@ -591,11 +591,12 @@ give_verdict (gpointer data)
 
 /* The secret of every migration is "s". */
 void
-xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfVerdictDone done, gpointer data)
+xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfPurpose purpose, XfVerdictDone done,
+                  gpointer data)
 {
   Verdict *verdict = g_new0 (Verdict, 1);
 
-  g_string_append_printf (driver->log, "settle-%02x ", id[0]);
+  g_string_append_printf (driver->log, "settle-%02x-%d ", id[0], (int)purpose);
   verdict->done = done;
   verdict->data = data;
   if (!g_str_equal (secret, "s"))

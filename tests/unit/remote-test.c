@@ -826,7 +826,8 @@ look_at_migrations (gconstpointer ret, gpointer data)
 static void
 test_own_program (Fixture *fixture, gconstpointer data)
 {
-  g_auto (Reply) settle_reply = { 0 }, wrong = { 0 }, list = { .look = look_at_migrations }, resolve = { 0 };
+  g_auto (Reply) settle_reply = { 0 }, wrong = { 0 }, senseless = { 0 }, resolve = { 0 };
+  g_auto (Reply) list = { .look = look_at_migrations };
   char right_text[] = "s", wrong_text[] = "t";
   xf_settle_args args = { .id = { 0x42 }, .secret = right_text };
   xf_resolve_args decision = { .here = 1 };
@@ -835,12 +836,16 @@ test_own_program (Fixture *fixture, gconstpointer data)
   CALL_OWN (fixture, &settle_reply, SETTLE, xf_settle_args, &args, xf_int_ret);
   g_assert_cmpint (((xf_int_ret *)settle_reply.copy)->value, ==, XF_VERDICT_WILL_NOT_RUN);
   args.secret = wrong_text;
+  args.purpose = XF_PURPOSE_THERE;
   CALL_OWN (fixture, &wrong, SETTLE, xf_settle_args, &args, xf_int_ret);
   g_assert_cmpint (wrong.error_code, ==, VIR_ERR_NO_DOMAIN);
+  args.purpose = XF_PURPOSE_THERE + 1;
+  CALL_OWN (fixture, &senseless, SETTLE, xf_settle_args, &args, xf_int_ret);
+  g_assert_cmpint (senseless.error_code, ==, VIR_ERR_INVALID_ARG);
   CALL_OWN (fixture, &list, LIST_MIGRATIONS, xf_void, &nothing, xf_migrations_ret);
   CALL_OWN (fixture, &resolve, RESOLVE_MIGRATION, xf_resolve_args, &decision, xf_void);
   g_assert_cmpint (resolve.error_code, ==, 0);
-  g_assert_cmpstr (fixture->driver->log->str, ==, "settle-42 settle-42 resolve-here ");
+  g_assert_cmpstr (fixture->driver->log->str, ==, "settle-42-0 settle-42-3 resolve-here ");
 }
 
 /* Whoever reaches the peer port may ask that, and nothing else. */
