@@ -17,6 +17,7 @@
 #include "libxl/operation.h"
 #include "libxl/recover.h"
 #include "libxl/removal.h"
+#include "libxl/restart.h"
 
 /* ---- start ------------------------------------------------------------------------------------------------ */
 
@@ -173,6 +174,17 @@ start_unless_elsewhere (XfOperation *operation, XfDomainDef *def, guint flags)
   operation->moved = xf_moved_ask (guest->driver, guest->name, guest->uuid, may_start, operation);
 }
 
+/* A restart may have brought its configuration. */
+static gboolean
+configure (XfOperation *operation, GError **error)
+{
+  if (operation->has_config)
+    return TRUE;
+  libxl_domain_config_init (&operation->config);
+  operation->has_config = TRUE;
+  return xf_config_from_def (operation->def, &operation->config, error);
+}
+
 /* Takes @def. The guest's job is operation's. */
 static void
 start (XfOperation *operation, XfDomainDef *def, guint flags)
@@ -181,9 +193,7 @@ start (XfOperation *operation, XfDomainDef *def, guint flags)
 
   operation->def = def;
   operation->paused = flags & VIR_DOMAIN_START_PAUSED;
-  libxl_domain_config_init (&operation->config);
-  operation->has_config = TRUE;
-  if (xf_config_from_def (def, &operation->config, &error))
+  if (configure (operation, &error))
     operation->claim = xf_memory_claim_new (operation->guest->driver, &operation->config, &error);
   if (operation->claim)
     xf_memory_claim_wait (operation->claim, memory_is_there, operation);
@@ -311,7 +321,10 @@ end_guest (XfGuest *guest, int reason, int detail, gboolean again)
   operation->reason = reason;
   operation->detail = detail;
   operation->again = again;
-  destroy (operation);
+  if (again)
+    xf_restart_remember (operation, destroy);
+  else
+    destroy (operation);
 }
 
 void

@@ -33,6 +33,7 @@ struct XfOperation {
   /* an end: what is told */
   int reason, detail;
   gboolean again;
+  void (*next) (XfOperation *operation); /* after the step that is under way */
 };
 
 /* Takes the guest's job, or refuses. @what: "start", for errors. One of @done and @ref_done is answered, or none. */

@@ -118,6 +118,21 @@ def test_back_and_forth_and_on_with_xl(hosts):
     wait_until(lambda: "x" not in a.names(), "xl's destroy is seen")
 
 
+def test_restarts_as_libxl_knows_it(hosts):
+    """What was attached while it ran, and what XML cannot say, outlive a reboot of the guest, here and where it moved."""
+    a, b = hosts
+    create(a)
+    xl(a, "block-attach", "x", "/dev/vdz,raw,xvdz,rw")
+    before = exact(a)
+    assert [disk["vdev"] for disk in before["disks"]][-1] == "xvdz"
+    migrate(a, b, "x", "direct", "--persistent").ok()
+    for _ in range(2):
+        domid = b.domains()[0]["domid"]
+        b.sim("reboot", "x")
+        wait_until(lambda: [d for d in b.domains() if d["domid"] != domid and d["state"] == "running"], "x runs again")
+        assert exact(b) == before
+
+
 def test_new_name_and_changed_disk(hosts):
     """What the person changes is changed, the rest stays exact."""
     a, b = hosts
