@@ -84,6 +84,29 @@ format_progress (const XfCookie *cookie, GString *xml)
   g_string_append (xml, "/>\n");
 }
 
+static const char *const guest_words[] = { [XF_COOKIE_PAUSED] = "paused", [XF_COOKIE_RUNNING] = "running" };
+
+static void
+format_sent (const XfCookie *cookie, GString *xml)
+{
+  g_string_append (xml, "    <xenferry:sent");
+  if (cookie->guest != XF_COOKIE_UNSAID)
+    g_string_append_printf (xml, " guest='%s'", guest_words[cookie->guest]);
+  g_string_append (xml, "/>\n");
+}
+
+static void
+parse_sent (XfCookie *cookie, const xmlNode *node)
+{
+  g_autofree char *text = xf_xml_attr (node, "guest");
+
+  cookie->sent = TRUE;
+  for (guint i = XF_COOKIE_PAUSED; i < G_N_ELEMENTS (guest_words); i++) {
+    if (g_strcmp0 (text, guest_words[i]) == 0)
+      cookie->guest = i;
+  }
+}
+
 static void
 format_peer (const XfCookie *cookie, GString *xml)
 {
@@ -99,7 +122,7 @@ format_peer (const XfCookie *cookie, GString *xml)
   }
   format_progress (cookie, xml);
   if (cookie->sent)
-    g_string_append (xml, "    <xenferry:sent/>\n");
+    format_sent (cookie, xml);
   if (cookie->secret) {
     g_autofree char *settle = g_markup_printf_escaped ("    <xenferry:settle secret='%s' port='%u'/>\n", cookie->secret,
                                                        cookie->settle_port);
@@ -240,7 +263,8 @@ parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
         return FALSE;
       if (is_peer_element (child, "data") && !cookie->token)
         cookie->token = xf_xml_attr (child, "token");
-      cookie->sent |= is_peer_element (child, "sent");
+      if (is_peer_element (child, "sent"))
+        parse_sent (cookie, child);
       if (is_peer_element (child, "progress"))
         parse_progress (cookie, child);
       if (is_peer_element (child, "config") && !cookie->config)

@@ -30,6 +30,8 @@ typedef struct {
   guint64 suspended_us; /* the guest's downtime until now */
 } XfCookieProgress;
 
+typedef enum { XF_COOKIE_UNSAID, XF_COOKIE_PAUSED, XF_COOKIE_RUNNING } XfCookieGuest;
+
 typedef struct {
   char *name;
   guint8 uuid[XF_UUID_SIZE];
@@ -39,6 +41,7 @@ typedef struct {
   guint8 id[XF_UUID_SIZE];   /* of the migration; only then */
   GArray *features;          /* of XfFeature; only then */
   gboolean sent;             /* likewise, a source's: everything is sent, and its journal says so */
+  XfCookieGuest guest;       /* likewise: how it was when it was suspended */
   XfCookieProgress progress; /* likewise; zero when the peer sent none */
   char *config;              /* likewise: the guest's libxl configuration, in libxl's JSON, or NULL */
   char *secret;              /* likewise, a destination's: needed to ask for the outcome of the migration; or NULL */

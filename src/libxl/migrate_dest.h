@@ -70,6 +70,10 @@ gboolean xf_migrate_dest_is_of (const XfMigrateDest *dest, gconstpointer client)
 /* Takes over what the source has measured; @cookie: finish's, or NULL. */
 void xf_migrate_dest_take_progress (XfMigrateDest *dest, const XfCookie *cookie);
 
+/* The source knows how the guest was when it was suspended: that counts, whatever prepare and finish have said, whose
+ * client has looked at it before. Changes @params, finish's. */
+void xf_migrate_dest_take_state (XfMigrateDest *dest, const XfCookie *cookie, XfMigrateParams *params);
+
 /* @dest is gone when done was called, or rolls back and says so. Called again meanwhile, after the answer was lost, it
  * gets the same one. */
 void xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,

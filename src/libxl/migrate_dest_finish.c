@@ -254,6 +254,19 @@ xf_migrate_dest_take_progress (XfMigrateDest *dest, const XfCookie *cookie)
 }
 
 void
+xf_migrate_dest_take_state (XfMigrateDest *dest, const XfCookie *cookie, XfMigrateParams *params)
+{
+  if (!cookie || !cookie->is_xenferry || dest->demand == XF_DEST_START)
+    return;
+  if (cookie->guest == XF_COOKIE_PAUSED)
+    params->flags |= VIR_MIGRATE_PAUSED;
+  if (cookie->guest == XF_COOKIE_RUNNING) {
+    params->flags &= ~(guint)VIR_MIGRATE_PAUSED;
+    dest->params.flags &= ~(guint)VIR_MIGRATE_PAUSED;
+  }
+}
+
+void
 xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
                         gpointer data)
 {

@@ -162,6 +162,7 @@ xf_driver_migrate_finish (XfDriver *driver, gconstpointer client, const XfTypedP
     entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, cookie->id);
   if (dest) {
     xf_migrate_dest_take_progress (dest, cookie);
+    xf_migrate_dest_take_state (dest, cookie, &params);
     xf_migrate_dest_finish (dest, &params, cancelled, done, data);
   } else if (entry && entry->final) {
     answer_from_journal (driver, entry, cancelled, done, data);

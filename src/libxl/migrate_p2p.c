@@ -41,8 +41,7 @@ typedef struct {
   XfPeer *peer;
   gboolean tunnelled, libvirtd;
   XfMigrateParams params; /* a copy: the source may end first */
-  gboolean guest_was_paused;
-  char *uri; /* where prepare told us to send to */
+  char *uri;              /* where prepare told us to send to */
   gboolean aborted;
   gboolean cancelled; /* what finish wants */
   guint cancel_id;    /* finish(cancelled) waits for its answer */
@@ -155,7 +154,7 @@ static guint
 destination_flags (P2p *p2p)
 {
   return xf_migrate_params_destination_flags (&p2p->params, p2p->libvirtd)
-         | (p2p->guest_was_paused ? VIR_MIGRATE_PAUSED : 0);
+         | (p2p->source && xf_migrate_source_guest_paused (p2p->source) ? VIR_MIGRATE_PAUSED : 0);
 }
 
 /* ---- finish and confirm ----------------------------------------------------------------------------------- */
@@ -399,13 +398,18 @@ closed (const GError *error, gpointer data)
   }
 }
 
-/* Until perform: the next answer from the peer ends it. */
+/* Until perform: the next answer from the peer ends it. With a @reason there is nothing to wait for: what was prepared
+ * there goes with its connection. */
 static gboolean
-abort_early (gpointer data, GError **error)
+abort_early (gpointer data, const GError *reason)
 {
   P2p *p2p = data;
 
   p2p->aborted = TRUE;
+  if (reason && p2p->sm.state < PERFORMING) {
+    remember (p2p, reason);
+    confirm (p2p, TRUE);
+  }
   return TRUE;
 }
 
@@ -424,7 +428,6 @@ xf_migrate_p2p_run (XfDriver *driver, XfMigrateSource *source, const char *dconn
   xf_migrate_params_copy (&p2p->params, params);
   p2p->dconnuri = g_strdup (dconnuri);
   p2p->guest_name = g_strdup (xf_migrate_source_guest_name (source));
-  p2p->guest_was_paused = xf_migrate_source_guest_paused (source);
   p2p->host = xf_connect_uri_parse (dconnuri, &uri, NULL) ? xf_connect_uri_describe (&uri) : g_strdup (dconnuri);
   {
     g_autofree char *id = g_strdup_printf ("migration %s of '%s', peer-to-peer", xf_migrate_source_id (source),

@@ -317,11 +317,13 @@ xf_migrate_source_guest_ended (XfGuest *guest, const char *how)
   XfMigrateSource *source = xf_migrate_source_find (guest);
   g_autoptr (GError) reason = NULL;
 
-  /* Peer to peer it is begun only until prepare is answered: perform finds it ended. */
-  if (!source || (source->sm.state == BEGUN && source->p2p))
+  if (!source)
     return;
   reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_OPERATION_FAILED, how);
-  (void)xf_migrate_source_abort (source, reason);
+  if (source->abort_func)
+    (void)source->abort_func (source->abort_data, reason);
+  else
+    (void)xf_migrate_source_abort (source, reason);
 }
 
 void
@@ -332,7 +334,8 @@ xf_migrate_source_guest_resumed (XfMigrateSource *source)
 }
 
 void
-xf_migrate_source_set_abort (XfMigrateSource *source, gboolean (*func) (gpointer data, GError **error), gpointer data)
+xf_migrate_source_set_abort (XfMigrateSource *source, gboolean (*func) (gpointer data, const GError *reason),
+                             gpointer data)
 {
   source->abort_func = func;
   source->abort_data = data;
@@ -354,6 +357,10 @@ xf_migrate_source_sent_cookie (const XfMigrateSource *source)
     cookie = xf_migrate_cookie_new (source->driver, source->guest->name, source->guest->uuid, source->cookie->id);
 
   cookie->sent = source->sm.state == SENT;
+  if (xf_migrate_source_guest_paused (source))
+    cookie->guest = XF_COOKIE_PAUSED;
+  else if (!(source->params.flags & VIR_MIGRATE_PAUSED))
+    cookie->guest = XF_COOKIE_RUNNING;
   cookie->progress = (XfCookieProgress){
     .bytes = progress->bytes,
     .pages = xf_migrate_progress_pages (progress),

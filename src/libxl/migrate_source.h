@@ -148,6 +148,7 @@ void xf_migrate_source_guest_ended (XfGuest *guest, const char *how);
 /* The destination answered that the guest runs there: the end of its downtime. */
 void xf_migrate_source_guest_resumed (XfMigrateSource *source);
 
-/* Gives the migration's abort to somebody else: a peer-to-peer migration can be stopped when nothing is sent yet. */
-void xf_migrate_source_set_abort (XfMigrateSource *source, gboolean (*func) (gpointer data, GError **error),
+/* Gives the migration's abort to p2p, as long as nothing is sent: with a @reason the migration ends within the call,
+ * else with the next answer of the destination. */
+void xf_migrate_source_set_abort (XfMigrateSource *source, gboolean (*func) (gpointer data, const GError *reason),
                                   gpointer data);

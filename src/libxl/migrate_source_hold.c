@@ -3,7 +3,7 @@
  * A guest that does not run while it is being sent: one that was paused before, and one that is paused meanwhile, which
  * is what virsh migrate --timeout does to have an end. Neither can answer Xen's request to suspend: libxl would wait a
  * minute and give up. So it is woken when the request has been made, which is all that it finds to do. The one that was
- * paused before arrives paused; the other runs there.
+ * paused before, or by another toolstack since, arrives paused; the one that was paused here meanwhile runs there.
  */
 #include "libxl/migrate_source_private.h"
 
@@ -40,14 +40,26 @@ wake (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* What others have made of it since begin counts: as it is now it arrives, and as it is now it comes back. One that was
+ * to arrive paused anyway does. */
+static void
+take_state (XfMigrateSource *source)
+{
+  gboolean paused = xf_look_at (source->guest) == XF_SHOWN_PAUSED, was_paused = xf_migrate_source_guest_paused (source);
+
+  if (source->held || source->hold || paused == was_paused)
+    return;
+  g_info ("%s: the guest has been %s by others", source->sm.id, paused ? "paused" : "unpaused");
+  source->state_before = paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
+  source->reason_before = paused ? VIR_DOMAIN_PAUSED_UNKNOWN : VIR_DOMAIN_RUNNING_UNPAUSED;
+  xf_guest_set_state (source->guest, source->state_before, source->reason_before);
+  source->entry->was_paused = paused; /* written with `sent` */
+}
+
 static void
 wake_if_needed (XfMigrateSource *source)
 {
   gboolean stands = source->held || xf_migrate_source_guest_paused (source);
-
-  /* Paused by others since. */
-  if (!stands && source->asked && xf_look_at (source->guest) == XF_SHOWN_PAUSED)
-    stands = source->held = TRUE;
 
   if (stands && source->asked && !source->woken && !source->wake_id)
     source->wake_id = g_idle_add_full (G_PRIORITY_HIGH, wake, source, NULL);
@@ -61,6 +73,7 @@ xf_migrate_source_libxl_said (const char *text, gpointer data)
   if (!strstr (text, SUSPEND_REQUEST))
     return;
   source->asked = TRUE;
+  take_state (source);
   wake_if_needed (source);
 }
 

@@ -40,12 +40,12 @@ struct XfMigrateSource {
   char *xml;
   char *unsaid; /* of its exact configuration, what domain XML cannot say, for a person; NULL: nothing */
   struct XfMigrateFetch *fetch;    /* the guest's exact configuration is being read */
-  int state_before, reason_before; /* of the guest */
+  int state_before, reason_before; /* of the guest; paused or unpaused by others since: when it is asked to suspend */
 
   /* the phase under way: who to tell */
   XfDone done;
   gpointer done_data;
-  gboolean (*abort_func) (gpointer data, GError **error);
+  gboolean (*abort_func) (gpointer data, const GError *reason);
   gpointer abort_data;
 
   /* where it stands */

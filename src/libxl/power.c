@@ -29,13 +29,13 @@ paused (int rc, gpointer data)
 }
 
 /* What a command is about now. While a job has the guest, what is remembered counts: the job knows why it stands still.
- */
+ * But one that others have paused is paused. */
 static XfShown
 shown_now (XfGuest *guest)
 {
   XfShown shown = xf_look_at (guest);
 
-  if (guest->job || shown == XF_SHOWN_UNKNOWN)
+  if ((guest->job && shown != XF_SHOWN_PAUSED) || shown == XF_SHOWN_UNKNOWN)
     shown = guest->state == VIR_DOMAIN_PAUSED    ? XF_SHOWN_PAUSED
             : guest->state == VIR_DOMAIN_RUNNING ? XF_SHOWN_RUNNING
                                                  : XF_SHOWN_ENDED;

@@ -6,6 +6,7 @@ through the same library that libvirtd does."""
 import html
 import json
 import os
+import signal
 import re
 import shutil
 import subprocess
@@ -286,6 +287,64 @@ def test_paused_and_renamed_by_xl(hosts):
     xl(a, "pause", "h")
     migrate(a, b, "h", "p2p").ok()
     assert b.state("h") == "paused"
+
+
+@pytest.mark.parametrize("how, reason", [("destroy", "another toolstack has destroyed"), ("crash", "has crashed")])
+def test_ended_before_it_is_prepared(hosts, how, reason):
+    """Peer to peer the destination may take its time to answer: nobody waits for that any more."""
+    a, b = hosts
+    a.create("g")
+    os.kill(b.process.pid, signal.SIGSTOP)
+    moving = a.migrate_start("g", b, "--live", mode="p2p")
+    wait_until(lambda: "begun, to" in a.log(), "it has begun")
+    if how == "destroy":
+        xl(a, "destroy", "g")
+    else:
+        a.sim(how, "g")
+    _, err = moving.communicate(timeout=8)
+    os.kill(b.process.pid, signal.SIGCONT)
+    assert reason in err, err
+    assert not a.journal()
+    a.create("h")
+    migrate(a, b, "h", "p2p").ok()
+
+
+@MODE
+@pytest.mark.parametrize("before", ["running", "paused"])
+def test_paused_and_unpaused_by_xl_while_it_is_sent(hosts, mode, before):
+    """It arrives as it was when it was suspended. Resume does not say that it has resumed what it has not."""
+    a, b = hosts
+    a.control(rate_mib=20)
+    a.create("g")
+    if before == "paused":
+        a.virsh("suspend", "g").ok()
+    moving = a.migrate_start("g", b, "--live", mode=mode)
+    wait_until(lambda: "connecting -> sending" in a.log(), "it is being sent")
+    xl(a, "pause" if before == "running" else "unpause", "g")
+    if before == "running":
+        a.virsh("resume", "g").failed("being migrated")
+    out, err = moving.communicate(timeout=60)
+    assert moving.returncode == 0, err
+    assert b.state("g") == ("paused" if before == "running" else "running")
+    assert not a.domains()
+
+
+@MODE
+def test_paused_by_xl_and_sent_in_vain(hosts, mode):
+    """What comes back is as it was, too."""
+    a, b = hosts
+    a.control(rate_mib=20)
+    b.control(fail="restore-last-record")
+    a.create("g")
+    moving = a.migrate_start("g", b, "--live", mode=mode)
+    wait_until(lambda: "connecting -> sending" in a.log(), "it is being sent")
+    xl(a, "pause", "g")
+    moving.communicate(timeout=60)
+    assert moving.returncode != 0
+    wait_until(lambda: not a.journal(), "it is over")
+    assert a.state("g") == "paused" and "state=running" not in a.sim("list")
+    a.virsh("resume", "g").ok()
+    assert a.state("g") == "running" and not b.domains()
 
 
 def test_name_that_is_free_again(hosts):
