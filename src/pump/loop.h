@@ -3,9 +3,9 @@
  * The only place where the pump waits. The data path is straight code over non-blocking descriptors. While it waits
  * here, the pump reads commands, keeps the pace and reports counters:
  *
- *   control  lines from the parent: "rate BYTES" (per second, 0: none), "abort", "end" (the input that ended is
- * complete); end of file: the parent has ended report   a JSON line every half second and a last one with "end" or
- * "error"
+ *   control  lines from the parent: "rate BYTES" (per second, 0: none), "abort", "end" (the input is complete);
+ *            end of file: the parent has ended
+ *   report   a JSON line every half second and a last one with "end" or "error"
  */
 #pragma once
 
