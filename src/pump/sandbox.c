@@ -6,6 +6,8 @@
 #include <netinet/tcp.h>
 #include <pwd.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -118,43 +120,67 @@ limit (GError **error)
   return TRUE;
 }
 
+/* With any arguments. */
+static const int allowed[] = {
+  SCMP_SYS (read),
+  SCMP_SYS (write),
+  SCMP_SYS (readv),
+  SCMP_SYS (writev),
+  SCMP_SYS (splice),
+  SCMP_SYS (recvfrom),
+  SCMP_SYS (recvmsg),
+  SCMP_SYS (sendto),
+  SCMP_SYS (sendmsg),
+  SCMP_SYS (shutdown),
+  SCMP_SYS (poll),
+  SCMP_SYS (ppoll),
+  SCMP_SYS (close),
+  SCMP_SYS (brk),
+  SCMP_SYS (munmap),
+  SCMP_SYS (mremap),
+  SCMP_SYS (madvise),
+  SCMP_SYS (futex),
+  SCMP_SYS (getrandom),
+  SCMP_SYS (clock_gettime),
+  SCMP_SYS (gettimeofday),
+  SCMP_SYS (time),
+  SCMP_SYS (getpid),
+  SCMP_SYS (gettid),
+  SCMP_SYS (rt_sigreturn),
+  SCMP_SYS (rt_sigprocmask),
+  SCMP_SYS (restart_syscall),
+  SCMP_SYS (exit),
+  SCMP_SYS (exit_group),
+  SCMP_SYS (sched_yield),
+};
+
+/* With these alone. */
+static const struct {
+  int call;
+  guint n;
+  struct scmp_arg_cmp arguments[2];
+} narrowed[] = {
+  /* Memory that can be run is not among what a data path needs. */
+  { SCMP_SYS (mmap), 1, { { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } } },
+  /* TLS in the kernel, where gnutls is told to use it ("ktls" in its configuration) and the kernel has it. */
+  { SCMP_SYS (setsockopt), 2, { { 1, SCMP_CMP_EQ, SOL_TCP, 0 }, { 2, SCMP_CMP_EQ, TCP_ULP, 0 } } },
+  { SCMP_SYS (setsockopt), 1, { { 1, SCMP_CMP_EQ, SOL_TLS, 0 } } },
+  /* How much must have arrived before the pump is woken. */
+  { SCMP_SYS (setsockopt), 2, { { 1, SCMP_CMP_EQ, SOL_SOCKET, 0 }, { 2, SCMP_CMP_EQ, SO_RCVLOWAT, 0 } } },
+  /* How much waits to be read, nothing else. */
+  { SCMP_SYS (ioctl), 1, { { 1, SCMP_CMP_EQ, FIONREAD, 0 } } },
+};
+
 static gboolean
 filter (GError **error)
 {
-  static const int allowed[] = {
-    SCMP_SYS (read),          SCMP_SYS (write),        SCMP_SYS (readv),          SCMP_SYS (writev),
-    SCMP_SYS (splice),        SCMP_SYS (recvfrom),     SCMP_SYS (recvmsg),        SCMP_SYS (sendto),
-    SCMP_SYS (sendmsg),       SCMP_SYS (shutdown),     SCMP_SYS (poll),           SCMP_SYS (ppoll),
-    SCMP_SYS (close),         SCMP_SYS (brk),          SCMP_SYS (mmap),           SCMP_SYS (munmap),
-    SCMP_SYS (mremap),        SCMP_SYS (madvise),      SCMP_SYS (futex),          SCMP_SYS (getrandom),
-    SCMP_SYS (clock_gettime), SCMP_SYS (gettimeofday), SCMP_SYS (time),           SCMP_SYS (getpid),
-    SCMP_SYS (gettid),        SCMP_SYS (rt_sigreturn), SCMP_SYS (rt_sigprocmask), SCMP_SYS (restart_syscall),
-    SCMP_SYS (exit),          SCMP_SYS (exit_group),   SCMP_SYS (sched_yield),
-  };
   scmp_filter_ctx context = seccomp_init (SCMP_ACT_KILL_PROCESS);
   int rc = context ? 0 : -ENOMEM;
 
-  for (gsize i = 0; rc == 0 && i < G_N_ELEMENTS (allowed); i++) {
-    /* Memory that can be run is not among what a data path needs. */
-    if (allowed[i] == SCMP_SYS (mmap))
-      rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, allowed[i], 1,
-                             SCMP_A2 (SCMP_CMP_MASKED_EQ, 4 /* PROT_EXEC */, 0));
-    else
-      rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, allowed[i], 0);
-  }
-  /* TLS in the kernel, where gnutls is told to use it ("ktls" in its configuration) and the kernel has it. */
-  if (rc == 0)
-    rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (setsockopt), 2, SCMP_A1 (SCMP_CMP_EQ, SOL_TCP),
-                           SCMP_A2 (SCMP_CMP_EQ, TCP_ULP));
-  if (rc == 0)
-    rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (setsockopt), 1, SCMP_A1 (SCMP_CMP_EQ, SOL_TLS));
-  /* How much must have arrived before we are woken. */
-  if (rc == 0)
-    rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (setsockopt), 2, SCMP_A1 (SCMP_CMP_EQ, SOL_SOCKET),
-                           SCMP_A2 (SCMP_CMP_EQ, SO_RCVLOWAT));
-  /* How much waits to be read (FIONREAD), nothing else. */
-  if (rc == 0)
-    rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, SCMP_SYS (ioctl), 1, SCMP_A1 (SCMP_CMP_EQ, 0x541b));
+  for (gsize i = 0; rc == 0 && i < G_N_ELEMENTS (allowed); i++)
+    rc = seccomp_rule_add (context, SCMP_ACT_ALLOW, allowed[i], 0);
+  for (gsize i = 0; rc == 0 && i < G_N_ELEMENTS (narrowed); i++)
+    rc = seccomp_rule_add_array (context, SCMP_ACT_ALLOW, narrowed[i].call, narrowed[i].n, narrowed[i].arguments);
   if (rc == 0)
     rc = seccomp_load (context);
   if (context)
