@@ -51,6 +51,10 @@ typedef struct {
   char *pump_user;           /* names, of which it runs as the first that there is, when we are root; NULL: us */
 } XfDriverConfig;
 
+/* @copy owns its strings, until xf_driver_config_clear(). */
+void xf_driver_config_copy (XfDriverConfig *copy, const XfDriverConfig *config);
+void xf_driver_config_clear (XfDriverConfig *config);
+
 /* ---- guests ----------------------------------------------------------------------------------------------- */
 
 typedef struct {

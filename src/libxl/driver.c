@@ -5,7 +5,6 @@
 #include "driver.h"
 
 #include <libvirt/libvirt.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -26,38 +25,6 @@
 /* How long the end of the daemon waits for what is under way. */
 #define END_TIMEOUT_S 5
 
-XfDomainRef *
-xf_domain_ref_new (const char *name, const guint8 *uuid, int id)
-{
-  XfDomainRef *ref = g_new0 (XfDomainRef, 1);
-
-  ref->name = g_strdup (name);
-  memcpy (ref->uuid, uuid, XF_UUID_LENGTH);
-  ref->id = id;
-  return ref;
-}
-
-XfDomainRef *
-xf_domain_ref_copy (const XfDomainRef *ref)
-{
-  return xf_domain_ref_new (ref->name, ref->uuid, ref->id);
-}
-
-void
-xf_domain_ref_free (XfDomainRef *ref)
-{
-  g_free (ref->name);
-  g_free (ref);
-}
-
-void
-xf_domain_stats_free (XfDomainStats *stats)
-{
-  xf_domain_ref_free (stats->ref);
-  g_array_unref (stats->params);
-  g_free (stats);
-}
-
 static char *
 read_boot_id (void)
 {
@@ -68,43 +35,6 @@ read_boot_id (void)
   if (!g_file_get_contents ("/proc/sys/kernel/random/boot_id", &id, NULL, NULL))
     return g_strdup ("unknown");
   return g_strchomp (id);
-}
-
-static void
-copy_config (XfDriverConfig *copy, const XfDriverConfig *config)
-{
-  *copy = *config;
-  copy->config_dir = g_strdup (config->config_dir);
-  copy->state_dir = g_strdup (config->state_dir);
-  copy->lib_dir = g_strdup (config->lib_dir);
-  copy->migration_host = g_strdup (config->migration_host);
-  copy->migration_listen = g_strdup (config->migration_listen);
-  copy->peer_uri = g_strdup (config->peer_uri);
-  copy->boot_id = config->boot_id ? g_strdup (config->boot_id) : read_boot_id ();
-  copy->pki_dir = g_strdup (config->pki_dir);
-  copy->tls = g_strdup (config->tls);
-  copy->compression = g_strdup (config->compression);
-  copy->checksums = g_strdup (config->checksums);
-  copy->pump_path = g_strdup (config->pump_path);
-  copy->pump_user = g_strdup (config->pump_user);
-}
-
-static void
-clear_config (XfDriverConfig *config)
-{
-  g_free (config->config_dir);
-  g_free (config->state_dir);
-  g_free (config->lib_dir);
-  g_free (config->migration_host);
-  g_free (config->migration_listen);
-  g_free (config->pki_dir);
-  g_free (config->tls);
-  g_free (config->compression);
-  g_free (config->checksums);
-  g_free (config->pump_path);
-  g_free (config->pump_user);
-  g_free (config->peer_uri);
-  g_free (config->boot_id);
 }
 
 static gboolean
@@ -121,7 +51,9 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
 {
   XfDriver *driver = g_new0 (XfDriver, 1);
 
-  copy_config (&driver->config, config);
+  xf_driver_config_copy (&driver->config, config);
+  if (!driver->config.boot_id)
+    driver->config.boot_id = read_boot_id ();
   driver->peers = peers;
   driver->peers_data = peers_data;
   driver->hostname = g_strdup (g_get_host_name ());
@@ -197,7 +129,7 @@ xf_driver_free (XfDriver *driver)
   g_ptr_array_unref (driver->sources);
   g_ptr_array_unref (driver->destinations);
   g_clear_pointer (&driver->ctx, xf_ctx_free);
-  clear_config (&driver->config);
+  xf_driver_config_clear (&driver->config);
   g_free (driver->hostname);
   g_free (driver);
 }

@@ -12,16 +12,6 @@
 #include "libxl/operation.h"
 #include "libxl/recover.h"
 
-void
-xf_migration_info_free (XfMigrationInfo *info)
-{
-  g_free (info->guest);
-  g_free (info->state);
-  g_free (info->peer);
-  g_free (info->reason);
-  g_free (info);
-}
-
 static XfMigrateSource *
 find_source (XfDriver *driver, const guint8 *id)
 {

@@ -119,22 +119,6 @@ fake_driver_release (XfDriver *driver)
 
 /* ---- the contract ----------------------------------------------------------------------------------------- */
 
-XfDomainRef *
-xf_domain_ref_copy (const XfDomainRef *ref)
-{
-  XfDomainRef *copy = g_memdup2 (ref, sizeof (*ref));
-
-  copy->name = g_strdup (ref->name);
-  return copy;
-}
-
-void
-xf_domain_ref_free (XfDomainRef *ref)
-{
-  g_free (ref->name);
-  g_free (ref);
-}
-
 void
 xf_driver_client_gone (XfDriver *driver, gconstpointer client)
 {
@@ -602,16 +586,6 @@ xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfPurp
   if (!g_str_equal (secret, "s"))
     verdict->error = g_error_new_literal (XF_ERROR, XF_ERROR_NO_DOMAIN, "unknown");
   g_idle_add (give_verdict, verdict);
-}
-
-void
-xf_migration_info_free (XfMigrationInfo *info)
-{
-  g_free (info->guest);
-  g_free (info->state);
-  g_free (info->peer);
-  g_free (info->reason);
-  g_free (info);
 }
 
 GPtrArray *

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The values that both sides of the contract hold: their making, copies and ends.
+ */
+#include "driver.h"
+
+#include <string.h>
+
+/* ---- configuration ---------------------------------------------------------------------------------------- */
+
+#define AT(field) G_STRUCT_OFFSET (XfDriverConfig, field)
+
+static const glong config_strings[] = {
+  AT (config_dir), AT (state_dir), AT (lib_dir), AT (migration_host), AT (migration_listen), AT (peer_uri),
+  AT (boot_id),    AT (pki_dir),   AT (tls),     AT (compression),    AT (checksums),        AT (pump_path),
+  AT (pump_user),
+};
+
+void
+xf_driver_config_copy (XfDriverConfig *copy, const XfDriverConfig *config)
+{
+  *copy = *config;
+  for (guint i = 0; i < G_N_ELEMENTS (config_strings); i++) {
+    char **string = G_STRUCT_MEMBER_P (copy, config_strings[i]);
+
+    *string = g_strdup (*string);
+  }
+}
+
+void
+xf_driver_config_clear (XfDriverConfig *config)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (config_strings); i++)
+    g_clear_pointer ((char **)G_STRUCT_MEMBER_P (config, config_strings[i]), g_free);
+}
+
+/* ---- guests ----------------------------------------------------------------------------------------------- */
+
+XfDomainRef *
+xf_domain_ref_new (const char *name, const guint8 *uuid, int id)
+{
+  XfDomainRef *ref = g_new0 (XfDomainRef, 1);
+
+  ref->name = g_strdup (name);
+  memcpy (ref->uuid, uuid, XF_UUID_LENGTH);
+  ref->id = id;
+  return ref;
+}
+
+XfDomainRef *
+xf_domain_ref_copy (const XfDomainRef *ref)
+{
+  return xf_domain_ref_new (ref->name, ref->uuid, ref->id);
+}
+
+void
+xf_domain_ref_free (XfDomainRef *ref)
+{
+  g_free (ref->name);
+  g_free (ref);
+}
+
+void
+xf_domain_stats_free (XfDomainStats *stats)
+{
+  xf_domain_ref_free (stats->ref);
+  g_array_unref (stats->params);
+  g_free (stats);
+}
+
+/* ---- migrations ------------------------------------------------------------------------------------------- */
+
+void
+xf_migration_info_free (XfMigrationInfo *info)
+{
+  g_free (info->guest);
+  g_free (info->state);
+  g_free (info->peer);
+  g_free (info->reason);
+  g_free (info);
+}
