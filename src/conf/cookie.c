@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "conf/xml.h"
 
 #define PEER_NAMESPACE "https://xenferry.org/schema/migration/1.0"
@@ -175,10 +176,11 @@ parse_known (XfCookie *cookie, const xmlNode *root, GError **error)
 {
   g_autofree char *uuid = xf_xml_text (xf_xml_child (root, "uuid"));
   g_autofree char *version = xf_xml_text (xf_xml_child (root, "migration-stream-version"));
+  g_autofree char *hostname = xf_xml_text (xf_xml_child (root, "hostname"));
   guint64 number;
 
   cookie->name = xf_xml_text (xf_xml_child (root, "name"));
-  cookie->hostname = xf_xml_text (xf_xml_child (root, "hostname"));
+  cookie->hostname = hostname ? xf_log_escape (hostname) : NULL; /* for people */
   if (!cookie->name)
     return bad (error, "missing name element");
   if (!uuid || !xf_uuid_parse (uuid, cookie->uuid))

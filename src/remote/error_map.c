@@ -5,6 +5,8 @@
 
 #include <libvirt/virterror.h>
 
+#include "base/log.h"
+
 /* Texts: as libvirt's client library formats each number, so that tools which look at them go on working. A number
  * whose usual frame would say something else than what happened ("invalid stream pointer in ...") has a bare "%s". */
 static const XfErrorMapping mappings[] = {
@@ -100,10 +102,12 @@ xf_error_map_from_wire (int number, const char *text)
 {
   const XfErrorMapping *mapping = find_number (number);
   gsize frame = frame_length (mapping);
+  g_autofree char *shown = NULL;
 
   if (!text || !*text)
     return g_error_new (XF_ERROR, mapping->code, "the other daemon gave error %d without a text", number);
   if (strncmp (text, mapping->format, frame) == 0 && text[frame])
     text += frame;
-  return g_error_new_literal (XF_ERROR, mapping->code, text);
+  shown = xf_log_escape (text);
+  return g_error_new_literal (XF_ERROR, mapping->code, shown);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "remote/reply.h"
 
+#include "base/log.h"
 #include "remote/convert.h"
 #include "remote/error_map.h"
 
@@ -8,12 +9,14 @@ void
 xf_reply_wire_error (const GError *error, XfWireError *wire_out)
 {
   const XfErrorMapping *mapping = xf_error_map_find (error);
+  g_autofree char *text = xf_error_map_text (error);
 
+  /* What it repeats may be a peer's words, or the client's own. */
   wire_out->code = mapping->number;
   wire_out->domain = mapping->domain;
-  wire_out->message = xf_error_map_text (error);
+  wire_out->message = xf_log_escape (text);
   wire_out->format = (char *)mapping->format; /* static; never freed */
-  wire_out->detail = g_strdup (error->message);
+  wire_out->detail = xf_log_escape (error->message);
 }
 
 void

@@ -65,6 +65,18 @@ test_from_wire (void)
   g_assert_cmpstr (frame_only->message, ==, "internal error: ");
 }
 
+/* A peer's words may be any bytes, and go to a terminal, a log and other daemons. */
+static void
+test_unprintable (void)
+{
+  g_autoptr (GError) error = xf_error_map_from_wire (VIR_ERR_OPERATION_FAILED, "a\nb\033[2Jc\xff\xc2\x9b"
+                                                                               "d\xe2\x80\xae\xc3\xa4");
+  g_autoptr (GError) framed = xf_error_map_from_wire (VIR_ERR_INTERNAL_ERROR, "internal error: \001");
+
+  g_assert_cmpstr (error->message, ==, "a\\x0ab\\x1b[2Jc\\xff\\xc2\\x9bd\\xe2\\x80\\xae\xc3\xa4");
+  g_assert_cmpstr (framed->message, ==, "\\x01");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -73,5 +85,6 @@ main (int argc, char **argv)
   g_test_add_func ("/error_map/text", test_text);
   g_test_add_func ("/error_map/round-trip", test_round_trip);
   g_test_add_func ("/error_map/from-wire", test_from_wire);
+  g_test_add_func ("/error_map/unprintable", test_unprintable);
   return g_test_run ();
 }

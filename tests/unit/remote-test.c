@@ -848,6 +848,24 @@ test_own_program (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (fixture->driver->log->str, ==, "settle-42-0 settle-42-3 resolve-here ");
 }
 
+/* What is repeated of a caller's bytes is text. */
+static void
+test_unprintable (Fixture *fixture, gconstpointer data)
+{
+  g_auto (Reply) auth = { 0 }, reply = { 0 };
+  xf_void nothing = { 0 };
+  char uri[] = "xen:///\xff\n\033";
+  xf_string text = uri;
+  xf_opt_string_flags_args args = { .value = &text };
+
+  SEND (fixture, &auth, AUTH_LIST, xf_void, &nothing, xf_auth_ret);
+  wait_for (&auth.done, 1);
+  CALL (fixture, &reply, CONNECT_OPEN, xf_opt_string_flags_args, &args, xf_void);
+  g_assert_nonnull (reply.error_text);
+  g_assert_true (g_utf8_validate (reply.error_text, -1, NULL));
+  g_assert_nonnull (strstr (reply.error_text, "xen:///\\xff\\x0a\\x1b"));
+}
+
 /* Whoever reaches the peer port may ask that, and nothing else. */
 static void
 test_peer_port (Fixture *fixture, gconstpointer data)
@@ -959,6 +977,7 @@ main (int argc, char **argv)
   ADD ("events/numbers", test_event_numbers);
   ADD ("events/legacy", test_legacy_events);
   ADD ("own-program", test_own_program);
+  ADD ("unprintable", test_unprintable);
   g_test_add ("/remote/peer-port", Fixture, "peer", setup_closed, test_peer_port, teardown);
   ADD ("too-many-clients", test_too_many_clients);
   ADD ("large-frame-before-open", test_large_frame_before_open);
