@@ -7,6 +7,8 @@
 
 #include "host.h"
 #include "libxl/death.h"
+#include "libxl/discover.h"
+#include "libxl/driver_private.h"
 
 typedef void (*Change) (Host *host, SimBlock *block, const char *word);
 
@@ -178,6 +180,27 @@ test_end_without_event (void)
   host_free (host);
 }
 
+/* libxl tells each watch of one shutdown only. A save by another toolstack uses the watch up: when the guest goes on
+ * there must be another one, or no event would come of its end. */
+static void
+test_watch_is_renewed (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run (NULL, &uuid);
+  XfGuest *guest = xf_guest_find_uuid (host->driver, uuid);
+
+  host_ask (host, "g", SIM_ASK_SUSPEND);
+  host_wait (guest->watch_spent && host_state (host, uuid, NULL) == VIR_DOMAIN_PAUSED);
+  g_assert_cmpint (libxl_domain_resume (xf_ctx_libxl (host->driver->ctx), guest->domid, 1, NULL), ==, 0);
+  host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_RUNNING);
+  /* Only the event is left to tell of its end. */
+  g_clear_pointer (&host->driver->discover, xf_discover_free);
+  host_ask (host, "g", SIM_ASK_SHUTDOWN);
+  host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_SHUTOFF);
+  g_assert_cmpuint (host_count_domains (host), ==, 0);
+  host_free (host);
+}
+
 static void
 test_gone_without_event (void)
 {
@@ -203,6 +226,7 @@ main (int argc, char **argv)
   g_test_add_func ("/look/crashed-refuses", test_crashed_refuses);
   g_test_add_func ("/look/renamed-by-others", test_renamed_by_others);
   g_test_add_func ("/look/end-without-event", test_end_without_event);
+  g_test_add_func ("/look/watch-is-renewed", test_watch_is_renewed);
   g_test_add_func ("/look/gone-without-event", test_gone_without_event);
   return g_test_run ();
 }
