@@ -49,11 +49,13 @@ static const Ending endings[] = {
 static void
 end_by_action (XfGuest *guest, const Ending *ending)
 {
-  switch (ending->action (guest->def)) {
+  XfAction action = ending->action (guest->def);
+
+  switch (action) {
   case XF_ACTION_RESTART:
   case XF_ACTION_RENAME_RESTART:
   case XF_ACTION_COREDUMP_RESTART:
-    xf_lifecycle_restart (guest);
+    xf_lifecycle_restart (guest, action == XF_ACTION_COREDUMP_RESTART);
     return;
   case XF_ACTION_PRESERVE:
     xf_guest_set_state (guest, ending->reason == VIR_DOMAIN_SHUTOFF_CRASHED ? VIR_DOMAIN_CRASHED : VIR_DOMAIN_SHUTDOWN,
@@ -61,7 +63,7 @@ end_by_action (XfGuest *guest, const Ending *ending)
     return;
   case XF_ACTION_DESTROY:
   case XF_ACTION_COREDUMP_DESTROY:
-    xf_lifecycle_clean_up (guest, ending->reason, ending->detail);
+    xf_lifecycle_clean_up (guest, action == XF_ACTION_COREDUMP_DESTROY, ending->reason, ending->detail);
     return;
   }
 }

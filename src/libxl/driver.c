@@ -13,6 +13,7 @@
 #include "libxl/discover.h"
 #include "libxl/definitions.h"
 #include "libxl/driver_private.h"
+#include "libxl/dump.h"
 #include "libxl/find.h"
 #include "libxl/guest.h"
 #include "libxl/migrate.h"
@@ -60,6 +61,7 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
   driver->guests = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_guest_free);
   driver->claims = g_ptr_array_new ();
   driver->removals = g_ptr_array_new ();
+  driver->dumps = g_ptr_array_new ();
   driver->sources = g_ptr_array_new ();
   driver->destinations = g_ptr_array_new ();
   driver->door = xf_migrate_door_new ();
@@ -122,6 +124,7 @@ xf_driver_free (XfDriver *driver)
   }
   g_clear_pointer (&driver->journal, xf_journal_free);
   g_clear_pointer (&driver->door, xf_migrate_door_free);
+  xf_dumps_forget (driver);
   g_ptr_array_unref (driver->guests);
   g_ptr_array_unref (driver->claims);
   xf_tellings_free (driver);

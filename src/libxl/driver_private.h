@@ -27,6 +27,7 @@ struct XfDriver {
   GPtrArray *claims;       /* of XfMemoryClaim */
   GPtrArray *tellings;     /* telling.c's; NULL: none */
   GPtrArray *removals;     /* of XfRemoval, removal.c's */
+  GPtrArray *dumps;        /* of XfDump, dump.c's */
   gboolean ends;           /* the daemon does: nothing is tried again */
   GPtrArray *sources;      /* of XfMigrateSource */
   GPtrArray *destinations; /* of XfMigrateDest */

@@ -29,6 +29,7 @@ struct XfGuest {
   guint keeper_id;          /* it has ended: that toolstack's turn */
   gboolean may_suspend;     /* a migration that is over had asked it to, and it may still obey */
   gboolean watch_spent;     /* libxl has told of one shutdown, and tells each watch of one only */
+  int dumped;               /* the domid whose memory has been written to a file after its end; or 0 */
   gboolean end_seen;        /* while a job had it: looked at when that has ended */
   char *refused_name;       /* what others call it, which cannot be its name here; or NULL */
   char *tty;                /* of its console */

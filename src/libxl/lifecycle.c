@@ -12,6 +12,7 @@
 #include "libxl/death.h"
 #include "libxl/definitions.h"
 #include "libxl/driver_private.h"
+#include "libxl/dump.h"
 #include "libxl/migrate_source.h"
 #include "libxl/moved.h"
 #include "libxl/operation.h"
@@ -309,7 +310,44 @@ destroy (XfOperation *operation)
 }
 
 static void
-end_guest (XfGuest *guest, int reason, int detail, gboolean again)
+remove_ended (XfOperation *operation)
+{
+  if (operation->again)
+    xf_restart_remember (operation, destroy);
+  else
+    destroy (operation);
+}
+
+static void
+dumped (const GError *error, gpointer data)
+{
+  XfOperation *operation = data;
+
+  operation->dumps = FALSE;
+  operation->guest->dumped = operation->guest->domid;
+  xf_guest_set_message (operation->guest, NULL);
+  if (error) {
+    g_warning ("%s", error->message);
+    operation->note = g_strdup (error->message);
+  }
+  remove_ended (operation);
+}
+
+static char *
+describe_end (XfJob *job)
+{
+  const XfOperation *operation = job->owner;
+
+  return g_strdup (operation->dumps   ? "being written to a file after its end"
+                   : operation->again ? "being started again after its end"
+                                      : "being removed after its end");
+}
+
+static const XfJobOps ending = { .describe = describe_end };
+
+/* Once a domain: a removal that fails is tried again, and each dump is as large as the guest. */
+static void
+end_guest (XfGuest *guest, gboolean dump, int reason, int detail, gboolean again)
 {
   g_autoptr (GError) error = NULL;
   XfOperation *operation = xf_operation_begin (guest, XF_JOB_DESTROY, "remove", NULL, NULL, NULL, &error);
@@ -318,25 +356,29 @@ end_guest (XfGuest *guest, int reason, int detail, gboolean again)
     g_info ("%s", error->message);
     return;
   }
+  operation->job.ops = &ending;
   operation->reason = reason;
   operation->detail = detail;
   operation->again = again;
-  if (again)
-    xf_restart_remember (operation, destroy);
-  else
-    destroy (operation);
+  operation->dumps = dump && guest->dumped != guest->domid;
+  if (operation->dumps) {
+    xf_guest_set_message (guest, "it has ended, and its memory is being written to a file");
+    xf_dump_start (guest->driver, guest->domid, guest->name, dumped, operation);
+  } else {
+    remove_ended (operation);
+  }
 }
 
 void
-xf_lifecycle_clean_up (XfGuest *guest, int shutoff_reason, int stopped_detail)
+xf_lifecycle_clean_up (XfGuest *guest, gboolean dump, int shutoff_reason, int stopped_detail)
 {
-  end_guest (guest, shutoff_reason, stopped_detail, FALSE);
+  end_guest (guest, dump, shutoff_reason, stopped_detail, FALSE);
 }
 
 void
-xf_lifecycle_restart (XfGuest *guest)
+xf_lifecycle_restart (XfGuest *guest, gboolean dump)
 {
-  end_guest (guest, VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, TRUE);
+  end_guest (guest, dump, VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, TRUE);
 }
 
 /* A destroy that waits for the end of the job it has aborted. */

@@ -6,8 +6,9 @@
 
 #include "libxl/guest.h"
 
-/* The guest has shut itself down: its domain is destroyed, then it is gone, with that STOPPED event. */
-void xf_lifecycle_clean_up (XfGuest *guest, int shutoff_reason, int stopped_detail);
+/* The guest has shut itself down: its domain is destroyed, then it is gone, with that STOPPED event. @dump: its memory
+ * is written to a file before; a dump that fails stops nothing. */
+void xf_lifecycle_clean_up (XfGuest *guest, gboolean dump, int shutoff_reason, int stopped_detail);
 
 /* The same, and then started again as it ran. */
-void xf_lifecycle_restart (XfGuest *guest);
+void xf_lifecycle_restart (XfGuest *guest, gboolean dump);

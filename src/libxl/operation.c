@@ -85,6 +85,9 @@ xf_operation_finish (XfOperation *operation, GError *error)
     xf_guest_emit_lifecycle (operation->guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED);
     xf_guest_gone (operation->guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
   }
+  if (operation->note && !error)
+    xf_guest_set_message (operation->guest, operation->note);
+  g_free (operation->note);
   xf_memory_claim_free (operation->claim);
   if (operation->has_config)
     libxl_domain_config_dispose (&operation->config);

@@ -5,6 +5,7 @@
 #include <libxl_utils.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "sim/sim.h"
 
@@ -317,6 +318,40 @@ libxl_domain_destroy (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *h
   if (rc == 0 && !host_domain_destroy (sim_dir (), domid))
     rc = ERROR_DOMAIN_NOTFOUND;
   rc = block ? after (ctx, block->name, "destroy", rc) : rc;
+  host_block_unmap (block);
+  return sim_done (ctx, how, rc);
+}
+
+static int
+write_core (libxl_ctx *ctx, const SimBlock *block, const char *file)
+{
+  guint8 *memory = host_memory_map (sim_dir (), block, FALSE);
+  gboolean written = memory && g_file_set_contents (file, (const char *)memory, block->n_pages * SIM_PAGE, NULL);
+
+  if (memory)
+    munmap (memory, block->n_pages * SIM_PAGE);
+  if (!written)
+    sim_error (ctx, "Core dumping domain to %s", file);
+  else
+    host_trace (sim_dir (), "dumped %s %u", block->name, block->domid);
+  return written ? 0 : ERROR_FAIL;
+}
+
+/* As libxl's, it returns when everything is written, also with @how. */
+int
+libxl_domain_core_dump (libxl_ctx *ctx, uint32_t domid, const char *file, const libxl_asyncop_how *how)
+{
+  guint32 number = sim_fails (ctx, __func__);
+  SimBlock *block;
+  int rc;
+
+  if (number)
+    return sim_failed (ctx, how, number, ERROR_FAIL);
+  block = host_block_map (sim_dir (), domid);
+  rc = block ? point (ctx, block->name, "dump") : ERROR_DOMAIN_NOTFOUND;
+  if (rc == 0)
+    rc = write_core (ctx, block, file);
+  rc = block ? after (ctx, block->name, "dump", rc) : rc;
   host_block_unmap (block);
   return sim_done (ctx, how, rc);
 }

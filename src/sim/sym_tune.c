@@ -323,12 +323,6 @@ not_simulated (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *what)
 }
 
 int
-libxl_domain_core_dump (libxl_ctx *ctx, uint32_t domid, const char *file, const libxl_asyncop_how *how)
-{
-  return not_simulated (ctx, how, "libxl_domain_core_dump");
-}
-
-int
 libxl_domain_suspend_only (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
 {
   return not_simulated (ctx, how, "libxl_domain_suspend_only");
