@@ -311,22 +311,15 @@ xf_driver_domain_vcpu_count (XfDriver *driver, const guint8 *uuid, guint flags, 
   return find (driver, "vcpu-count", uuid, error) ? (int)flags : -1;
 }
 
-static void
-free_stats (gpointer data)
-{
-  g_array_unref (((XfDomainStats *)data)->params);
-  g_free (data);
-}
-
 GPtrArray *
 xf_driver_domain_stats (XfDriver *driver, const guint8 *uuids, guint n, guint stats, guint flags, GError **error)
 {
-  GPtrArray *all = g_ptr_array_new_with_free_func (free_stats);
+  GPtrArray *all = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_domain_stats_free);
 
   for (guint i = 0; i < (n ? n : G_N_ELEMENTS (driver->guests)); i++) {
     XfDomainStats *one = g_new0 (XfDomainStats, 1);
 
-    one->ref = &driver->guests[n ? (uuids[i * XF_UUID_LENGTH] == 0x11 ? 0 : 1) : i];
+    one->ref = xf_domain_ref_copy (&driver->guests[n ? (uuids[i * XF_UUID_LENGTH] == 0x11 ? 0 : 1) : i]);
     one->params = xf_typed_params_new ();
     xf_typed_params_add_int (one->params, "state.state", (int)i);
     xf_typed_params_add_string (one->params, "net.0.name", "vif1.0");
