@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The part of scripts/run that comes after the build: one or two simulated hosts to play with, until ^C. What the first
+host's daemon logs is shown."""
+
+import os
+import signal
+import sys
+import time
+
+sys.dont_write_bytecode = True
+
+from sim_host import SimHost, domain_xml  # noqa: E402
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def explain(here, there):
+    """Commands that work as they stand in another terminal."""
+    xml = os.path.join(here.dir, "guest.xml")
+    with open(xml, "w", encoding="utf-8") as out:
+        out.write(domain_xml("guest"))
+    say(f"""A xenferryd runs on each of two simulated Xen hosts, {here.name} and {there.name}. In another terminal:
+
+  export LIBVIRT_DEFAULT_URI='{here.uri}'
+  virsh define {xml}
+  virsh start guest
+  virsh list --all
+  virsh migrate --live --verbose --p2p guest {there.uri_tcp}
+  virsh -c '{there.uri}' list --all
+
+Settings, log and the guests' consoles of {here.name} are in {here.dir},
+those of {there.name} in {there.dir}.
+^C ends both hosts with their guests, and removes these directories. The log of {here.name} follows.
+""")
+
+
+def follow(host):
+    """Shows the daemon's log as it grows, until the daemon ends."""
+    with open(host.log_path, encoding="utf-8", errors="replace") as log:
+        while host.process.poll() is None:
+            sys.stdout.write(log.read())
+            sys.stdout.flush()
+            time.sleep(0.2)
+        sys.stdout.write(log.read())
+    say(f"the daemon of {host.name} has ended with status {host.process.returncode}")
+    return 1
+
+
+def main():
+    settings = {"log_level": os.environ.get("XF_LOG_LEVEL", "message")}
+    with SimHost("left", settings) as left, SimHost("right", settings) as right:
+        explain(left, right)
+        try:
+            return follow(left)
+        except KeyboardInterrupt:
+            say()
+            return 0
+
+
+if __name__ == "__main__":
+    # A closed terminal or a kill cleans up as ^C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    sys.exit(main())
