@@ -12,6 +12,7 @@ struct XfAo {
   gpointer data;
   int rc;
   gboolean completed;
+  gboolean helper_runs;
   guint abort_id; /* it will be aborted */
 };
 
@@ -94,8 +95,22 @@ abort_late (gpointer data)
 void
 xf_ao_abort_late (XfAo *ao, guint seconds)
 {
-  if (!ao->completed && !ao->abort_id)
+  if (ao->completed || ao->abort_id)
+    return;
+  if (ao->helper_runs)
+    xf_ao_abort (ao);
+  else
     ao->abort_id = g_timeout_add_seconds (seconds, abort_late, ao);
+}
+
+void
+xf_ao_helper_runs (XfAo *ao)
+{
+  ao->helper_runs = TRUE;
+  if (!ao->abort_id)
+    return;
+  g_source_remove (ao->abort_id);
+  ao->abort_id = g_idle_add (abort_late, ao);
 }
 
 static XfErrorCode

@@ -24,10 +24,13 @@ void xf_ao_started (XfAo *ao, int rc);
 /* Asks libxl to stop it; done still comes, with ERROR_ABORTED if it worked. */
 void xf_ao_abort (XfAo *ao);
 
-/* The same, if it has not ended in that time. For a save or restore whose helper may not run yet: libxl 4.17 calls
- * through a null pointer when that is aborted (docs/libxl-failures.md). Without a way for its data it ends by itself.
- */
+/* The same for a save or restore whose helper may not run yet: libxl 4.17 calls through a null pointer when that is
+ * aborted (docs/libxl-failures.md). It is aborted when it is known that the helper runs, else after @seconds; without
+ * its data connection it ends by itself. */
 void xf_ao_abort_late (XfAo *ao, guint seconds);
+
+/* The helper of @ao has reported progress. May be called from within libxl. */
+void xf_ao_helper_runs (XfAo *ao);
 
 /* @error from libxl's code, with what libxl said last: "TEXT: what libxl said (libxl error -3)". Always FALSE. */
 gboolean xf_rc_to_error (int rc, GError **error, XfCtx *ctx, const char *text);

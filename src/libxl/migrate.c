@@ -327,7 +327,9 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
   }
   source = understood ? find_source (driver, uuid, client, cookie, "perform", &peer, &error) : NULL;
   if (source && !xf_migrate_source_is_begun (source)) {
-    g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "perform was called already for this migration");
+    g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                 "perform of domain '%s' does not fit: its migration is %s", xf_migrate_source_guest_name (source),
+                 xf_migrate_source_state (source));
     source = NULL;
   }
   if (source && ((peer && peer->is_xenferry) || xf_migrate_source_fits_libvirtd (source, &error)))

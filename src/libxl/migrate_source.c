@@ -13,14 +13,22 @@
 #include "libxl/removal.h"
 
 const XfSmState xf_migrate_source_states[N_STATES] = {
-  [BEGUN] = { "begun", XF_SM_TO (CONNECTING) | XF_SM_TO (CANCELLED) | XF_SM_TO (DONE) },
+  [DESCRIBING] = { "describing", XF_SM_TO (BEGUN) | XF_SM_TO (CANCELLED) },
+  [BEGUN] = { "begun", XF_SM_TO (RECORDING) | XF_SM_TO (CANCELLED) | XF_SM_TO (DONE) },
+  [RECORDING] = { "recording", XF_SM_TO (CONNECTING) | XF_SM_TO (ROLLING_BACK) },
   [CONNECTING] = { "connecting", XF_SM_TO (SENDING) | XF_SM_TO (ROLLING_BACK) },
-  [SENDING] = { "sending", XF_SM_TO (SENT) | XF_SM_TO (ROLLING_BACK) },
+  [SENDING] = { "sending", XF_SM_TO (DRAINING) | XF_SM_TO (STOPPING) | XF_SM_TO (ROLLING_BACK) },
+  [DRAINING] = { "draining", XF_SM_TO (COMMITTING) | XF_SM_TO (ROLLING_BACK) },
+  [COMMITTING] = { "committing", XF_SM_TO (SENT) | XF_SM_TO (ROLLING_BACK) },
   [SENT] = { "sent", XF_SM_TO (SETTLING) | XF_SM_TO (DESTROYING) | XF_SM_TO (ROLLING_BACK) },
   [SETTLING] = { "settling", XF_SM_TO (DESTROYING) | XF_SM_TO (ROLLING_BACK) | XF_SM_TO (DECIDING) },
   [DECIDING] = { "deciding", XF_SM_TO (DESTROYING) | XF_SM_TO (ROLLING_BACK) },
-  [ROLLING_BACK] = { "rolling back", XF_SM_TO (CANCELLED) },
   [DESTROYING] = { "destroying", XF_SM_TO (DONE) },
+  [STOPPING] = { "stopping", XF_SM_TO (ROLLING_BACK) },
+  [ROLLING_BACK] = { "rolling back", XF_SM_TO (RESUMING) | XF_SM_TO (CANCELLED) },
+  [RESUMING] = { "resuming", XF_SM_TO (CANCELLED) | XF_SM_TO (STUCK) },
+  [STUCK] = { "stuck", XF_SM_TO (RESUMING) | XF_SM_TO (REMOVING) | XF_SM_TO (CANCELLED) },
+  [REMOVING] = { "removing", XF_SM_TO (CANCELLED) },
   [DONE] = { "done", .final = TRUE },
   [CANCELLED] = { "cancelled", .final = TRUE },
 };
@@ -43,15 +51,23 @@ holds (guint state, gconstpointer owner)
   gboolean offline = source->params.flags & VIR_MIGRATE_OFFLINE;
 
   switch (state) {
+  case RECORDING:
   case CONNECTING:
   case SENDING:
+  case DRAINING:
+  case COMMITTING:
     return source->guest->job == &source->job && source->entry && (source->p2p || source->client);
   case SENT:
   case SETTLING:
   case DECIDING:
     return source->guest->job == &source->job && source->entry && !offline;
+  case STOPPING:
+    return source->guest->job == &source->job && source->error && (source->ao || source->still_ao);
   case DESTROYING:
   case ROLLING_BACK:
+  case RESUMING:
+  case STUCK:
+  case REMOVING:
     return source->guest->job == &source->job;
   default:
     return TRUE;
@@ -68,7 +84,6 @@ xf_migrate_source_new (XfDriver *driver, XfGuest *guest, const guint8 *id, const
   source->driver = driver;
   source->guest = guest;
   source->host = g_strdup (host);
-  source->fd = -1;
   sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
   xf_sm_init (&source->sm, xf_migrate_source_states, N_STATES, sm_id);
   xf_sm_guard (&source->sm, holds, source);
@@ -200,6 +215,7 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   source->xml = g_steal_pointer (&xml);
   guest->may_suspend = FALSE;
   source->state_before = guest->state;
+  source->stand = guest->state == VIR_DOMAIN_PAUSED ? XF_STAND_PAUSED : XF_STAND_RUNS;
   source->reason_before = guest->reason;
   source->cookie = g_steal_pointer (&cookie);
   source->deadline_id = g_timeout_add_seconds (driver->config.accept_timeout_s, deadline_passed, source);
@@ -214,17 +230,25 @@ gboolean
 xf_migrate_source_abort (XfMigrateSource *source, const GError *reason)
 {
   switch (source->sm.state) {
+  case DESCRIBING:
   case BEGUN:
     source->error = g_error_copy (reason);
     xf_migrate_source_end_job (source, reason);
     xf_migrate_source_finish (source, CANCELLED, reason);
     return TRUE;
+  case RECORDING:
   case CONNECTING:
   case SENDING:
+  case DRAINING:
+  case COMMITTING:
     xf_migrate_source_fail (source, reason);
     return TRUE;
-  case ROLLING_BACK:
+  case STUCK:
     xf_migrate_source_try_again (source);
+    return TRUE;
+  case STOPPING:
+  case ROLLING_BACK:
+  case RESUMING:
     return TRUE;
   default:
     return FALSE;
@@ -257,7 +281,7 @@ xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client)
 static void
 leave_to_journal (XfMigrateSource *source)
 {
-  const char *why = source->sm.state == ROLLING_BACK
+  const char *why = source->sm.state == STUCK
                       ? "the daemon ends before the guest could be resumed; it tries again when it is back"
                       : "the daemon ends before it knows whether the guest runs there; it asks again when it is back";
   g_autoptr (GError) told = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_NO_CONNECT, why);
@@ -283,8 +307,8 @@ is_all_in_journal (const XfMigrateSource *source)
     return !source->p2p;
   case DESTROYING:
     return source->entry && g_str_equal (source->entry->state, xf_migrate_source_states[DESTROYING].name);
-  case ROLLING_BACK:
-    return source->entry && xf_migrate_source_is_stuck (source) && !source->suspend;
+  case STUCK:
+    return source->entry != NULL;
   default:
     return FALSE;
   }
@@ -307,7 +331,7 @@ xf_migrate_source_guest_suspended (XfGuest *guest)
 {
   XfMigrateSource *source = xf_migrate_source_find (guest);
 
-  if (source && source->sm.state == SENDING)
+  if (source && (source->sm.state == SENDING || source->sm.state == STOPPING))
     xf_migrate_source_mark_suspended (source);
 }
 
@@ -478,6 +502,12 @@ gboolean
 xf_migrate_source_can_be_asked (const XfMigrateSource *source)
 {
   return source->entry && source->entry->secret;
+}
+
+gboolean
+xf_migrate_source_guest_ran (const XfMigrateSource *source)
+{
+  return source->state_before == VIR_DOMAIN_RUNNING || source->state_before == VIR_DOMAIN_BLOCKED;
 }
 
 gboolean

@@ -4,17 +4,27 @@
  * migrate_p2p.c in peer-to-peer mode) and however the bytes go (migrate_transport.h). It holds the guest's job all
  * the time.
  *
- *   begun ──perform──► connecting ──► sending ──► sent ──confirm──► destroying ──► done
- *     │                    │             │          │
- *     │ confirm(cancelled),│ cannot      │ broken,  │                  ▲
- *     │ deadline, abort,   │ connect,    │ abort    │ confirm(cancelled), client or peer gone, deadline
- *     │ client gone        │ abort       │          ▼                  │
- *     │                    │             │       settling ──runs there─┤
- *     │                    │             │          │ │ a person        │ it ends here
- *     │                    │             │          │ └────► deciding ──┤
- *     │                    │             │          │                   │ it goes on here
- *     ▼                    │             │          ▼ will not run there▼
- *  cancelled               └─────────────┴──────────┴──► rolling back ──► cancelled
+ *   describing ──► begun ──perform──► recording ──written──► connecting ──connected──► sending
+ *
+ *   sending ──libxl has written──► draining ──all handed on──► committing ──written──► sent ──confirm──► destroying ──►
+ * done
+ *
+ *   sent ──► settling ──┬──runs there──────────► destroying      confirm is no answer, or client or peer is gone
+ *                       ├──will not run there──► rolling back
+ *                       └──a person──► deciding ──┬──it ends here──► destroying
+ *                                                 └──it goes on here──► rolling back
+ *
+ *   describing, begun ──► cancelled                              abort, deadline, client gone, confirm(cancelled)
+ *   sending ──► stopping ──► rolling back                        libxl still writes
+ *   recording, connecting, sending, draining, committing, sent ──► rolling back
+ *
+ *   rolling back ──┬──► resuming ──► cancelled                   the guest was suspended
+ *                  └──► cancelled
+ *   resuming ──► stuck ──┬──again──► resuming                    it cannot be resumed
+ *                        ├──virsh destroy──► removing ──► cancelled
+ *                        └──► cancelled                          it has gone, or runs
+ *
+ * Each state waits for one thing. An offline migration, of a definition alone, goes from begun to done.
  *
  * Rolling back resumes a guest that was suspended: no confirm follows a failed perform, so the source does it by
  * itself; except after a suspend that the guest never acknowledged, where resuming would damage it. From `sent` on

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The way back of a migration on its source: the guest as it was. A guest that cannot be resumed stays suspended in
- * `rolling back`: the client is answered with that, and the resume is tried again after 1, 2, 4 … 30 seconds until the
- * guest runs or is gone. Meanwhile virsh resume tries at once, and virsh destroy removes the guest instead. After a
- * daemon's end the next one goes on, by the journal.
+ * The way back of a migration on its source: the guest as it was. A guest that cannot be resumed stays suspended,
+ * `stuck`, which is `rolling back` in the journal: the client is answered with that, and the resume is tried again
+ * after 1, 2, 4 … 30 seconds until the guest runs or is gone. Meanwhile virsh resume tries at once, and virsh destroy
+ * removes the guest instead. After a daemon's end the next one goes on, by the journal.
  */
 #include "libxl/migrate_source_private.h"
 
@@ -26,7 +26,6 @@ static void
 show_as_before (XfMigrateSource *source)
 {
   XfGuest *guest = source->guest;
-  gboolean was_running = source->state_before == VIR_DOMAIN_RUNNING || source->state_before == VIR_DOMAIN_BLOCKED;
 
   if (guest->domid < 0 || xf_look_at (guest) == XF_SHOWN_GONE)
     return;
@@ -34,7 +33,7 @@ show_as_before (XfMigrateSource *source)
     xf_death_watch (guest);
   if (source->again_s)
     xf_guest_set_message (guest, NULL);
-  if ((source->progress.suspended_us || source->held) && was_running) {
+  if ((source->progress.suspended_us || source->stand == XF_STAND_HELD) && xf_migrate_source_guest_ran (source)) {
     xf_guest_set_state (guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATION_CANCELED);
     xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_MIGRATED);
   }
@@ -108,6 +107,7 @@ stuck_suspended (XfMigrateSource *source, const GError *why)
   xf_migrate_source_count (source);
   g_clear_pointer (&source->transport, xf_migrate_transport_free); /* the caller's connection may carry it */
   g_clear_pointer (&source->decided_with, g_free);
+  xf_sm_move (&source->sm, STUCK);
   source->again_s = source->again_s ? MIN (source->again_s * 2, AGAIN_MAX_S) : AGAIN_FIRST_S;
   source->again_id = g_timeout_add_seconds (source->again_s, again, source);
   xf_job_wake_waiters (source->guest);
@@ -117,17 +117,9 @@ stuck_suspended (XfMigrateSource *source, const GError *why)
     done (told, source->done_data);
 }
 
-gboolean
-xf_migrate_source_is_stuck (const XfMigrateSource *source)
-{
-  return source->sm.state == ROLLING_BACK && source->again_s;
-}
-
 void
 xf_migrate_source_try_again (XfMigrateSource *source)
 {
-  if (!source->again_id)
-    return;
   g_clear_handle_id (&source->again_id, g_source_remove);
   resume (source);
 }
@@ -159,23 +151,21 @@ not_removed (guint tries, const GError *error, gpointer data)
     done (error, source->done_data);
 }
 
-gboolean
+void
 xf_migrate_source_decide_stuck (XfMigrateSource *source, gboolean here, const char *how, XfDone done, gpointer data)
 {
-  if (!source->again_id)
-    return FALSE; /* it is being resumed this moment */
   g_message ("%s: a person decides, with %s", source->sm.id, how);
   source->done = done;
   source->done_data = data;
   source->decided_with = g_strdup (how);
   if (here) {
     xf_migrate_source_try_again (source);
-    return TRUE;
+    return;
   }
   g_clear_handle_id (&source->again_id, g_source_remove);
+  xf_sm_move (&source->sm, REMOVING);
   (void)xf_removal_new (source->driver, (guint32)source->guest->domid, source->guest->uuid, not_removed, removed,
                         source);
-  return TRUE;
 }
 
 /* ---- the way back ------------------------------------------------------------------------------------------- */
@@ -200,7 +190,7 @@ resumed (int rc, gpointer data)
   XfMigrateSource *source = data;
   g_autoptr (GError) error = NULL;
 
-  source->suspend = NULL;
+  source->ao = NULL;
   /* libxl may fail after the guest has gone on. */
   if (rc == 0 || !is_suspended (source)) {
     rolled_back (source);
@@ -220,14 +210,15 @@ resume (XfMigrateSource *source)
   if (!source->ctx || source->suspend_rc == ERROR_GUEST_TIMEDOUT || !is_suspended (source)) {
     /* One that has acknowledged but not yet stopped does so after we are gone: death.c resumes it then. After a
      * time-out libxl has taken the request back. */
-    source->guest->may_suspend = source->asked && source->suspend_rc != ERROR_GUEST_TIMEDOUT;
+    source->guest->may_suspend = source->request != XF_REQUEST_NONE && source->suspend_rc != ERROR_GUEST_TIMEDOUT;
     rolled_back (source);
     return;
   }
   xf_migrate_source_mark_suspended (source);
-  source->suspend = xf_ao_new (source->ctx, resumed, source);
-  rc = libxl_domain_resume (xf_ctx_libxl (source->ctx), source->guest->domid, 1, xf_ao_how (source->suspend));
-  xf_ao_started (source->suspend, rc);
+  xf_sm_move (&source->sm, RESUMING);
+  source->ao = xf_ao_new (source->ctx, resumed, source);
+  rc = libxl_domain_resume (xf_ctx_libxl (source->ctx), source->guest->domid, 1, xf_ao_how (source->ao));
+  xf_ao_started (source->ao, rc);
 }
 
 static void
@@ -235,7 +226,7 @@ paused_again (int rc, gpointer data)
 {
   XfMigrateSource *source = data;
 
-  source->suspend = NULL;
+  source->ao = NULL;
   if (rc != 0)
     g_warning ("%s: the guest was paused and could not be paused again (libxl error %d)", source->sm.id, rc);
   resume (source);
@@ -246,37 +237,46 @@ let_go (int rc, gpointer data)
 {
   XfMigrateSource *source = data;
 
-  source->suspend = NULL;
+  source->ao = NULL;
   if (rc != 0)
     g_warning ("%s: the guest was held and could not be let go (libxl error %d): try virsh resume", source->sm.id, rc);
   resume (source);
 }
 
-/* A guest that was woken only to suspend is paused before it is resumed; one that was only held meanwhile is let go. */
+static void
+pause_again (XfMigrateSource *source)
+{
+  source->ao = xf_ao_new (source->ctx, paused_again, source);
+  xf_ao_started (source->ao,
+                 libxl_domain_pause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->ao)));
+}
+
+static void
+let_run (XfMigrateSource *source)
+{
+  source->ao = xf_ao_new (source->ctx, let_go, source);
+  xf_ao_started (source->ao,
+                 libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->ao)));
+}
+
+/* A guest that was woken only to suspend is paused before it is resumed; one that was only held meanwhile is let go,
+ * unless it was woken or is suspended, and so is not paused any more. */
 void
 xf_migrate_source_roll_back (XfMigrateSource *source)
 {
+  gboolean woken = source->request >= XF_REQUEST_WAKING;
+
   g_clear_handle_id (&source->deadline_id, g_source_remove);
+  g_clear_handle_id (&source->stall_id, g_source_remove);
   xf_journal_forget (source->driver->journal, source);
   xf_migrate_source_stop_asking (source);
-  if (source->sm.state != ROLLING_BACK)
+  if (source->sm.state != ROLLING_BACK) /* after a restart */
     xf_sm_move (&source->sm, ROLLING_BACK);
-  if (source->guest->domid < 0 || !source->ctx || (!source->woken && !source->held)) {
+  if (source->guest->domid >= 0 && source->ctx && woken && source->stand == XF_STAND_PAUSED)
+    pause_again (source);
+  else if (source->guest->domid >= 0 && source->ctx && !woken && source->stand == XF_STAND_HELD
+           && !is_suspended (source))
+    let_run (source);
+  else
     resume (source);
-    return;
-  }
-  if (source->held) {
-    /* Woken, or suspended, it is not paused any more. */
-    if (source->woken || is_suspended (source)) {
-      resume (source);
-      return;
-    }
-    source->suspend = xf_ao_new (source->ctx, let_go, source);
-    xf_ao_started (source->suspend, libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid,
-                                                          xf_ao_how (source->suspend)));
-    return;
-  }
-  source->suspend = xf_ao_new (source->ctx, paused_again, source);
-  xf_ao_started (source->suspend,
-                 libxl_domain_pause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->suspend)));
 }

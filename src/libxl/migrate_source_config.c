@@ -128,6 +128,7 @@ fetched (int rc, gpointer data)
     (void)xf_migrate_source_abort (source, told);
     fetch->done (told, fetch->data);
   } else {
+    xf_sm_move (&source->sm, BEGUN);
     fetch->done (NULL, fetch->data);
   }
   fetch_free (fetch);
@@ -140,6 +141,7 @@ xf_migrate_source_describe (XfMigrateSource *source, XfDone done, gpointer data)
   XfAo *ao;
 
   if (source->guest->domid < 0) { /* offline */
+    xf_sm_move (&source->sm, BEGUN);
     done (NULL, data);
     return;
   }

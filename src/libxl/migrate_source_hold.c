@@ -21,10 +21,11 @@ woken (int rc, gpointer data)
 {
   XfMigrateSource *source = data;
 
-  source->wake = NULL;
+  source->still_ao = NULL;
+  source->request = XF_REQUEST_WOKEN;
   if (rc != 0)
     g_warning ("%s: the paused guest could not be woken to suspend (libxl error %d)", source->sm.id, rc);
-  xf_migrate_source_check_all_sent (source);
+  xf_migrate_source_check_written (source);
 }
 
 static gboolean
@@ -33,10 +34,10 @@ wake (gpointer data)
   XfMigrateSource *source = data;
 
   source->wake_id = 0;
-  source->woken = TRUE;
-  source->wake = xf_ao_new (source->ctx, woken, source);
-  xf_ao_started (source->wake,
-                 libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->wake)));
+  source->request = XF_REQUEST_WAKING;
+  source->still_ao = xf_ao_new (source->ctx, woken, source);
+  xf_ao_started (source->still_ao,
+                 libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->still_ao)));
   return G_SOURCE_REMOVE;
 }
 
@@ -45,23 +46,26 @@ wake (gpointer data)
 static void
 take_state (XfMigrateSource *source)
 {
-  gboolean paused = xf_look_at (source->guest) == XF_SHOWN_PAUSED, was_paused = xf_migrate_source_guest_paused (source);
+  gboolean paused = xf_look_at (source->guest) == XF_SHOWN_PAUSED;
 
-  if (source->held || source->hold || paused == was_paused)
+  if (source->stand > XF_STAND_PAUSED || paused == (source->stand == XF_STAND_PAUSED))
     return;
   g_info ("%s: the guest has been %s by others", source->sm.id, paused ? "paused" : "unpaused");
+  source->stand = paused ? XF_STAND_PAUSED : XF_STAND_RUNS;
   source->state_before = paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
   source->reason_before = paused ? VIR_DOMAIN_PAUSED_UNKNOWN : VIR_DOMAIN_RUNNING_UNPAUSED;
   xf_guest_set_state (source->guest, source->state_before, source->reason_before);
   source->entry->was_paused = paused; /* written with `sent` */
 }
 
+/* While libxl pauses it the end of that leads on. */
 static void
 wake_if_needed (XfMigrateSource *source)
 {
-  gboolean stands = source->held || xf_migrate_source_guest_paused (source);
-
-  if (stands && source->asked && !source->woken && !source->wake_id)
+  if (source->sm.state != SENDING || source->request != XF_REQUEST_MADE || source->stand == XF_STAND_PAUSING
+      || source->wake_id)
+    return;
+  if (source->stand != XF_STAND_RUNS)
     source->wake_id = g_idle_add_full (G_PRIORITY_HIGH, wake, source, NULL);
 }
 
@@ -70,9 +74,9 @@ xf_migrate_source_libxl_said (const char *text, gpointer data)
 {
   XfMigrateSource *source = data;
 
-  if (!strstr (text, SUSPEND_REQUEST))
+  if (!strstr (text, SUSPEND_REQUEST) || source->request != XF_REQUEST_NONE)
     return;
-  source->asked = TRUE;
+  source->request = XF_REQUEST_MADE;
   take_state (source);
   wake_if_needed (source);
 }
@@ -86,10 +90,10 @@ held (int rc, gpointer data)
   XfDone done = source->hold_done;
   g_autoptr (GError) error = NULL;
 
-  source->hold = NULL;
+  source->still_ao = NULL;
   source->hold_done = NULL;
+  source->stand = rc == 0 ? XF_STAND_HELD : XF_STAND_RUNS;
   if (rc == 0) {
-    source->held = TRUE;
     g_info ("%s: the guest stands still until it is there", source->sm.id);
     xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
     xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED);
@@ -99,7 +103,7 @@ held (int rc, gpointer data)
     xf_rc_to_error (rc, &error, source->ctx, "libxl could not pause it");
   }
   done (error, source->hold_data);
-  xf_migrate_source_check_all_sent (source);
+  xf_migrate_source_check_written (source);
 }
 
 gboolean
@@ -107,11 +111,13 @@ xf_migrate_source_hold_still (XfGuest *guest, XfDone done, gpointer data)
 {
   XfMigrateSource *source = xf_migrate_source_find (guest);
 
-  if (!source || source->sm.state != SENDING || source->asked || source->held || source->hold || source->error)
+  if (!source || source->sm.state != SENDING || source->request != XF_REQUEST_NONE || source->stand != XF_STAND_RUNS)
     return FALSE;
+  source->stand = XF_STAND_PAUSING;
   source->hold_done = done;
   source->hold_data = data;
-  source->hold = xf_ao_new (source->ctx, held, source);
-  xf_ao_started (source->hold, libxl_domain_pause (xf_ctx_libxl (source->ctx), guest->domid, xf_ao_how (source->hold)));
+  source->still_ao = xf_ao_new (source->ctx, held, source);
+  xf_ao_started (source->still_ao,
+                 libxl_domain_pause (xf_ctx_libxl (source->ctx), guest->domid, xf_ao_how (source->still_ao)));
   return TRUE;
 }

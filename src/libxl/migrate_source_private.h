@@ -13,19 +13,44 @@
 #include "libxl/migrate_progress.h"
 #include "libxl/migrate_source.h"
 
+/* Each state waits for one thing. */
 enum {
-  BEGUN,
-  CONNECTING,
-  SENDING,
-  SENT,
-  SETTLING,
-  DECIDING,
-  ROLLING_BACK,
-  DESTROYING,
+  DESCRIBING,   /* for libxl, which reads the guest's configuration */
+  BEGUN,        /* for perform */
+  RECORDING,    /* for the journal: `sending` */
+  CONNECTING,   /* for the transport */
+  SENDING,      /* for libxl, which writes the image */
+  DRAINING,     /* for the transport, which hands on the rest */
+  COMMITTING,   /* for the journal: `sent` */
+  SENT,         /* for confirm */
+  SETTLING,     /* for the destination's answer, or a person's decision */
+  DECIDING,     /* for the journal: what a person has decided */
+  DESTROYING,   /* for the end of the domain, whose guest runs at the destination */
+  STOPPING,     /* for libxl, whose writing is aborted */
+  ROLLING_BACK, /* for libxl: a guest that was woken is paused again, one that was held is let go */
+  RESUMING,     /* for libxl, which resumes the guest */
+  STUCK,        /* for the next try to resume it, or a person's decision */
+  REMOVING,     /* for the end of the domain, which a person has decided */
   DONE,
   CANCELLED,
   N_STATES,
 };
+
+/* What keeps the guest from running while it is sent (migrate_source_hold.c). */
+typedef enum {
+  XF_STAND_RUNS,
+  XF_STAND_PAUSED,  /* it was paused before, and arrives paused */
+  XF_STAND_PAUSING, /* libxl pauses it for a client */
+  XF_STAND_HELD,    /* it was paused meanwhile, and runs when it arrives */
+} XfStand;
+
+/* How far libxl's request to suspend is. */
+typedef enum {
+  XF_REQUEST_NONE,
+  XF_REQUEST_MADE,
+  XF_REQUEST_WAKING, /* libxl wakes the guest, so that it can answer */
+  XF_REQUEST_WOKEN,
+} XfRequest;
 
 struct XfMigrateSource {
   /* what was asked */
@@ -53,20 +78,15 @@ struct XfMigrateSource {
   XfMigrateProgress progress;
   XfJob job;
   XfCtx *ctx; /* its own, so that libxl's progress is this guest's */
-  XfAo *suspend;
-  gboolean helper_runs; /* libxl's, of that: it has told of its progress */
-  gboolean asked;       /* libxl has asked the guest to suspend */
-  guint wake_id;        /* a paused guest is to run until it has answered the suspend */
-  XfAo *wake;
-  gboolean woken;
-  XfAo *hold; /* it is being paused, for whoever waits for that */
-  XfDone hold_done;
+  XfAo *ao;   /* what the state waits for, where that is libxl */
+  XfStand stand;
+  XfRequest request;
+  XfAo *still_ao; /* pauses or wakes the guest while it is sent */
+  guint wake_id;
+  XfDone hold_done; /* the client for which it is paused */
   gpointer hold_data;
-  gboolean held; /* it was paused meanwhile */
   XfMigrateTransport *transport;
-  gboolean drained;
   int suspend_rc;
-  int fd;        /* the transport's, until libxl writes into it; -1 */
   GError *error; /* the first thing that went wrong */
   guint deadline_id;
   guint stall_id;
@@ -75,7 +95,6 @@ struct XfMigrateSource {
 
   /* what must not be forgotten */
   XfJournalEntry *entry; /* from perform on; NULL: nothing is written */
-  gboolean written;      /* that it sends: the guest may be suspended */
   guint throttle;        /* percent by which its processors are capped */
 
   /* settling */
@@ -123,8 +142,8 @@ void xf_migrate_source_drop_fetch (XfMigrateSource *source, const GError *told);
 /* The first failure counts; what is under way is stopped, and its end leads on. */
 void xf_migrate_source_fail (XfMigrateSource *source, const GError *error);
 
-/* Goes on when libxl and the transport have ended, in success as in failure. */
-void xf_migrate_source_check_all_sent (XfMigrateSource *source);
+/* Goes on when libxl does nothing more with the guest that is sent, in success as in failure. */
+void xf_migrate_source_check_written (XfMigrateSource *source);
 
 /* migrate_source_throttle.c: another pass begins, of pass_total pages; and the end of it. */
 void xf_migrate_source_another_pass (XfMigrateSource *source);
@@ -151,10 +170,12 @@ void xf_migrate_source_stop_asking (XfMigrateSource *source);
 /* Brings the guest back to what it was; the end is `cancelled`. */
 void xf_migrate_source_roll_back (XfMigrateSource *source);
 
-/* The guest could not be resumed, and that is tried again; and tries it now, unless a try is under way. */
-gboolean xf_migrate_source_is_stuck (const XfMigrateSource *source);
+/* Of a guest that is stuck: tries now to resume it. */
 void xf_migrate_source_try_again (XfMigrateSource *source);
 
-/* A person's decision about such a guest: it is resumed @here, now, or destroyed. FALSE: a try is under way. */
-gboolean xf_migrate_source_decide_stuck (XfMigrateSource *source, gboolean here, const char *how, XfDone done,
-                                         gpointer data);
+/* A person's decision about a guest that is stuck: it is resumed @here, now, or destroyed. */
+void xf_migrate_source_decide_stuck (XfMigrateSource *source, gboolean here, const char *how, XfDone done,
+                                     gpointer data);
+
+/* It ran before its migration, and was not paused. */
+gboolean xf_migrate_source_guest_ran (const XfMigrateSource *source);

@@ -29,10 +29,11 @@ source_new (XfDriver *driver, XfJournalEntry *entry, XfGuest *guest)
   source->entry = entry;
   source->params.flags = entry->flags;
   source->state_before = entry->was_paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
-  source->asked = TRUE;
-  source->woken = entry->was_paused;
-  source->held = !entry->was_paused && guest->state == VIR_DOMAIN_PAUSED
-                 && guest->reason == VIR_DOMAIN_PAUSED_MIGRATION;
+  source->request = entry->was_paused ? XF_REQUEST_WOKEN : XF_REQUEST_MADE;
+  if (entry->was_paused)
+    source->stand = XF_STAND_PAUSED;
+  else if (guest->state == VIR_DOMAIN_PAUSED && guest->reason == VIR_DOMAIN_PAUSED_MIGRATION)
+    source->stand = XF_STAND_HELD;
   return source;
 }
 

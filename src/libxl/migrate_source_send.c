@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Perform: the transport is opened, libxl writes, the transport hands on. Both must have ended before the phase has,
- * in success as in failure.
+ * Perform: the journal gets `sending`, the transport is opened, libxl writes, the transport hands on the rest, the
+ * journal gets `sent`. A failure stops libxl first; its end leads on.
  */
 #include "libxl/migrate_source_private.h"
 
@@ -15,31 +15,27 @@
 /* How often the transport's byte count is looked at, for a stream that no longer moves. */
 #define STALL_CHECK_S 5
 
+/* After how long a suspend is aborted whose helper may not run yet. */
 #define ABORT_LATE_S 2
-
-static void
-stop_libxl (XfMigrateSource *source)
-{
-  if (source->helper_runs)
-    xf_ao_abort (source->suspend);
-  else
-    xf_ao_abort_late (source->suspend, ABORT_LATE_S);
-}
 
 /* The first failure counts. What is under way is stopped; its end leads on. */
 void
 xf_migrate_source_fail (XfMigrateSource *source, const GError *error)
 {
-  if (source->error)
+  guint state = source->sm.state;
+
+  if (state < RECORDING || state > COMMITTING)
     return;
   source->error = g_error_copy (error);
-  if (source->transport)
+  if (state != RECORDING)
     source->transport->ops->abort (source->transport);
-  source->drained = TRUE;
-  if (source->suspend)
-    stop_libxl (source);
-  else if (!source->wake && !source->hold)
+  if (!source->ao && !source->still_ao) {
     xf_migrate_source_roll_back (source);
+    return;
+  }
+  xf_sm_move (&source->sm, STOPPING);
+  if (source->ao)
+    xf_ao_abort_late (source->ao, ABORT_LATE_S);
 }
 
 void
@@ -48,10 +44,25 @@ xf_migrate_source_mark_suspended (XfMigrateSource *source)
   if (source->progress.suspended_us)
     return;
   source->progress.suspended_us = g_get_monotonic_time ();
-  if (source->held || (source->state_before != VIR_DOMAIN_RUNNING && source->state_before != VIR_DOMAIN_BLOCKED))
+  if (source->stand == XF_STAND_HELD || !xf_migrate_source_guest_ran (source))
     return;
   xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
   xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED);
+}
+
+/* Why libxl could not write: the guest has ended, or the transport has, or libxl says why. */
+static GError *
+why_not_written (XfMigrateSource *source, int rc)
+{
+  XfMigrateTransport *transport = source->transport;
+  const char *ended = xf_death_how (source->guest);
+  g_autoptr (GError) why = ended                    ? g_error_new_literal (XF_ERROR, XF_ERROR_OPERATION_FAILED, ended)
+                           : transport->ops->reason ? transport->ops->reason (transport)
+                                                    : NULL;
+
+  if (!why)
+    xf_rc_to_error (rc, &why, source->ctx, "libxl could not send it");
+  return xf_migrate_source_error (source, "perform", why->code, why->message);
 }
 
 static void
@@ -59,43 +70,41 @@ suspended (int rc, gpointer data)
 {
   XfMigrateSource *source = data;
 
-  source->suspend = NULL;
+  source->ao = NULL;
   source->suspend_rc = rc;
-  if (rc == 0) {
+  if (rc == 0)
     xf_migrate_source_mark_suspended (source);
-    /* A failure told meanwhile has aborted the transport already. */
-    if (!source->error)
-      source->transport->ops->finish_writing (source->transport);
-  } else if (!source->error) {
-    XfMigrateTransport *transport = source->transport;
-    const char *ended = xf_death_how (source->guest);
-    g_autoptr (GError) why = ended                    ? g_error_new_literal (XF_ERROR, XF_ERROR_OPERATION_FAILED, ended)
-                             : transport->ops->reason ? transport->ops->reason (transport)
-                                                      : NULL;
+  if (rc != 0 && source->sm.state == SENDING) {
+    g_autoptr (GError) why = why_not_written (source, rc);
 
-    /* What ended the way of the data ended libxl's writing. */
-    if (!why)
-      xf_rc_to_error (rc, &why, source->ctx, "libxl could not send it");
-    source->error = xf_migrate_source_error (source, "perform", why->code, why->message);
-    source->transport->ops->abort (source->transport);
-    source->drained = TRUE;
+    xf_migrate_source_fail (source, why);
+    return;
   }
-  xf_migrate_source_check_all_sent (source);
+  xf_migrate_source_check_written (source);
+}
+
+void
+xf_migrate_source_check_written (XfMigrateSource *source)
+{
+  if (source->ao || source->still_ao)
+    return;
+  g_clear_handle_id (&source->wake_id, g_source_remove);
+  if (source->sm.state == STOPPING) {
+    xf_migrate_source_roll_back (source);
+    return;
+  }
+  if (source->sm.state != SENDING)
+    return;
+  xf_sm_move (&source->sm, DRAINING);
+  source->transport->ops->finish_writing (source->transport);
 }
 
 static void
-drained (const GError *error, gpointer data)
+fail_perform (XfMigrateSource *source, const GError *error)
 {
-  XfMigrateSource *source = data;
+  g_autoptr (GError) told = xf_migrate_source_error (source, "perform", error->code, error->message);
 
-  if (error) {
-    g_autoptr (GError) told = xf_migrate_source_error (source, "perform", error->code, error->message);
-
-    xf_migrate_source_fail (source, told);
-    return;
-  }
-  source->drained = TRUE;
-  xf_migrate_source_check_all_sent (source);
+  xf_migrate_source_fail (source, told);
 }
 
 /* Through the loop: a callback never comes before its call has returned. */
@@ -132,8 +141,7 @@ sent_written (const GError *error, gpointer data)
   XfDone done = source->done;
 
   if (error) {
-    source->error = xf_migrate_source_error (source, "perform", error->code, error->message);
-    xf_migrate_source_roll_back (source);
+    fail_perform (source, error);
     return;
   }
   xf_sm_move (&source->sm, SENT);
@@ -148,18 +156,20 @@ sent_written (const GError *error, gpointer data)
   done (NULL, source->done_data);
 }
 
-/* Visited when libxl has ended and when the transport has: both must have, in success as in failure. */
-void
-xf_migrate_source_check_all_sent (XfMigrateSource *source)
+static void
+drained (const GError *error, gpointer data)
 {
-  if (source->suspend || source->wake || source->hold || !source->drained || source->sm.state != SENDING)
-    return;
-  g_clear_handle_id (&source->wake_id, g_source_remove);
-  g_clear_handle_id (&source->stall_id, g_source_remove);
-  if (source->error) {
-    xf_migrate_source_roll_back (source);
+  XfMigrateSource *source = data;
+  g_autoptr (GError) early = NULL;
+
+  if (!error && source->sm.state != DRAINING)
+    error = early = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED, "the data connection ended before the image");
+  if (error) {
+    fail_perform (source, error);
     return;
   }
+  g_clear_handle_id (&source->stall_id, g_source_remove);
+  xf_sm_move (&source->sm, COMMITTING);
   xf_journal_write (source->driver->journal, source->entry, xf_migrate_source_states[SENT].name, sent_written, source);
 }
 
@@ -168,7 +178,8 @@ progressed (const char *what, int percent, unsigned long done, unsigned long tot
 {
   XfMigrateSource *source = data;
 
-  source->helper_runs = TRUE;
+  if (source->ao)
+    xf_ao_helper_runs (source->ao);
   if (!xf_migrate_progress_report (&source->progress, what, done, total))
     return;
   xf_migrate_source_count (source);
@@ -201,56 +212,40 @@ check_stall (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* There is a way, and the journal knows that the guest may be suspended. */
 static void
-send_when_ready (XfMigrateSource *source)
+opened (int fd, const GError *error, gpointer data)
 {
+  XfMigrateSource *source = data;
   guint64 rate = source->params.bandwidth_mib * 1024 * 1024;
   int flags = source->params.flags & VIR_MIGRATE_LIVE ? LIBXL_SUSPEND_LIVE : 0;
   int rc;
 
-  if (source->fd < 0 || !source->written)
+  if (error) {
+    fail_perform (source, error);
     return;
+  }
   xf_sm_move (&source->sm, SENDING);
   source->progress.sending_us = g_get_monotonic_time ();
   if (rate)
     source->transport->ops->set_rate (source->transport, rate);
   source->stall_id = g_timeout_add_seconds (STALL_CHECK_S, check_stall, source);
-  source->suspend = xf_ao_new (source->ctx, suspended, source);
-  rc = libxl_domain_suspend (xf_ctx_libxl (source->ctx), source->guest->domid, source->fd, flags,
-                             xf_ao_how (source->suspend));
-  source->fd = -1;
-  xf_ao_started (source->suspend, rc);
+  source->ao = xf_ao_new (source->ctx, suspended, source);
+  rc = libxl_domain_suspend (xf_ctx_libxl (source->ctx), source->guest->domid, fd, flags, xf_ao_how (source->ao));
+  xf_ao_started (source->ao, rc);
 }
 
-static void
-opened (int fd, const GError *error, gpointer data)
-{
-  XfMigrateSource *source = data;
-  g_autoptr (GError) told = NULL;
-
-  if (!error) {
-    source->fd = fd;
-    send_when_ready (source);
-    return;
-  }
-  told = xf_migrate_source_error (source, "perform", error->code, error->message);
-  xf_migrate_source_fail (source, told);
-}
-
+/* From here on the guest may be suspended. */
 static void
 sending_written (const GError *error, gpointer data)
 {
   XfMigrateSource *source = data;
-  g_autoptr (GError) told = NULL;
 
-  if (!error) {
-    source->written = TRUE;
-    send_when_ready (source);
+  if (error) {
+    fail_perform (source, error);
     return;
   }
-  told = xf_migrate_source_error (source, "perform", error->code, error->message);
-  xf_migrate_source_fail (source, told);
+  xf_sm_move (&source->sm, CONNECTING);
+  source->transport->ops->open (source->transport);
 }
 
 /* Who is asked, should it come to that, is known since set_peer(). */
@@ -278,18 +273,16 @@ xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transpor
   source->transport = transport;
   transport->events = (XfMigrateTransportEvents){ .opened = opened, .drained = drained };
   transport->data = source;
-  xf_sm_move (&source->sm, CONNECTING);
+  xf_sm_move (&source->sm, RECORDING);
   source->ctx = xf_ctx_new (source->sm.id, &error);
   if (!source->ctx) {
     g_autoptr (GError) told = xf_migrate_source_error (source, "perform", error->code, error->message);
 
     source->error = g_error_copy (told);
-    source->drained = TRUE;
     source->deadline_id = g_idle_add (fail_later, source);
     return;
   }
   xf_ctx_set_progress (source->ctx, progressed, source);
   xf_ctx_set_listener (source->ctx, xf_migrate_source_libxl_said, source);
   write_sending (source);
-  transport->ops->open (transport);
 }

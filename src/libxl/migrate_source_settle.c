@@ -253,8 +253,10 @@ xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone
     refuse_second (source, how, done, data);
     return TRUE;
   }
-  if (source && xf_migrate_source_is_stuck (source))
-    return xf_migrate_source_decide_stuck (source, here, how, done, data);
+  if (source && source->sm.state == STUCK) {
+    xf_migrate_source_decide_stuck (source, here, how, done, data);
+    return TRUE;
+  }
   if (!source || source->sm.state != SETTLING)
     return FALSE;
   xf_sm_move (&source->sm, DECIDING);

@@ -113,7 +113,8 @@ xf_migrate_source_another_pass (XfMigrateSource *source)
   guint64 wanted_ms = source->guest->max_downtime_ms, expected_ms;
   guint64 per_s = xf_migrate_progress_rate (&source->progress);
 
-  if (!(source->params.flags & VIR_MIGRATE_LIVE) || source->held || source->asked || source->sm.state != SENDING)
+  if (!(source->params.flags & VIR_MIGRATE_LIVE) || source->stand != XF_STAND_RUNS || source->request != XF_REQUEST_NONE
+      || source->sm.state != SENDING)
     return;
   if (!wanted_ms && !(source->params.flags & VIR_MIGRATE_AUTO_CONVERGE))
     return;

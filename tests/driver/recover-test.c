@@ -703,7 +703,7 @@ check_told (Fixture *fixture)
   g_assert_nonnull (strstr (messages[0], "could not be resumed"));
   g_assert_nonnull (strstr (messages[0], "virsh destroy"));
   g_assert_cmpuint (list->len, ==, 1);
-  g_assert_cmpstr (info->state, ==, "rolling back");
+  g_assert_cmpstr (info->state, ==, "stuck");
   g_assert_nonnull (strstr (info->reason, "libxl"));
 }
 

@@ -8,8 +8,10 @@ from cell import Cell, Fault
 MODES = ("direct", "p2p", "tunnelled")
 
 # Every move and every promise of a migration that goes well, in its order.
-SOURCE = ("source:begun->connecting", "source:connecting->sending", "journal:source:sending:written",
-          "source:sending->sent", "journal:source:sent", "journal:source:sent:written")
+SOURCE = ("source:describing->begun", "source:begun->recording", "journal:source:sending:written",
+          "source:recording->connecting", "source:connecting->sending", "source:sending->draining",
+          "source:draining->committing", "journal:source:sent", "journal:source:sent:written",
+          "source:committing->sent")
 # A client's confirm is no word of the destination, which is asked.
 OUT_MANAGED = ("source:sent->settling", "source:settling->destroying", "source:destroying->done")
 OUT_PEER = ("source:sent->destroying", "source:destroying->done")
@@ -26,7 +28,7 @@ SAVE = ("save-start", "save-first-round", "save-before-suspend", "save-suspended
 RESTORE = ("restore-start", "restore-first-page", "restore-last-record", "restore-end")
 
 # Where both hosts have something to lose: for what takes seconds.
-CRITICAL = (("a", "source:connecting->sending"), ("a", "source:sending->sent"),
+CRITICAL = (("a", "source:connecting->sending"), ("a", "source:committing->sent"),
             ("a", "journal:source:sent:written"), ("b", "destination:connected->receiving"),
             ("b", "destination:receiving->restored"), ("b", "journal:destination:unpausing:written"))
 
@@ -68,15 +70,15 @@ def single():
 # What the source asks, and what it does with the answer, when the destination has it, and when it does not.
 def double_faults(mode):
     lost = "kill client" if mode == "direct" else "cut control"
-    gone = [Fault("b", "destination:receiving->restored", "kill b", after="source sending -> sent"),
+    gone = [Fault("b", "destination:receiving->restored", "kill b", after="source committing -> sent"),
             Fault("b", "destination:restored->committing", "kill b"),
-            Fault("a", "source:sending->sent", lost)]
+            Fault("a", "source:committing->sent", lost)]
     come = [Fault("b", "journal:destination:unpausing:written", "kill b"),
             Fault("b", "destination:unpausing->running", "kill b")]
     asleep = [Fault("a", "journal:source:sent:written", "kill a")]
     after_gone = [Fault("a", "source:settling->rolling-back", "kill a"),
                   Fault("a", "source:settling->rolling-back", "kill b"),
-                  Fault("a", "source:rolling-back->cancelled", "kill a"),
+                  Fault("a", "source:resuming->cancelled", "kill a"),
                   Fault("a", "journal:source:removed", "kill a"),
                   Fault("a", "journal:source:removed:written", "kill a"),
                   Fault("b", "journal:destination:cancelled", "kill b"),

@@ -382,7 +382,7 @@ class Sequence:
             assert time.monotonic() < end, f"not over after {CALM_S} s: {why}"
             time.sleep(0.02 if why else 0.005)
         domains = self.world.domains()
-        sent = any("source sending -> sent" in line for host in self.world.hosts
+        sent = any("source committing -> sent" in line for host in self.world.hosts
                             for line in self.world.more_of(os.path.join(host.sim_dir, "trace")))
         twice = self.world.beats_twice()
         assert not twice or (self.decided and sent), f"the guest ran twice: {twice[:5]}"
@@ -430,8 +430,8 @@ def run_one(world, seed, number, verbose):
 
 
 # How far they must have come, or they have tried nothing.
-DEPTHS = {"moved": "destination unpausing -> running", "sent": "source sending -> sent",
-          "asked": "source sent -> settling", "refused": "destination prepared -> rolling-back"}
+DEPTHS = {"moved": "destination unpausing -> running", "sent": "source committing -> sent",
+          "asked": "source sent -> settling", "refused": "destination prepared -> cancelling"}
 
 
 def depths(world):

@@ -58,12 +58,12 @@ def test_stopped_at_destination_and_continued(a, b, mode):
 
 def test_killed_at_source(a, b):
     a.create("g")
-    a.kill_at("source", "sending -> sent")
+    a.kill_at("source", "committing -> sent")
     client = a.migrate_start("g", b, "--live")
     a.wait_killed()
     status, said = communicate(client)
     assert status != 0, said
-    assert a.traced("died at source:sending->sent") and a.traced("move g source sending -> sent")
+    assert a.traced("died at source:committing->sent") and a.traced("move g source committing -> sent")
     a.start()  # not again: it was once, and no migration is there
 
 
@@ -71,7 +71,8 @@ def test_moves_are_traced(a, b):
     a.create("two words", persistent=True)
     a.migrate("two words", b, "--live", "--undefinesource", mode="p2p").ok()
     source = [line.partition(" source ")[2] for line in a.traced(" move two words source ")]
-    assert source == ["begun -> connecting", "connecting -> sending", "sending -> sent", "sent -> destroying",
+    assert source == ["describing -> begun", "begun -> recording", "recording -> connecting", "connecting -> sending",
+                      "sending -> draining", "draining -> committing", "committing -> sent", "sent -> destroying",
                       "destroying -> done"]
     assert a.traced(" move two words peer-to-peer opening -> asking")
     assert b.traced(" move two words destination unpausing -> running")
@@ -85,7 +86,7 @@ def test_stop_of_one_guest_by_pattern(a, b):
     a.migrate("g", b, "--live").ok()
     assert not a.traced(" stopped at ")
     client = a.migrate_start("h", b, "--live")
-    for point in ("source:sending->sent", "source:settling->destroying"):
+    for point in ("source:committing->sent", "source:settling->destroying"):
         assert a.wait_stopped() == point
         a.go_on()
     status, said = communicate(client)
@@ -97,7 +98,7 @@ def test_stops_once_until_the_control_file_is_written_again(a, b):
     """A stop is over when its daemon was continued or is dead: neither the next migration nor the next daemon meets
     it."""
     a.create("g")
-    a.stop_at("source", "begun -> connecting")
+    a.stop_at("source", "begun -> recording")
     client = a.migrate_start("g", b, "--live")
     a.wait_stopped()
     a.go_on()
@@ -108,7 +109,7 @@ def test_stops_once_until_the_control_file_is_written_again(a, b):
     b.migrate("g", a, "--live").ok()
     assert len(a.traced(" stopped at ")) == 1
 
-    a.stop_at("source", "begun -> connecting")
+    a.stop_at("source", "begun -> recording")
     client = a.migrate_start("g", b, "--live")
     a.wait_stopped()
     a.kill()

@@ -130,7 +130,7 @@ end:
               :: s_up && ss == sent -> S_TO (sent, destroying)
 #endif
 #ifdef OLD_PERFORM
-              :: s_up && ss == begun -> S_TO (begun, connecting); elsewhere = true
+              :: s_up && ss == begun -> S_TO (begun, recording); elsewhere = true
 #endif
 #if !defined(TO_LIBVIRTD) || defined(LIMIT_FINISH)
               :: d_up && (ds == prepared || ds == connected || ds == receiving || ds == restored) && MAY_FINISH -> also_finish = true
@@ -171,7 +171,7 @@ end:
 
   /* Refused for what has an entry. */
 #ifndef FROM_LIBVIRTD
-  :: atomic { s_up && s_guest == suspended && ss != rolling_back && js == nothing ->
+  :: atomic { s_up && s_guest == suspended && !S_BACK && js == nothing ->
               s_guest = runs; CHECK (); STALE_S () }
 #endif
 #ifdef OLD_REMAINS

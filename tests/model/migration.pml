@@ -61,10 +61,11 @@
 
 mtype = {
   nothing,
-  begun, connecting, sending, sent, settling, deciding, destroying, done, /* the source */
-  reserving, recording, prepared, connected, receiving, restored, committing, unpausing, arriving, /* the destination */
-  stopping, cancelling, revoking, removing, failed, running,
-  rolling_back, cancelled,
+  describing, begun, connecting, sending, draining, sent, settling, deciding, destroying,          /* the source */
+  rolling_back, resuming, stuck, done,
+  reserving, prepared, connected, receiving, restored, unpausing, arriving,                        /* the destination */
+  cancelling, revoking, failed, running,
+  recording, committing, stopping, removing, cancelled,                                            /* both */
   unknown,                                                                /* an entry that nobody can go on with */
   given_back,                                                             /* it has ended there, and starts only here */
   absent, runs, suspended, paused,                                        /* Xen */
@@ -116,7 +117,7 @@ inline CHECK () { assert (!(s_guest == runs && d_guest == runs)) }
 inline STALE_S () { assert (!d_ran); s_went_on = true }
 inline STALE_D () { assert (!s_went_on); d_ran = true; d_arrived = true }
 inline LAST_S () { assert (s_guest != runs && d_arrived) }
-inline LAST_D () { assert (d_guest == paused && !d_arrived && (s_guest != absent || s_rebooted)) }
+inline LAST_D () { assert (d_guest == paused && !d_arrived && (s_guest != absent || s_rebooted || gone_on)) }
 inline S_TO (from, to) { assert (ss == from); ss = to }
 inline D_TO (from, to) { assert (ds == from); ds = to }
 inline s_reply (what) { s_answer = (s_conn -> what : nothing); s_call = nothing }
@@ -124,6 +125,7 @@ inline d_reply (what) { d_answer = (d_conn -> what : nothing); d_call = nothing 
 inline break_data () { if :: data == receiving || data == sent -> data = lost :: else fi }
 
 #define FINISH_CALLED (d_call == finish || also_finish)
+#define S_BACK (ss == stopping || ss == rolling_back || ss == resuming || ss == stuck)
 #define S_IS_OVER (ss == nothing || ss == cancelled || ss == done)
 #define D_IS_OVER (ds == nothing || ds == cancelled || ds == failed)
 

@@ -8,21 +8,30 @@
 #define S_MAY_AUTOSTART (js == nothing && !s_blind)
 #endif
 
+#define S_PERFORMS                                                                                                     \
+  (ss == recording || ss == connecting || ss == sending || ss == draining || ss == committing || ss == sent)
+#define PERFORM_FAILS if :: s_call == perform -> s_reply (error) :: else fi
+
 #ifndef FROM_LIBVIRTD
 active proctype source ()
 {
 end:
   do
   :: atomic { s_up && s_call == begin ->
-              if :: ss == nothing && s_guest == runs -> ss = begun; s_reply (ok) :: else -> s_reply (error) fi }
+              if
+              :: ss == nothing && s_guest == runs -> ss = describing
+              :: ss == describing -> S_TO (describing, begun); s_reply (ok)
+              :: else -> s_reply (error)
+              fi }
 
   /* perform: "sending" is durable before the guest may be suspended. */
-  :: atomic { s_up && s_call == perform && ss == begun -> S_TO (begun, connecting) }
+  :: atomic { s_up && s_call == perform && ss == begun -> S_TO (begun, recording) }
   :: atomic { s_up && s_call == perform && (S_IS_OVER || ss == settling || ss == deciding || ss == destroying) ->
               s_reply (error) }
-  :: atomic { s_up && ss == connecting && js == nothing && WRITE_SENDING_EARLY -> js = sending }
+  :: atomic { s_up && ss == recording && js == nothing && WRITE_SENDING_EARLY -> js = sending }
   :: atomic { s_up && ss == sending && js == nothing && s_guest == suspended -> js = sending }
-  :: atomic { s_up && ss == connecting && (js == sending || SUSPEND_FIRST) ->
+  :: atomic { s_up && ss == recording && (js == sending || SUSPEND_FIRST) -> S_TO (recording, connecting) }
+  :: atomic { s_up && ss == connecting ->
               if
               :: (elsewhere || (d_up && ds == prepared)) && data == nothing ->
                  S_TO (connecting, sending); data = receiving
@@ -33,26 +42,31 @@ end:
 
   /* All is written. "sent" is durable before anybody is told; from here on the source does not decide.
    * FORGET_SENT: it is not written. */
-  :: atomic { s_up && ss == sending && data != receiving && s_guest == suspended && js == sending ->
-              if
+  :: atomic { s_up && ss == sending && data == sent && s_guest == suspended && js == sending ->
+              S_TO (sending, draining) }
+  :: atomic { s_up && ss == draining && data == sent -> S_TO (draining, committing) }
 #ifdef FORGET_SENT
-              :: data == sent -> S_TO (sending, sent)
+  :: atomic { s_up && ss == committing -> S_TO (committing, sent) }
 #else
-              :: data == sent -> js = sent
+  :: atomic { s_up && ss == committing && js == sending -> js = sent }
+  :: atomic { s_up && ss == committing && js == sent -> S_TO (committing, sent); told_sent = true }
 #endif
-              :: data != sent -> S_TO (sending, rolling_back)
-              fi }
-  :: atomic { s_up && ss == sending && js == sent -> S_TO (sending, sent); told_sent = true }
   :: atomic { s_up && ss == sent && s_call == perform && !elsewhere -> s_reply (ok) }
 #ifdef OLD_PERFORM /* a perform under another client's migration is served; the owner's own comes too late */
-  :: atomic { s_up && s_call == perform && elsewhere && (ss == connecting || ss == sending || ss == sent) ->
+  :: atomic { s_up && s_call == perform && elsewhere && S_PERFORMS ->
               s_reply (error) }
 #endif
 
   /* A broken connection, an abort, a client that has gone, a deadline: at any time. */
+  :: atomic { s_up && ss == describing -> S_TO (describing, cancelled); s_reply (error) }
   :: atomic { s_up && ss == begun -> S_TO (begun, cancelled) }
+  :: atomic { s_up && ss == recording -> S_TO (recording, rolling_back) }
   :: atomic { s_up && ss == connecting -> S_TO (connecting, rolling_back) }
-  :: atomic { s_up && ss == sending -> S_TO (sending, rolling_back); break_data () }
+  :: atomic { s_up && ss == sending -> S_TO (sending, stopping); break_data () }
+  :: atomic { s_up && ss == stopping -> S_TO (stopping, rolling_back) }
+  :: atomic { s_up && ss == sending -> S_TO (sending, rolling_back); break_data () } /* libxl has ended */
+  :: atomic { s_up && ss == draining -> S_TO (draining, rolling_back); break_data () }
+  :: atomic { s_up && ss == committing -> S_TO (committing, rolling_back); break_data () }
   :: atomic { s_up && ss == sent && (s_call != perform || elsewhere) -> S_TO (sent, settling) }
 
   /* confirm, by its owner. What a client says is not the destination's word: a destination that can be asked is asked.
@@ -74,7 +88,7 @@ end:
 #else
   :: atomic { s_up && s_call == confirm_promised && ss == sent -> S_TO (sent, settling) }
 #endif
-  :: atomic { s_up && ss != sent && ss != sending && ss != connecting &&
+  :: atomic { s_up && !S_PERFORMS && ss != stopping && ss != describing &&
               (s_call == confirm || s_call == confirm_cancelled || s_call == confirm_promised) ->
               if :: ss == begun -> S_TO (begun, cancelled) :: else fi;
               s_reply (ok) }
@@ -103,20 +117,28 @@ end:
 
   /* The two ways out. A domain that cannot be destroyed is tried again until it is gone. OLD_LEAVE: after a while that
    * is called done; discovery then takes what is left for a guest of this host, and drops the entry. */
-  :: atomic { s_up && ss == rolling_back ->
-              if :: s_guest == suspended -> s_guest = runs; CHECK (); STALE_S () :: else fi;
-              break_data () }
+  :: atomic { s_up && ss == rolling_back && s_guest == suspended -> S_TO (rolling_back, resuming); break_data () }
+  :: atomic { s_up && ss == rolling_back && s_guest != suspended ->
+              js = nothing; S_TO (rolling_back, cancelled); break_data (); PERFORM_FAILS }
+  :: atomic { s_up && ss == resuming && s_guest == suspended -> s_guest = runs; CHECK (); STALE_S () }
+  :: atomic { s_up && ss == resuming && s_guest != suspended ->
+              js = nothing; S_TO (resuming, cancelled); PERFORM_FAILS }
 #ifdef FAILS
   /* It cannot be resumed, which is tried again. OLD_STUCK: the source calls it done, and waits for the next daemon. */
-  :: atomic { s_up && ss == rolling_back && s_guest == suspended && s_fails < FAILS -> s_fails++; js = rolling_back;
+  :: atomic { s_up && ss == resuming && s_guest == suspended && s_fails < FAILS -> s_fails++;
+              js = rolling_back; S_TO (resuming, stuck); PERFORM_FAILS }
 #ifdef OLD_STUCK
-              S_TO (rolling_back, cancelled)
+  :: atomic { s_up && ss == stuck -> S_TO (stuck, cancelled) }
+#else
+  :: atomic { s_up && ss == stuck && s_guest == suspended -> S_TO (stuck, resuming) }
+  :: atomic { s_up && ss == stuck && s_guest != suspended -> js = nothing; S_TO (stuck, cancelled) }
 #endif
-            }
+#ifdef PERSON /* has it destroyed */
+  :: atomic { s_up && ss == stuck && s_guest == suspended -> S_TO (stuck, removing) }
+  :: atomic { s_up && ss == removing ->
+              s_guest = absent; gone_on = true; js = nothing; S_TO (removing, cancelled) }
 #endif
-  :: atomic { s_up && ss == rolling_back && s_guest != suspended ->
-              js = nothing; S_TO (rolling_back, cancelled); break_data ();
-              if :: s_call == perform -> s_reply (error) :: else fi }
+#endif
   :: atomic { s_up && ss == destroying && s_guest != absent -> LAST_S (); s_guest = absent }
 #ifdef FAILS
   :: atomic { s_up && ss == destroying && s_guest != absent && s_fails < FAILS -> s_fails++;
