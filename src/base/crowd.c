@@ -51,7 +51,7 @@ address_equal (gconstpointer a, gconstpointer b)
   return same_address (a, b);
 }
 
-/* A set of seats by address: to the number of those that have it. */
+/* Seats by address: the value is the number of seats. */
 static GHashTable *
 count_addresses (const XfCrowdSeat *const *seats, guint n)
 {

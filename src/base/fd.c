@@ -35,7 +35,7 @@ xf_pipe_new (int fds_out[2], int nonblock_end, GError **error)
 {
   if (pipe2 (fds_out, O_CLOEXEC) < 0)
     return xf_error_set_errno (error, errno, "cannot make a pipe");
-  /* An unprivileged user over the system's limit keeps 64 KiB: slower, not wrong. */
+  /* An unprivileged user above the system's limit keeps 64 KiB: slower, but correct. */
   (void)fcntl (fds_out[1], F_SETPIPE_SZ, XF_PIPE_SIZE);
   if (nonblock_end >= 0 && !xf_fd_set_nonblocking (fds_out[nonblock_end], TRUE, error)) {
     xf_clear_fd (&fds_out[0]);

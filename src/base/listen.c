@@ -25,7 +25,7 @@ bind_and_listen (const struct addrinfo *where, int backlog)
   return xf_steal_fd (&fd);
 }
 
-/* -1 and errno, or -1 and @error for what is no address. */
+/* -1 and errno; or -1 and @error when @address is not an address. */
 static int
 listen_at (const char *address, guint port, int backlog, GError **error)
 {
@@ -47,7 +47,7 @@ listen_at (const char *address, guint port, int backlog, GError **error)
   return fd;
 }
 
-/* What a kernel says that was built or started without IPv6. */
+/* The errors of a kernel that was built or started without IPv6. */
 static gboolean
 is_without_ipv6 (int failure)
 {
@@ -72,7 +72,7 @@ xf_listen_tcp (const char *address, guint port, int backlog, GError **error)
   return fd;
 }
 
-/* Both families keep the port at the same place. */
+/* Both families have the port at the same offset. */
 guint
 xf_listen_port (int fd)
 {

@@ -25,7 +25,8 @@ level_name (GLogLevelFlags flags)
   return "fatal";
 }
 
-/* A control character of C0 or C1, or one that a terminal may take for the end of a line or for a change of direction.
+/* A control character of C0 or C1, or a character that a terminal may treat as the end of a line or a change of
+ * direction.
  */
 static gboolean
 is_unsafe (gunichar c)

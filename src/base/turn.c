@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 
-/* One loop a process is measured: poll functions have no data of their own. */
+/* One loop per process is measured, because poll functions have no data of their own. */
 static struct {
   GPollFunc poll;
   gint64 began_us; /* of processor time; 0: no turn has begun */

@@ -220,7 +220,7 @@ parse_feature (XfCookie *cookie, const xmlNode *node, GError **error)
   return bad (error, "a feature's need is none of offered, optional and required");
 }
 
-/* Numbers that only inform: one that is absent or none is zero. */
+/* Numbers for information only: an absent or malformed one is zero. */
 static void
 parse_progress (XfCookie *cookie, const xmlNode *node)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Can a guest that runs as one definition go on as another? What the guest sees must be the same; what stands behind
- * it on the host may differ.
+ * Whether a guest that runs as one definition can continue as another. Everything that the guest sees must be the same;
+ * the host's side of it may differ.
  */
 #include "conf/domain_def.h"
 

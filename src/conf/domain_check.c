@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The sixth law for domain XML: every element has a verdict. USED is read elsewhere; KEPT means nothing to a Xen
- * guest and is only given back; TREE likewise with all it contains. What has no row would change the guest in a way
- * nobody here understands, and is refused by its path. Elements of foreign namespaces are somebody's notes and are
- * kept, except those that carry arguments for a device model.
+ * Nothing in domain XML is dropped without an error: every element has a verdict. USED is read elsewhere. KEPT has no
+ * effect on a Xen guest and is only written again; TREE is the same with everything below it. An element without a row
+ * could change the guest in an unknown way, and is refused by its path. Elements of foreign namespaces are kept, except
+ * those with arguments for a device model.
  */
 #include "conf/domain_def.h"
 #include "conf/xml.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a definition leaves unsaid and clients expect to read is written into it: libvirt's readers take a disk's
- * device, a guest's machine or its number of vCPUs for granted.
+ * Adds to a definition what it omits and clients expect: libvirt's readers rely on a disk's device, a guest's machine
+ * and its number of vCPUs.
  */
 #include "conf/domain_def.h"
 #include "conf/xml.h"
@@ -13,7 +13,7 @@ default_attr (xmlNode *node, const char *name, const char *value)
     xmlNewProp (node, BAD_CAST name, BAD_CAST value);
 }
 
-/* Before <devices>, where people look for it. */
+/* Before <devices>, its usual place. */
 static xmlNode *
 default_child (xmlNode *root, const char *name, const char *text)
 {

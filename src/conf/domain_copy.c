@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A definition once more, field by field. It is not formatted and parsed again: a copy is made where a guest already
- * runs or is about to, and there nothing may fail.
+ * Copies a definition, field by field. It is not formatted and parsed again, because a copy is made where a guest
+ * already runs or is about to run, and must not fail there.
  *
- * Every member of the structs of domain_def.h that is a pointer has its line here.
+ * Every pointer in the structs of domain_def.h has its line here.
  */
 #include "conf/domain_def.h"
 #include "conf/xml.h"
@@ -72,7 +72,7 @@ xf_domain_def_copy (const XfDomainDef *def)
 
   copy->doc = xmlCopyDoc (def->doc, 1);
   if (!copy->doc)
-    g_error ("out of memory"); /* as every allocation of GLib's ends */
+    g_error ("out of memory"); /* like a failed allocation in GLib */
   copy->arch = g_strdup (def->arch);
   copy->name = g_strdup (def->name);
   copy->pins = def->pins ? g_array_copy (def->pins) : NULL;

@@ -18,7 +18,7 @@ bad (const XfDomainDef *def, GError **error, const char *what)
   return FALSE;
 }
 
-/* "0-3,^2,7": ranges, with what follows a caret taken away again. */
+/* "0-3,^2,7": ranges; a caret removes CPUs. */
 static gboolean
 parse_cpuset (const char *text, guint8 *cpus)
 {
@@ -114,7 +114,7 @@ xf_domain_parse_cpus (XfDomainDef *def, gpointer root, GError **error)
   def->vcpus_current = current;
   if (!parse_cputune (def, xf_xml_child (root, "cputune"), error))
     return FALSE;
-  /* <vcpu cpuset> is the pin of every vCPU that has none of its own. */
+  /* <vcpu cpuset> pins every vCPU that has no pin of its own. */
   for (guint i = 0; cpuset && i < def->vcpus; i++) {
     if (!is_pinned (def, i) && !add_pin (def, i, vcpu, error))
       return FALSE;

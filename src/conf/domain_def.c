@@ -27,7 +27,7 @@ static const char *const action_names[] = {
   [XF_ACTION_COREDUMP_RESTART] = "coredump-restart",
 };
 
-/* Bytes in one unit of <memory unit='…'>; libvirt takes "k" and "KiB" alike, 1000s as "KB". */
+/* Bytes in one unit of <memory unit='…'>; libvirt treats "k" as "KiB"; "KB" is 1000 bytes. */
 static const struct {
   const char *unit;
   guint64 bytes;
@@ -107,7 +107,7 @@ parse_size (const XfDomainDef *def, xmlNode *node, guint64 *kib_out, GError **er
   return TRUE;
 }
 
-/* As it is written, as libvirt reads it: blanks at its ends are a part of it. */
+/* The text as it is, like libvirt: blanks at its ends are part of the name. */
 char *
 xf_domain_read_name (gconstpointer root)
 {
@@ -282,7 +282,7 @@ parse_root (XfDomainDef *def, xmlNode *root, XfDomainParseFlags flags, GError **
   def->on_poweroff = XF_ACTION_DESTROY;
   def->on_reboot = XF_ACTION_RESTART;
   def->on_crash = XF_ACTION_DESTROY;
-  /* A domid is never the definition's: format() adds it while the guest runs. */
+  /* A domid never belongs to the definition: format() adds it while the guest runs. */
   xmlUnsetProp (root, BAD_CAST "id");
   if (!parse_identity (def, root, error) || !xf_domain_check (root, def->name, error)
       || !parse_memory (def, root, error) || !xf_domain_parse_cpus (def, root, error) || !parse_os (def, root, error)
@@ -299,7 +299,7 @@ parse_root (XfDomainDef *def, xmlNode *root, XfDomainParseFlags flags, GError **
   return TRUE;
 }
 
-/* Written with indentation a document grows, up to this many times. What is kept must be read again later. */
+/* Indentation makes a document grow, at most by this factor. The result must be parsed again later. */
 #define GROWTH_MAX 64
 
 static gboolean

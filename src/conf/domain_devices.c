@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The devices of a definition: one small function an element, found by a table.
+ * The devices of a definition: a table with one small function for each element.
  */
 #include "conf/domain_def.h"
 #include "conf/xml.h"
@@ -121,7 +121,7 @@ parse_mac (const char *text, guint8 *mac)
          == 6;
 }
 
-/* A MAC address given by us is written down, so that the guest keeps it. */
+/* A generated MAC address is written into the document, so that the guest keeps it. */
 static void
 generate_mac (xmlNode *node, guint8 *mac)
 {
@@ -135,7 +135,7 @@ generate_mac (xmlNode *node, guint8 *mac)
   mac[4] = g_random_int_range (0, 0x100);
   mac[5] = g_random_int_range (0, 0x100);
   text = g_strdup_printf ("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-  /* One without an address must not come first when this is read again. */
+  /* An element without an address must not be the first one when this is read again. */
   child = xf_xml_child (node, "mac");
   if (!child)
     child = xmlNewChild (node, NULL, BAD_CAST "mac", NULL);
@@ -172,7 +172,7 @@ interface_name (Parse *parse, xmlNode *node)
   return NULL;
 }
 
-/* It becomes part of the device model's command line, where a comma would begin another option. */
+/* The value becomes part of the device model's command line, in which a comma begins another option. */
 static gboolean
 is_plain_word (const xmlNode *node, const char *name)
 {
@@ -191,7 +191,7 @@ parse_interface (Parse *parse, xmlNode *node, GError **error)
 
   if (mac && !parse_mac (mac, nic.mac))
     return senseless (def, error, "'%s' is not a MAC address", mac);
-  /* Under 4 TiB/s, so that what libxl is told fits too. */
+  /* Below 4 TiB/s, so that libxl's value fits too. */
   if (!xf_xml_attr_number (xf_xml_child (xf_xml_child (node, "bandwidth"), "outbound"), "average", 0, G_MAXUINT32,
                            &outbound))
     return senseless (def, error, "an <outbound average='…'/> is not a number of KiB per second%s", "");
@@ -303,7 +303,7 @@ add_usb_input (XfDomainDef *def, char *type)
   def->usb_inputs[count + 1] = NULL;
 }
 
-/* Keyboard and mouse are there without being asked for; only what hangs on an HVM guest's USB is told to libxl. */
+/* Every guest has keyboard and mouse; only USB devices of an HVM guest are configured in libxl. */
 static gboolean
 parse_input (Parse *parse, xmlNode *node, GError **error)
 {
@@ -332,7 +332,7 @@ parse_controller (Parse *parse, xmlNode *node, GError **error)
   return !xf_xml_attr_is (node, "type", "xenbus") || xf_domain_parse_xenbus (parse->def, node, error);
 }
 
-/* What a running host wrote into the console is not the definition's. */
+/* A running host's additions to the console do not belong to the definition. */
 static gboolean
 parse_console (Parse *parse, xmlNode *node, GError **error)
 {

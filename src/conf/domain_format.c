@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A definition as XML again: the kept document, plus what is true only while the guest runs, minus what the reader
- * may not see.
+ * Writes a definition as XML: the kept document, with the facts of the running guest, and without what the reader may
+ * not see.
  */
 #include "conf/domain_def.h"
 
@@ -68,7 +68,7 @@ add_live (xmlNode *root, const XfDomainLive *live)
   add_interface_names (devices, live->id);
 }
 
-/* In every element: a document that was refused can have more of them than one that was not, at other places. */
+/* In every element: a refused document can have more of them, and at other places. */
 static void
 remove_secrets (xmlNode *node)
 {

@@ -19,7 +19,7 @@ is_blank (const char *name)
   return TRUE;
 }
 
-/* The control characters of ASCII and Latin-1, and the two of the first plane that XML cannot have. */
+/* The control characters of ASCII and Latin-1, and the two characters of the first plane that XML does not allow. */
 static gboolean
 has_control (const char *name)
 {

@@ -16,7 +16,7 @@ take_identity (XfDomainIdentity *identity, const xmlNode *root)
   identity->has_uuid = uuid && xf_uuid_parse (uuid, identity->uuid);
 }
 
-/* The first element of that name in @text, as XML of its own. */
+/* The first element of that name in @text, as a separate XML document. */
 static char *
 cut_element (const char *text, gsize length, const char *name)
 {
@@ -27,7 +27,7 @@ cut_element (const char *text, gsize length, const char *name)
   return end ? g_strndup (start, end + strlen (closing) - start) : g_strdup ("");
 }
 
-/* Something is broken in it, but seldom just these two. */
+/* The document is broken, but rarely in these two elements. */
 static void
 search_identity (XfDomainIdentity *identity, const char *text, gsize length)
 {

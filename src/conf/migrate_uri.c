@@ -22,7 +22,7 @@ scheme_length (const char *text)
   return end ? end - text : 0;
 }
 
-/* What follows a scheme that we know, or @text itself. */
+/* The text after a known scheme, or @text itself. */
 static const char *
 skip_scheme (const char *text)
 {
@@ -46,7 +46,7 @@ parse_port (const char *text, const char *digits, guint *port_out, GError **erro
   return TRUE;
 }
 
-/* A bracket within could not be written again, and the rest is in no name. */
+/* A bracket inside could not be written again; the other characters are in no host name. */
 static gboolean
 is_host (const char *host)
 {

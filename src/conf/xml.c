@@ -11,7 +11,7 @@ depth_of (const xmlNode *node)
   guint deepest = 0;
 
   for (const xmlNode *child = node->children; child; child = child->next) {
-    /* Not inside MAX(), which would evaluate it twice a level. */
+    /* Not inside MAX(), which would evaluate it twice per level. */
     guint depth = child->type == XML_ELEMENT_NODE ? depth_of (child) + 1 : 0;
 
     deepest = MAX (deepest, depth);
@@ -19,7 +19,7 @@ depth_of (const xmlNode *node)
   return deepest;
 }
 
-/* An entity can be expanded only where a document type declares it, so parsing ends there, before anything is. */
+/* Only a document type can declare entities, so parsing ends there, before any entity is expanded. */
 static void
 stop_at_doctype (void *data, const xmlChar *name, const xmlChar *external_id, const xmlChar *system_id)
 {
@@ -44,7 +44,7 @@ xf_xml_parse (const char *text, gsize length, const char *root, const char *what
   context = xmlNewParserCtxt ();
   context->_private = &has_doctype;
   context->sax->internalSubset = stop_at_doctype;
-  /* UTF-8 whatever it says of itself: as such its bounds were checked. */
+  /* UTF-8 whatever the document declares: its bounds were checked as UTF-8. */
   doc = xmlCtxtReadMemory (context, text, length, NULL, "UTF-8",
                            XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOBLANKS);
   if (has_doctype) {

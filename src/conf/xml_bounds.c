@@ -9,7 +9,7 @@ typedef struct {
   guint tags, element_attributes, attributes, namespaces, references;
 } Counts;
 
-/* An attribute has a quote behind its '='; in text hardly anything has. */
+/* In an attribute a quote follows the '='; in text that is rare. */
 static gboolean
 is_attribute (const char *after, const char *end)
 {
@@ -18,7 +18,7 @@ is_attribute (const char *after, const char *end)
   return after < end && (*after == '"' || *after == '\'');
 }
 
-/* No tag has a '<' within, so what is between two of them is at most one. */
+/* No tag contains a '<', so between two of them there is at most one tag. */
 static void
 count (Counts *counts, const char *at, const char *end)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * XML text as libvirt writes it: attributes in single quotes, two blanks a level. libxml2's own writer puts double
- * quotes, and people's scripts grep for <source file='…'>.
+ * XML text as libvirt writes it: attributes in single quotes, two blanks per level. libxml2's own writer uses double
+ * quotes, and scripts search for <source file='…'>.
  */
 #include "conf/xml.h"
 
@@ -9,7 +9,7 @@
 
 static void append_node (GString *text, const xmlNode *node, guint depth, gboolean inner);
 
-/* White space that a reader would change is written as a reference. */
+/* White space that a reader would change is written as a character reference. */
 static void
 append_escaped (GString *text, const char *value, gboolean in_attribute)
 {
@@ -83,7 +83,7 @@ append_element (GString *text, const xmlNode *node, guint depth, gboolean inner)
   g_string_append_c (text, '>');
 }
 
-/* @inner: beside text, where a line break would change it. */
+/* @inner: beside text, which a line break would change. */
 static void
 append_node (GString *text, const xmlNode *node, guint depth, gboolean inner)
 {
