@@ -14,7 +14,7 @@ struct XfCall {
   XfFrameHeader header;
   const XfProcedure *procedure;
   gpointer client;
-  char *guest; /* whom it is about, of a call that leaves a line in the log */
+  char *guest; /* the domain's name, for the line in the log */
 };
 
 /* ---- the line that a call leaves -------------------------------------------------------------------------- */
@@ -37,7 +37,7 @@ names_guest (const XfProcedure *procedure)
 static void
 audit (const XfConn *conn, const XfProcedure *procedure, const char *guest, const char *failure)
 {
-  /* A name of a peer's may have megabytes. */
+  /* A name from a peer may have megabytes. */
   if (is_write (procedure) && guest)
     g_message ("%s: %s of domain '%.200s': %s%.1000s", xf_conn_name (conn), procedure->name, guest,
                failure ? "failed: " : "done", failure ? failure : "");
@@ -146,7 +146,7 @@ xf_call_dispatch (const XfProgram *programs, guint n, XfConn *conn, const XfFram
     return;
   }
   procedure = find (program, header->procedure);
-  /* Clients find out by this very text what a daemon can do. */
+  /* Clients recognise a missing procedure by this text. */
   if (!procedure || header->type != XF_FRAME_CALL)
     refuse (conn, header, CODE_RPC, NULL, "unknown procedure: %d", header->procedure);
   else if (allowed (procedure, conn, header, rights))

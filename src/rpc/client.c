@@ -63,7 +63,7 @@ conn_call (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer 
 static void
 conn_message (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer data)
 {
-  /* No events are registered for. */
+  /* This client registers for no events. */
 }
 
 static void

@@ -17,7 +17,7 @@
 #include "base/fd.h"
 #include "rpc/conn_private.h"
 
-/* Lines a second, of all connections of a pool. */
+/* Lines per second, for all connections of a pool. */
 #define REFUSALS_LOGGED 5
 
 static gssize
@@ -76,7 +76,7 @@ xf_conn_new (int fd, const XfConnEvents *events, gpointer data)
   conn->name = xf_conn_make_name (fd, conn->transport);
   g_queue_init (&conn->out);
   (void)xf_fd_set_nonblocking (fd, TRUE, NULL);
-  /* Replies are small and awaited. */
+  /* Replies are small, and a client waits for them. */
   (void)setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof (on));
   xf_conn_in_start (conn);
   return conn;

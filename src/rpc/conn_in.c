@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a connection reads. readable() turns the crank: header, then payload into memory or into a stream, then
- * dispatch; until the socket is empty, somebody blocks, or a turn has had its share of bytes.
+ * Reading from a connection. readable() repeats these steps: header; payload into memory or into a stream; dispatch. It
+ * stops when the socket is empty, when the connection is blocked, or when the turn's share of bytes is used.
  */
 #include <errno.h>
 #include <glib-unix.h>
@@ -13,10 +13,10 @@
 #include "procs.h"
 #include "rpc/conn_private.h"
 
-/* What one dispatch may do before other sources of the loop get their turn; of data no more than xf_stream_share(). */
+/* Steps of one dispatch before other sources of the loop get their turn; data is limited by xf_stream_share(). */
 #define SHARE_STEPS 64
 
-/* A connection with bounds has nothing read while more than this waits to be read by its peer. */
+/* A connection with bounds reads nothing while more than this waits for its peer. */
 #define OUT_HIGH (1024 * 1024)
 
 typedef enum { MORE, WAIT, ENDED } Step;
@@ -29,7 +29,7 @@ end (XfConn *conn, int code, const char *why)
   xf_conn_close (conn, error);
 }
 
-/* Reads into memory; WAIT when there is nothing now. */
+/* Reads into memory; WAIT when nothing has arrived. */
 static Step
 read_some (XfConn *conn, guint8 *into, gsize wanted, gsize *have)
 {
@@ -129,7 +129,7 @@ read_header (XfConn *conn)
   return begin_payload (conn);
 }
 
-/* Descriptors follow a frame, one byte each; none is served, the kernel closes them as they are not received. */
+/* One byte for each descriptor follows a frame. None is received, so the kernel closes the descriptors. */
 static void
 expect_fds (XfConn *conn, GBytes *payload)
 {
@@ -231,11 +231,11 @@ step (XfConn *conn)
   return conn->sink ? read_into_stream (conn) : read_payload (conn);
 }
 
-/* FALSE: the others of its kind have had this turn's time. */
+/* FALSE: the connections of this pool have used this turn's time. */
 static gboolean
 turn_has_time (XfConnPool *pool)
 {
-  gint64 turn = g_source_get_time (g_main_current_source ()); /* the same for all that one turn dispatches */
+  gint64 turn = g_source_get_time (g_main_current_source ()); /* the same for everything in one turn */
 
   if (pool->turn != turn) {
     pool->turn = turn;
@@ -260,7 +260,7 @@ read_share (XfConn *conn)
   return next;
 }
 
-/* What its peer does not read need not grow. */
+/* The peer does not read: do not let the queue grow. */
 static void
 hold_back (XfConn *conn)
 {
@@ -283,15 +283,14 @@ readable (int fd, GIOCondition condition, gpointer data)
   if (next == ENDED)
     return G_SOURCE_REMOVE;
   hold_back (conn);
-  /* The rest of a data frame is on its way for certain: no need to be woken each time for the little that has just
-   * arrived. */
+  /* The rest of a data frame will certainly arrive: do not wake up for each small part of it. */
   xf_fd_wake_for (conn->fd, next == WAIT && conn->sink ? conn->sink_left : 1, &conn->low_water);
   if (!conn->blocked && !(conn->called && conn->pool))
     return G_SOURCE_CONTINUE;
   conn->in_id = 0;
   if (conn->called && conn->pool)
     conn->pool->turn_us += g_get_monotonic_time () - began;
-  /* Behind the others of the loop: whoever was not served in this turn comes before it in the next one. */
+  /* After the other sources: a connection that was not served in this turn precedes it in the next. */
   if (!conn->blocked)
     xf_conn_in_start (conn);
   return G_SOURCE_REMOVE;
@@ -303,7 +302,7 @@ xf_conn_in_start (XfConn *conn)
   conn->in_id = g_unix_fd_add (conn->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, readable, conn);
 }
 
-/* Not reading does not mean not noticing that the peer is gone: the stream that blocks would wait for ever. */
+/* Even without reading, notice that the peer is gone: otherwise the stream that blocks would wait for ever. */
 static gboolean
 hung_up (int fd, GIOCondition condition, gpointer data)
 {
@@ -332,7 +331,7 @@ xf_conn_in_unblock (XfConn *conn)
     xf_conn_in_start (conn);
 }
 
-/* The stream is gone in the middle of a frame: the rest of its payload is read and dropped. */
+/* The stream has ended in the middle of a frame: the rest of the payload is read and dropped. */
 void
 xf_conn_in_forget_stream (XfConn *conn, XfStream *stream)
 {

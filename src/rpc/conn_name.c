@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Who is at the other end of a connection: its name for the log, and what all connections of the same origin share, by
- * which they are counted.
+ * The other end of a connection: its name for the log, and its origin, by which connections are counted.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -47,7 +46,7 @@ xf_conn_make_name (int fd, const XfTransport *transport)
   return g_str_equal (transport->name, "tcp") ? name_tcp (fd) : name_unix (fd);
 }
 
-/* A host has 2^64 IPv6 addresses: what is counted is its network. */
+/* A host can have 2^64 IPv6 addresses, so its network is counted. */
 static char *
 origin_tcp (const struct sockaddr_storage *peer)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a connection writes: queued frames first, between the data frames of its streams.
+ * Writing to a connection: queued frames come first, between the data frames of its streams.
  */
 #include <errno.h>
 #include <glib-unix.h>
@@ -8,10 +8,10 @@
 #include "base/error.h"
 #include "rpc/conn_private.h"
 
-/* What one dispatch may write before other sources of the loop get their turn; of data no more than one frame. */
+/* Bytes of one dispatch before other sources of the loop get their turn; data is limited to one frame. */
 #define SHARE_FRAMES 8
 
-/* With no more than this waiting, a connection that was held back is read again. */
+/* A connection that was held back is read again when its queue has no more than this. */
 #define OUT_LOW (256 * 1024)
 
 typedef enum { MORE, FULL, IDLE, ENDED } Step;
@@ -28,7 +28,7 @@ failed (XfConn *conn)
   return ENDED;
 }
 
-/* Writes the rest of @frame; MORE when it is all out. */
+/* Writes the rest of @frame; MORE when all of it is written. */
 static Step
 write_rest (XfConn *conn, GBytes *frame, gsize *offset, gboolean more)
 {
@@ -60,7 +60,7 @@ write_queued (XfConn *conn)
   return MORE;
 }
 
-/* A data frame under way: its header, then its payload straight from the stream's descriptor. */
+/* The current data frame: its header, then its payload directly from the stream's descriptor. */
 static Step
 write_data (XfConn *conn)
 {
@@ -77,7 +77,7 @@ write_data (XfConn *conn)
   return MORE;
 }
 
-/* Round robin: whose turn it was goes to the end of the list. */
+/* Round robin: a stream that has sent goes to the end of the list. */
 static Step
 next_data_frame (XfConn *conn)
 {
@@ -90,7 +90,7 @@ next_data_frame (XfConn *conn)
     conn->streams = g_list_concat (conn->streams, link);
     return MORE;
   }
-  /* A stream's end, or a piece that went through memory, waits in the queue now. */
+  /* The queue now has a stream's end, or a piece that was copied. */
   if (conn->fd < 0)
     return ENDED;
   return g_queue_is_empty (&conn->out) ? IDLE : MORE;
@@ -135,9 +135,8 @@ xf_conn_out_wake (XfConn *conn)
     conn->out_id = g_unix_fd_add (conn->fd, G_IO_OUT, writable, conn);
 }
 
-/* The stream is gone in the middle of its frame. The peer was promised so many bytes and nothing else can follow
- * before they have come, so what is missing is sent as zeros: the stream's end, which follows, tells that it is
- * worthless. */
+/* The stream has ended in the middle of its frame. The header has announced a number of bytes, and no other frame can
+ * follow before them, so zeros replace the missing ones. The stream's end follows and says that it has failed. */
 void
 xf_conn_out_forget_stream (XfConn *conn, XfStream *stream, gsize missing)
 {

@@ -97,7 +97,7 @@ xf_frame_decode (GBytes *payload, xdrproc_t xdr, gpointer value)
   XDR stream;
   gboolean decoded;
 
-  /* XDR_DECODE reads only; its prototype is older than const. */
+  /* XDR_DECODE only reads; its prototype has no const. */
   xdrmem_create (&stream, (char *)data, size, XDR_DECODE);
   decoded = xdr (&stream, value);
   xdr_destroy (&stream);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Keepalive (docs/wire.md, Keepalive). While a full stream keeps us from reading we cannot hear the peer
- * and do not hold its silence against it; we go on pinging, so that it hears us.
+ * Keepalive (docs/wire.md, Keepalive). While a full stream prevents reading, the peer's silence does not
+ * count, and requests are still sent, so that the peer hears from this side.
  */
 #include "procs.h"
 #include "rpc/conn_private.h"

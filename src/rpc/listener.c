@@ -17,11 +17,11 @@
 
 #define BACKLOG 128
 
-/* How long a listener that must not take more descriptors accepts nothing. */
+/* How long a listener accepts nothing when it must not use more descriptors. */
 #define PAUSE_MS 500
 
-/* Of the descriptors that the process may have, those that only the private socket's clients may take: what the daemon
- * does for guests needs some, and root must get in. */
+/* Descriptors that only clients of the private socket may use: the daemon needs some for guests, and root must be able
+ * to connect. */
 #define RESERVE_PART 4
 #define RESERVE_MAX 1024
 
@@ -54,7 +54,7 @@ pause_over (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* The connection that cannot be taken keeps the socket readable: without a pause the loop would spin. */
+/* A connection that cannot be accepted keeps the socket readable: without a pause the loop would spin. */
 static gboolean
 pause_for (XfListener *listener, const char *why)
 {
@@ -67,7 +67,7 @@ pause_for (XfListener *listener, const char *why)
   return G_SOURCE_REMOVE;
 }
 
-/* Descriptors are numbered from below: one of a high number says that nearly all are taken. */
+/* The lowest free descriptor is used, so a high number means that nearly all are in use. */
 static gboolean
 is_of_the_reserve (int fd)
 {

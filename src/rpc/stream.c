@@ -7,13 +7,13 @@
 #include "base/fd.h"
 #include "rpc/stream_private.h"
 
-/* What all tunnels together may move in one turn of the loop, and the least for one. */
+/* Bytes for all tunnels together in one turn of the loop, and the minimum for one. */
 #define TURN (2 * XF_PIPE_SIZE)
 #define SHARE_MIN (64 * 1024)
 
 /* ---- tunnels ---------------------------------------------------------------------------------------------- */
 
-/* Ends of tunnels that are open in this process. */
+/* Open ends of tunnels in this process. */
 static guint tunnels;
 
 gboolean
@@ -42,7 +42,7 @@ xf_stream_share (void)
 
 /* ---- life ------------------------------------------------------------------------------------------------- */
 
-/* Out of the connection: from here on its frames are strangers. */
+/* Leaves the connection, which ignores later frames of this stream. */
 static void
 leave (XfStream *stream)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What comes from the peer, into a descriptor.
+ * Data from the peer to a descriptor.
  */
 #include <errno.h>
 #include <glib-unix.h>
@@ -53,7 +53,7 @@ into_writable (int fd, GIOCondition condition, gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* The descriptor is full: the connection reads nothing until it is not. */
+/* The descriptor is full: the connection reads nothing until it accepts more. */
 static gssize
 block (XfStream *stream)
 {
@@ -72,7 +72,7 @@ takes_more (int fd)
   return poll (&poll_fd, 1, 0) == 1;
 }
 
-/* What a read from the connection came to: n > 0; 0: nothing now; -1: the connection has ended. */
+/* Evaluates a read from the connection: n > 0; 0: nothing has arrived; -1: the connection has ended. */
 static gssize
 judge (XfStream *stream, gssize n)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What goes to the peer, from a descriptor.
+ * Data from a descriptor to the peer.
  */
 #include <errno.h>
 #include <glib-unix.h>
@@ -69,7 +69,7 @@ paced (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* How much may be sent now: a bucket that holds a tenth of a second. 0: wait. */
+/* Bytes that may be sent now; the bucket holds a tenth of a second. 0: wait. */
 static gsize
 allowance (XfStream *stream)
 {
@@ -87,7 +87,7 @@ allowance (XfStream *stream)
   return 0;
 }
 
-/* The descriptor's end: the peer is told (server), or the owner (client) decides. */
+/* The descriptor is at its end: a server tells the peer; for a client the owner decides. */
 static void
 all_sent (XfStream *stream)
 {
@@ -106,7 +106,7 @@ at_end (int fd)
   return poll (&poll_fd, 1, 0) == 1 && !(poll_fd.revents & POLLIN);
 }
 
-/* Small and unsplicable (a pty): one frame through memory. */
+/* A descriptor that cannot be spliced (a pty): one frame, copied through memory. */
 static void
 send_by_copy (XfStream *stream, gsize most)
 {
