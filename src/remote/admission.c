@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Who may come in, and how much one may cost before anything is known of them. Every kind of socket (a door) has a pool
- * of its own: silent connections to the read-only socket take no place of root's. Behind the doors that strangers
- * reach, a user or an address has a share of the places; whoever does not open in time goes; a frame is small until
- * then.
+ * Which connections are accepted, and how much a connection may cost before CONNECT_OPEN. Every kind of socket (a door)
+ * has a pool of its own: silent connections to the read-only socket use no place of root's socket. On the sockets that
+ * unknown clients can reach, a user or an address has a limited number of the places. A connection that does not open
+ * in time is closed; until it opens, its frames must be small.
  */
 #include "base/error.h"
 #include "remote/remote_private.h"
 
 #define MIB (1024 * 1024)
 
-/* Whoever reaches the peer port may ask, and so does not count among the clients: how many may do so at once, and for
- * how long. */
+/* Every host that reaches the peer port may ask, so these connections do not count as clients: their largest number,
+ * and how long one may stay. */
 #define PEERS_MAX 256
 #define PEERS_AN_ADDRESS_MAX 64
 #define PEER_TIMEOUT_S 30
 
-/* Lines a second about those who are turned away. */
+/* Lines per second about refused connections. */
 #define REFUSALS_LOGGED 1
 
-/* What a client of a door may cost: bytes of a frame once it is open, of frames that wait for it, and of all unfinished
- * frames of the door together; and its clients' calls together in one turn of the loop. */
+/* Limits for each door: bytes of a client's frame after CONNECT_OPEN, bytes of frames that wait for the client, and
+ * bytes of all unfinished frames of the door together; and the time of its clients' calls together in one turn of the
+ * loop. */
 static const struct {
   const char *name;
   gsize frame_max, queue_max, frames_max;
@@ -85,7 +86,7 @@ has_place (XfRemote *remote, XfDoor door, const char *origin)
   return FALSE;
 }
 
-/* A crowd that says nothing keeps nobody from asking. */
+/* Many silent connections must not prevent another host from asking. */
 static void
 make_room (XfRemote *remote, const XfCrowdSeat *newcomer)
 {
@@ -115,7 +116,7 @@ stays_too_long (gpointer data)
   XfRemoteClient *client = data;
   g_autoptr (GError) error = NULL;
 
-  /* What it has asked is answered first. */
+  /* Its pending calls are answered first. */
   if (xf_conn_calls (client->conn) > 0)
     return G_SOURCE_CONTINUE;
   client->deadline_id = 0;
@@ -141,7 +142,7 @@ bound (XfRemoteClient *client)
 void
 xf_admission_opened (XfRemoteClient *client)
 {
-  /* A connection that has said that it only looks costs no more than one of the socket for that. */
+  /* A connection that is opened read-only has the limits of the read-only socket. */
   XfDoor as = client->rights.read_only && client->door != XF_DOOR_PEER ? XF_DOOR_READ_ONLY : client->door;
 
   if (client->door == XF_DOOR_PEER)

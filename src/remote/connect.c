@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Calls about the connection and the host. What the RPC layer itself answers (authentication, its own features, the
- * libvirt version whose protocol is spoken) stands here; the rest is the driver's.
+ * Calls about the connection and the host. This file answers for the RPC layer (authentication, its own features, the
+ * libvirt version of the protocol); the driver answers the rest.
  */
 #include <libvirt/libvirt.h>
 #include <string.h>
@@ -33,7 +33,7 @@ xf_handle_AUTH_LIST (XfCall *call, const xf_void *arguments, XfRemoteClient *cli
     xf_reply_refuse (call, XF_ERROR_AUTH_FAILED, "only root may use this socket; the read-only one is for everybody");
 }
 
-/* The client has taken transport and host away already: what is left names the driver and the path. */
+/* The client has already removed transport and host: the rest names the driver and the path. */
 static gboolean
 check_name (const char *name, GError **error)
 {
@@ -68,7 +68,7 @@ xf_handle_CONNECT_OPEN (XfCall *call, const xf_opt_string_flags_args *arguments,
     return;
   }
   client->rights.open = TRUE;
-  /* Other bits are the client library's own business (session, autostart of a daemon). */
+  /* Other bits concern only the client library (session, autostart of a daemon). */
   if (arguments->flags & VIR_CONNECT_RO)
     client->rights.read_only = TRUE;
   xf_admission_opened (client);
@@ -89,7 +89,7 @@ xf_handle_CONNECT_SUPPORTS_FEATURE (XfCall *call, const xf_int_args *arguments, 
 
   switch (arguments->value) {
   case FEATURE_KEEPALIVE:
-    /* The client says that it knows keepalive: only now may it be pinged. */
+    /* The client knows keepalive: only from now on may requests be sent to it. */
     xf_conn_set_keepalive (client->conn, config->keepalive_interval_s, config->keepalive_count);
     xf_reply_int (call, 1);
     break;
@@ -221,7 +221,7 @@ xf_handle_NODE_GET_CELLS_FREE_MEMORY (XfCall *call, const xf_two_ints_args *argu
   xf_call_reply (call, &ret);
 }
 
-/* One NUL each: "there is none", in libvirt's libxl driver's words. */
+/* One NUL each: no security model, as libvirt's libxl driver answers. */
 void
 xf_handle_NODE_GET_SECURITY_MODEL (XfCall *call, const xf_void *arguments, XfRemoteClient *client)
 {
@@ -231,8 +231,8 @@ xf_handle_NODE_GET_SECURITY_MODEL (XfCall *call, const xf_void *arguments, XfRem
   xf_call_reply (call, &ret);
 }
 
-/* These would tell of the hypervisor going away under the daemon, which Xen does not do without the host: there is
- * nothing to send, ever. */
+/* The message for these would report that the hypervisor has ended without the daemon. Xen ends only with the host, so
+ * the message is never sent. */
 void
 xf_handle_CONNECT_REGISTER_CLOSE_CALLBACK (XfCall *call, const xf_void *arguments, XfRemoteClient *client)
 {

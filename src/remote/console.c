@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A guest's console as a stream in both directions: the pty's output to the client, its keystrokes to the pty. When
- * the guest goes away the client gets an empty frame and finishes the stream; when the client goes away the pty is
- * closed.
+ * the guest ends, the client gets an empty frame and finishes the stream; when the client ends, the pty is closed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +16,7 @@ stream_ended (XfStream *stream, XfStreamEnd how, const GError *error, gpointer d
   xf_stream_free (stream);
 }
 
-/* Keystrokes into a console that is gone are lost, as on a real one. */
+/* Keystrokes to a closed console are lost, as on a real one. */
 static void
 stream_broken (XfStream *stream, gpointer data)
 {
@@ -44,7 +43,7 @@ xf_handle_DOMAIN_OPEN_CONSOLE (XfCall *call, const xf_dom_console_args *argument
     xf_reply_error (call, error);
     return;
   }
-  /* Taken only when there is a stream; else closed here. */
+  /* The stream takes it; without a stream it is closed here. */
   if (xf_call_reply_stream (call, &nothing, into, from, &events, NULL)) {
     xf_steal_fd (&into);
     xf_steal_fd (&from);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Calls that change guests: definitions at once, life in a while.
+ * Calls that change guests: definitions are answered at once, starts and ends later.
  */
 #include "remote/reply.h"
 
@@ -59,7 +59,7 @@ xf_handle_DOMAIN_SET_AUTOSTART (XfCall *call, const xf_dom_int_args *arguments, 
 
 /* ---- life ------------------------------------------------------------------------------------------------- */
 
-/* This one's reply is void although the driver says whom it started. */
+/* This reply is void, although the driver returns the started guest. */
 static void
 started (const XfDomainRef *ref, const GError *error, gpointer call)
 {

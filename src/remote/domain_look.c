@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Calls that look at guests: lists, lookups, information. They never wait for a job.
+ * Calls that read: lists, lookups, information. They never wait for a job.
  */
 #include <libvirt/libvirt.h>
 #include <string.h>
@@ -62,7 +62,7 @@ xf_handle_CONNECT_NUM_OF_DEFINED_DOMAINS (XfCall *call, const xf_void *arguments
   reply_count (call, client, VIR_CONNECT_LIST_DOMAINS_INACTIVE);
 }
 
-/* How many of @refs a client that asked for at most @max gets. */
+/* The number of @refs for a client that asked for at most @max. */
 static guint
 bounded (const GPtrArray *refs, int max)
 {
@@ -255,7 +255,7 @@ xf_handle_DOMAIN_GET_AUTOSTART (XfCall *call, const xf_dom_args *arguments, XfRe
   reply_answer (call, client, &arguments->dom, xf_driver_domain_get_autostart);
 }
 
-/* There are no managed save images: the guest must exist, and has none. */
+/* There are no managed save images; the guest must exist. */
 void
 xf_handle_DOMAIN_HAS_MANAGED_SAVE_IMAGE (XfCall *call, const xf_dom_flags_args *arguments, XfRemoteClient *client)
 {

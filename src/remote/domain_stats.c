@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Calls that bring numbers in bulk: virtual CPUs, and the statistics of many guests at once, which are
- * collected guest by guest over as many turns of the loop as it takes.
+ * Calls with many numbers: virtual CPUs, and the statistics of many guests. Statistics are collected guest by guest,
+ * over several turns of the loop if necessary.
  */
 #include <string.h>
 
@@ -58,15 +58,15 @@ xf_handle_DOMAIN_GET_VCPUS (XfCall *call, const xf_dom_vcpus_args *arguments, Xf
     xf_reply_error (call, error);
 }
 
-/* A call for statistics under way. */
+/* A pending call for statistics. */
 typedef struct {
   XfCall *call; /* NULL: answered */
   XfDriver *driver;
-  GByteArray *uuids; /* one after the other, none twice */
+  GByteArray *uuids; /* in order, none twice */
   guint next;
-  gboolean named; /* by the client: one that is not there is an error */
+  gboolean named; /* named by the client: a missing guest is an error */
   guint stats, flags;
-  GPtrArray *answers; /* of the driver: arrays of one XfDomainStats */
+  GPtrArray *answers; /* from the driver: arrays of one XfDomainStats */
 } Stats;
 
 static guint
@@ -137,7 +137,7 @@ collect_next (Stats *stats)
     g_ptr_array_add (stats->answers, g_steal_pointer (&one));
     return TRUE;
   }
-  /* A guest of the list that has gone since is no error. */
+  /* A guest of the list that has ended meanwhile is no error. */
   if (!stats->named && g_error_matches (error, XF_ERROR, XF_ERROR_NO_DOMAIN))
     return TRUE;
   stats_fail (stats, error);
@@ -157,7 +157,7 @@ stats_step (gpointer data)
   return TRUE;
 }
 
-/* Each once, however often a client names it: work that is asked for twice is done once. */
+/* Each guest once, even if the client names it several times. */
 static void
 name_guests (GByteArray *uuids, const xf_stats_args *arguments)
 {
@@ -174,7 +174,7 @@ name_guests (GByteArray *uuids, const xf_stats_args *arguments)
 static gboolean
 list_guests (XfDriver *driver, GByteArray *uuids, guint flags, GError **error)
 {
-  /* The bits of VIR_CONNECT_LIST_DOMAINS that this call takes. */
+  /* The bits of VIR_CONNECT_LIST_DOMAINS that this call accepts. */
   g_autoptr (GPtrArray) refs = xf_driver_list (driver, flags & 0xff, error);
 
   for (guint i = 0; refs && i < refs->len; i++)
@@ -182,7 +182,7 @@ list_guests (XfDriver *driver, GByteArray *uuids, guint flags, GError **error)
   return refs != NULL;
 }
 
-/* What is wrong with the flags is wrong without a guest as well. */
+/* Wrong flags are an error even without a guest. */
 static gboolean
 check_flags (XfDriver *driver, guint stats, guint flags, GError **error)
 {

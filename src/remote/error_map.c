@@ -7,8 +7,8 @@
 
 #include "base/log.h"
 
-/* Texts: as libvirt's client library formats each number, so that tools which look at them go on working. A number
- * whose usual frame would say something else than what happened ("invalid stream pointer in ...") has a bare "%s". */
+/* The patterns are those of libvirt's client library, because tools search for these texts. A number whose usual
+ * pattern would be misleading ("invalid stream pointer in ...") has a plain "%s". */
 static const XfErrorMapping mappings[] = {
   { XF_ERROR_INTERNAL, VIR_ERR_INTERNAL_ERROR, VIR_FROM_LIBXL, "internal error: %s" },
   { XF_ERROR_NO_SUPPORT, VIR_ERR_NO_SUPPORT, VIR_FROM_DOMAIN,
@@ -17,7 +17,7 @@ static const XfErrorMapping mappings[] = {
   { XF_ERROR_INVALID_ARG, VIR_ERR_INVALID_ARG, VIR_FROM_LIBXL, "invalid argument: %s" },
   { XF_ERROR_OPERATION_FAILED, VIR_ERR_OPERATION_FAILED, VIR_FROM_LIBXL, "operation failed: %s" },
   { XF_ERROR_XML, VIR_ERR_XML_ERROR, VIR_FROM_DOMAIN, "XML error: %s" },
-  /* Not 28: libvirt's own drivers say 9 for a name or uuid that is taken, and tools look for that. */
+  /* Not 28: libvirt's own drivers use 9 for a name or uuid that is in use, and tools expect that. */
   { XF_ERROR_DOMAIN_EXISTS, VIR_ERR_OPERATION_FAILED, VIR_FROM_DOMAIN, "operation failed: %s" },
   { XF_ERROR_DENIED, VIR_ERR_OPERATION_DENIED, VIR_FROM_RPC, "operation forbidden: %s" },
   { XF_ERROR_SYSTEM, VIR_ERR_SYSTEM_ERROR, VIR_FROM_LIBXL, "%s" },
@@ -40,7 +40,7 @@ static const XfErrorMapping mappings[] = {
   { XF_ERROR_GUEST_TIMEDOUT, VIR_ERR_OPERATION_TIMEOUT, VIR_FROM_LIBXL, "Timed out during operation: %s" },
 };
 
-/* Numbers that only come in: ours are told with another number, or not at all. */
+/* Numbers that only peers send: our own errors use another number, or do not exist. */
 static const struct {
   int number;
   XfErrorCode code;
@@ -67,7 +67,7 @@ xf_error_map_find (const GError *error)
   return find_code (error->domain == XF_ERROR ? (XfErrorCode)error->code : XF_ERROR_INTERNAL);
 }
 
-/* "%s" stands at the end of every format: the frame is what comes before it. */
+/* Every pattern ends with "%s": the length of the text before it. */
 static gsize
 frame_length (const XfErrorMapping *mapping)
 {
@@ -90,7 +90,7 @@ find_number (int number)
       return find_code (incoming[i].code);
   }
   for (guint i = 0; i < G_N_ELEMENTS (mappings); i++) {
-    /* NO_CONNECT shares its number with SYSTEM; what a peer says about itself is about its system. */
+    /* NO_CONNECT has the same number as SYSTEM; from a peer it means the peer's system. */
     if (mappings[i].number == number && mappings[i].code != XF_ERROR_NO_CONNECT)
       return &mappings[i];
   }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Who wants to hear what, and telling them. Clients register each event in the callback style (with an id of the
- * registration in every message), old ones in the legacy style; registrations end with the connection. Events that
- * Xen's driver never has may be registered for as well: "virsh event --all" does.
+ * Registrations for events, and their delivery. Clients register each event in the callback style (every message has
+ * the registration's id), old clients in the legacy style. Registrations end with the connection. Clients may also
+ * register for events that Xen's driver never sends: "virsh event --all" does.
  */
 #include <libvirt/libvirt.h>
 #include <string.h>
@@ -10,10 +10,10 @@
 #include "remote/convert.h"
 #include "remote/reply.h"
 
-/* Numbers of libvirt 9.0: clients of a newer one learn by the error that the rest is not here. */
+/* Numbers of libvirt 9.0: newer clients get an error for the others. */
 #define LAST_EVENT VIR_DOMAIN_EVENT_ID_MEMORY_DEVICE_SIZE_CHANGE
 
-/* Each costs a message an event. A tool that asks for every event of some guests has a few hundred. */
+/* Each registration costs one message per event. A tool that registers every event of some guests has a few hundred. */
 #define REGISTRATIONS_MAX 1024
 
 /* ---- registering ------------------------------------------------------------------------------------------ */
@@ -108,7 +108,7 @@ remove_legacy (XfCall *call, XfRemoteClient *client, int event)
   return TRUE;
 }
 
-/* The oldest form: lifecycle only; the result says whether a registration is left. */
+/* The oldest form: lifecycle only; the result says whether a registration remains. */
 void
 xf_handle_CONNECT_DOMAIN_EVENT_REGISTER (XfCall *call, const xf_void *arguments, XfRemoteClient *client)
 {
@@ -191,8 +191,8 @@ xf_events_deliver (const XfEvent *event, gpointer data)
 {
   const XfRemote *remote = data;
 
-  /* Backwards: a client whose queue overflows is closed on the spot and leaves the array, the last taking its
-   * place. Its struct and registrations stay until the next turn of the loop. */
+  /* Backwards: a client whose queue overflows is closed at once and leaves the array, and the last client gets its
+   * index. Its struct and registrations stay until the next turn of the loop. */
   for (guint i = remote->clients->len; i > 0; i--) {
     const XfRemoteClient *client = remote->clients->pdata[i - 1];
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Calls about a guest's job: how far it is, ending it, how fast it may go. They work while PERFORM is pending.
+ * Calls about a guest's job: progress, abort, limits of speed and downtime. They work while PERFORM is pending.
  */
 #include "remote/convert.h"
 #include "remote/reply.h"

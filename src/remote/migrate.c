@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The phases of a migration as calls; prepare through a tunnel is in tunnel.c. Arguments go to the driver as they
- * came, results back as the driver says: nothing is decided here. Each answers when the driver is done, which for
- * PERFORM means after the whole migration.
+ * The phases of a migration as calls; prepare through a tunnel is in tunnel.c. Arguments and results are passed
+ * on unchanged; nothing is decided here. Each call is answered when the driver is done. A peer-to-peer PERFORM is
+ * answered after the whole migration.
  */
 #include "remote/convert.h"
 #include "remote/reply.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * xenferry's own program: what became of a migration, asked by its source; and the journal, for a person.
+ * xenferry's own program: a source asks for the outcome of a migration; a person reads the journal and decides.
  */
 #include <string.h>
 
@@ -28,7 +28,7 @@ xf_handle_SETTLE (XfCall *call, const xf_settle_args *arguments, XfRemoteClient 
                     settled, call);
 }
 
-/* @peer, @reason: room for what is pointed to. */
+/* @peer, @reason: storage for the optional strings. */
 static xf_migration
 to_wire (const XfMigrationInfo *info, xf_string *peer, xf_string *reason)
 {

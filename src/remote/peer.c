@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reaching another daemon: URI, socket, and the opening that libvirt's own clients do. In order:
+ * Connecting to another daemon: URI, socket, and the same opening as in libvirt's own clients. In order:
  *
  *   open() → connect → AUTH_LIST → feature 10 (keepalive) → CONNECT_OPEN "xen:///system" → opened()
  *
- * with one deadline over all of it. A failure is told once, through opened() before that point and through lost()
- * after it. The driver may close the peer in any callback: it is freed when none of ours is on the stack.
+ * with one deadline for all of it. A failure is reported once: through opened() until the connection is open, through
+ * lost() afterwards. The driver may close the peer in any callback; the peer is freed when no callback is on the stack.
  */
 #include "remote/peer.h"
 
@@ -55,7 +55,7 @@ void
 xf_peer_leave (XfPeer *peer)
 {
   peer->depth--;
-  /* The RPC client is below us on the stack and goes on: not before the next turn of the loop. */
+  /* The RPC client is below us on the stack and continues: free it in the next turn of the loop. */
   if (peer->closed && peer->depth == 0 && !peer->free_id)
     peer->free_id = g_idle_add (free_later, peer);
 }
@@ -75,7 +75,7 @@ peer_close (XfPeer *peer)
     free_now (peer);
 }
 
-/* The one place where failure is told. */
+/* The only place that reports a failure. */
 static void
 fail (XfPeer *peer, const GError *error)
 {
@@ -165,7 +165,7 @@ keepalive_answer (XfPeer *peer, XfPeerReply *reply, gconstpointer ret, const XfF
   xf_string value = name;
   xf_opt_string_flags_args args = { .value = &value };
 
-  /* An error here means that it knows no keepalive; a lost connection is told by the next call. */
+  /* An error means that the peer does not know keepalive; the next call reports a lost connection. */
   if (!error && supported->value)
     xf_conn_set_keepalive (xf_client_conn (peer->client), peer->config->keepalive_interval_s,
                            peer->config->keepalive_count);
@@ -229,10 +229,10 @@ connected (GObject *object, GAsyncResult *result, gpointer data)
   int fd = -1;
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return; /* closed by the driver: the peer is gone */
+    return; /* closed by the driver: the peer is already freed */
   peer = data;
   if (connection) {
-    /* Our own descriptor: GSocket closes its own with the connection object. */
+    /* A descriptor of our own: GSocket closes its descriptor with the connection object. */
     fd = fcntl (g_socket_get_fd (g_socket_connection_get_socket (connection)), F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
       xf_error_set_errno (&error, errno, "no descriptor");
@@ -248,7 +248,7 @@ connected (GObject *object, GAsyncResult *result, gpointer data)
 
 /* ---- where ------------------------------------------------------------------------------------------------ */
 
-/* The socket address that the peer's URI means; NULL and @error for what is not served. */
+/* The socket address of the peer's URI; NULL and @error for a URI that is not served. */
 static GSocketConnectable *
 find_address (const XfPeer *peer, GError **error)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A question of one's own connection: what became of a migration (a xenferry's own call, which needs no opening), or of
- * a guest (libvirt's). Answered once, with an answer or with why there is none.
+ * A single question on a connection of its own: the outcome of a migration (xenferry's own call, which needs no
+ * opening), or the state of a guest (libvirt's calls). The callback is called once, with an answer or an error.
  */
 #include <libvirt/libvirt.h>
 #include <string.h>
@@ -24,7 +24,7 @@ peer_new (gpointer peers_data, const char *uri, guint timeout_s, XfPeerOpened op
   return peer;
 }
 
-/* What happens to the connection from now on is no news. */
+/* From now on the end of the connection is not reported. */
 static void
 answered (XfPeer *peer)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The phases that a source asks of its destination.
+ * The phases that a source calls on its destination.
  */
 #include "base/error.h"
 #include "remote/convert.h"
@@ -62,7 +62,7 @@ tunnel_answer (XfPeer *peer, XfPeerReply *reply, gconstpointer ret, const XfFram
     migrate_failed (reply, error);
     return;
   }
-  /* From this reply on the stream is there. */
+  /* The stream exists from this reply on. */
   xf_peer_stream_open (peer, header);
   cookie = xf_convert_cookie_from_wire (result->cookie.cookie_val, result->cookie.cookie_len);
   told.cookie = cookie;

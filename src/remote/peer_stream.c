@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The source's end of a tunnel. The stream belongs to the PREPARE_TUNNEL call; bytes go from the driver's pipe to the
- * peer without passing through here. A libvirtd as destination wants an abort before finish(cancelled), and waits
- * for ever otherwise: send_abort() is the driver's to call first.
+ * The source's end of a tunnel. The stream belongs to the PREPARE_TUNNEL call; its bytes are spliced from the driver's
+ * pipe to the peer. A libvirtd as destination needs an abort before finish(cancelled), and waits for ever otherwise:
+ * the driver calls send_abort() first.
  */
 #include <unistd.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Clients: from the accepted socket to the end. That a client is gone, the driver learns at once; its struct stays
- * until the next turn of the loop, because the handler that found out may be on the stack. Answers that come later
- * need only their call.
+ * Clients, from the accepted socket to the end. The driver is informed at once when a client is gone. The client's
+ * struct stays until the next turn of the loop, because the handler that noticed the end may be on the stack. Later
+ * answers need only their call.
  */
 #include "remote/remote.h"
 
@@ -67,7 +67,7 @@ conn_closed (XfConn *conn, const GError *error, gpointer data)
   xf_driver_client_gone (remote->driver, client);
   xf_admission_leave (client);
   if (g_ptr_array_find (remote->clients, client, &at))
-    /* Their order stays that in which they came. */
+    /* The order of the clients stays the order of their arrival. */
     g_ptr_array_add (remote->gone, g_ptr_array_steal_index (remote->clients, at));
   if (!remote->sweep_id)
     remote->sweep_id = g_idle_add (sweep, remote);
@@ -79,7 +79,8 @@ client_is_there (gconstpointer client)
   return xf_conn_is_there (((const XfRemoteClient *)client)->conn);
 }
 
-/* Root, or whoever runs the daemon; on the read-only socket everybody; on TCP whoever reaches the port (auth_tcp). */
+/* Root, or the user of the daemon; on the read-only socket every user; on TCP every host that reaches the port
+ * (auth_tcp). */
 static gboolean
 is_trusted (XfConn *conn, gboolean read_only)
 {
@@ -102,7 +103,7 @@ xf_remote_accept (XfRemote *remote, int fd, XfDoor door)
   client->conn = xf_conn_new (fd, &events, client);
   client->rights.read_only = door == XF_DOOR_READ_ONLY || door == XF_DOOR_PEER;
   client->rights.authenticated = door != XF_DOOR_PEER && is_trusted (client->conn, client->rights.read_only);
-  /* One that the socket's mode should have kept out takes no place of root's. */
+  /* A connection that the socket's mode should have prevented uses no place of root's. */
   client->door = door == XF_DOOR_PRIVATE && !client->rights.authenticated ? XF_DOOR_READ_ONLY : door;
   if (!xf_admission_enter (remote, client)) {
     client_free (client);

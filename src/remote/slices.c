@@ -43,7 +43,7 @@ xf_slices_add (XfRemote *remote, XfSliceStep step, GDestroyNotify free_data, gpo
 
   *slice = (Slice){ step, free_data, data };
   g_queue_push_tail (&remote->slices, slice);
-  /* As urgent as what comes from sockets: a busy loop must not put it off for ever. */
+  /* The priority of sockets: a busy loop must not delay this for ever. */
   if (!remote->slices_id)
     remote->slices_id = g_idle_add_full (G_PRIORITY_DEFAULT, work, remote, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A guest that comes in through the management connection: the stream of a PREPARE_TUNNEL call is moved into the
- * driver's pipe. The driver learns how the stream ended; a libvirtd as source never finishes it, it closes its
- * connection, and that is the driver's to judge, not this file's.
+ * An incoming guest in the management connection: the stream of a PREPARE_TUNNEL call is moved into the driver's pipe.
+ * The driver is informed how the stream ended. A libvirtd as source never finishes the stream, it closes its
+ * connection; the driver decides what that means.
  *
  * Two parties hold a Tunnel: the driver until release(), the stream until it has ended. The last one frees it.
  */
@@ -17,7 +17,7 @@ typedef struct {
   XfTunnelSink sink;
   gboolean sink_told;
   gboolean released; /* by the driver */
-  gboolean busy;     /* in a callback, or one is due: not to be freed */
+  gboolean busy;     /* in a callback, or one is due: must not be freed */
 } Tunnel;
 
 static void
@@ -49,7 +49,7 @@ stream_ended (XfStream *stream, XfStreamEnd how, const GError *error, gpointer d
     aborted = g_error_new_literal (XF_ERROR, XF_ERROR_INVALID_STREAM, "the source has aborted the migration stream");
   xf_stream_free (stream);
   tunnel->stream = NULL;
-  /* The driver may release the tunnel in here, which must not free it under us. */
+  /* The driver may release the tunnel in this call, which must not free it yet. */
   if (!tunnel->released) {
     tunnel->busy = TRUE;
     tell_sink (tunnel, aborted ? aborted : error);
@@ -58,7 +58,7 @@ stream_ended (XfStream *stream, XfStreamEnd how, const GError *error, gpointer d
   free_if_unheld (tunnel);
 }
 
-/* The reader of the pipe has gone: what it thinks of the rest, it says with fail() or discard(). */
+/* The reader of the pipe has ended: it calls fail() or discard() for the rest. */
 static void
 stream_broken (XfStream *stream, gpointer data)
 {
@@ -85,7 +85,7 @@ tunnel_fail (gpointer data, const GError *error)
     return;
   xf_reply_wire_error (error, &wire);
   xf_stream_fail (tunnel->stream, &wire);
-  /* It has ended without a word to us: the driver knows. */
+  /* The stream ends without a callback: the driver knows. */
   xf_stream_free (g_steal_pointer (&tunnel->stream));
   tunnel->sink_told = TRUE;
 }
@@ -111,7 +111,7 @@ tunnel_release (gpointer data)
 
 /* ---- the call --------------------------------------------------------------------------------------------- */
 
-/* The connection was gone when the driver was ready. */
+/* The connection had ended before the driver was ready. */
 static gboolean
 tell_lost (gpointer data)
 {
