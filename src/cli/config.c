@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * xenferry config: what libxl would be given for a definition, which needs neither a daemon nor Xen; or what a running
- * guest has, for which libxl is asked directly, as xl does.
+ * xenferry config: the libxl configuration for a definition, which needs neither a daemon nor Xen; or the configuration
+ * of a running guest, which is read directly from libxl, as in xl.
  */
 #include <glib.h>
 #include <libxl.h>

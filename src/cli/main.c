@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * xenferry: what virsh has no word for. One row a subcommand.
+ * xenferry: commands that virsh does not have. One row per subcommand.
  */
 #include <glib.h>
 #include <locale.h>

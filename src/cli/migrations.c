@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * xenferry migrations: what the daemon's journal says, and a person's word to a migration that waits for one. Asks the
- * daemon on its own socket, in xenferry's own program.
+ * xenferry migrations: prints the daemon's journal, and sends a person's decision for a waiting migration. It calls the
+ * daemon on its own socket, with xenferry's own program.
  */
 #include <errno.h>
 #include <glib.h>
@@ -27,7 +27,7 @@ typedef struct {
   char **words;
 } Options;
 
-/* One call, and its end. */
+/* One call, and its result. */
 typedef struct {
   GMainLoop *loop;
   void (*print) (gconstpointer ret, gboolean all);
@@ -89,7 +89,7 @@ replied (gconstpointer ret, const XfWireError *wire, const GError *lost, const X
 static void
 closed (const GError *error, gpointer data)
 {
-  /* Whoever waits was told. */
+  /* The waiting call already has the error. */
 }
 
 static gboolean

@@ -57,7 +57,7 @@ accepted_question (int fd, gpointer data)
   xf_remote_accept (daemon->remote, fd, XF_DOOR_PEER);
 }
 
-/* A migration's data, or a question. */
+/* Migration data, or a question. */
 static void
 accepted_peer (int fd, gpointer data)
 {
@@ -95,7 +95,7 @@ listen_unix_pair (XfDaemon *daemon, const char *path, const char *path_ro, GErro
          && keep (daemon, xf_listener_new_unix (path_ro, MODE_RO, accepted_read_only, daemon, error));
 }
 
-/* Where older clients, and ssh with nc, look: only when no libvirtd has it. */
+/* For older clients, and for ssh with nc: only when no libvirtd listens there. */
 static gboolean
 listen_legacy (XfDaemon *daemon, GError **error)
 {
@@ -126,7 +126,7 @@ listen_all (XfDaemon *daemon, GError **error)
          || keep (daemon, xf_listener_new_tcp (settings->tcp_address, settings->tcp_port, accepted_tcp, daemon, error));
 }
 
-/* A socket of the service manager is read-only when its name says so; one without a name is TCP. */
+/* A socket from the service manager is read-only when its path ends in -ro; a socket without a path is TCP. */
 static gboolean
 take_socket (XfDaemon *daemon, int fd, GError **error)
 {
@@ -144,7 +144,7 @@ take_socket (XfDaemon *daemon, int fd, GError **error)
   return keep_private (daemon, xf_listener_new_from_fd (fd, accepted, daemon));
 }
 
-/* Where other hosts ask what became of a guest that they have sent. */
+/* The port where other hosts ask for the outcome of a migration. */
 static gboolean
 listen_for_peers (XfDaemon *daemon, GError **error)
 {
@@ -236,7 +236,7 @@ xf_daemon_reload (XfDaemon *daemon, const XfSettings *fresh)
 void
 xf_daemon_free (XfDaemon *daemon)
 {
-  /* Nobody new, then nobody, then no driver; the lock last. */
+  /* First the listeners, then the clients, then the driver; the lock last. */
   g_ptr_array_unref (daemon->listeners);
   g_clear_pointer (&daemon->remote, xf_remote_free);
   g_clear_pointer (&daemon->driver, xf_driver_free);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * xenferryd: command line, configuration, main loop, signals. It stays in the foreground; the service manager, or
- * whoever started it, keeps it.
+ * xenferryd: command line, configuration, main loop, signals. It stays in the foreground, under the
+ * service manager or the process that started it.
  */
 #include <glib-unix.h>
 #include <locale.h>
@@ -15,7 +15,7 @@
 #include "daemon/daemon.h"
 #include "daemon/service.h"
 
-/* More would only cost: what closes all descriptors of a new process counts up to the limit. */
+/* A higher limit only costs time: closing all descriptors of a new process loops up to the limit. */
 #define DESCRIPTORS_WANTED 65536
 
 typedef struct {
@@ -50,7 +50,7 @@ asked_to_end (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-/* What asked_to_reload() needs. */
+/* The data of asked_to_reload(). */
 typedef struct {
   const Options *options;
   const char *path;
@@ -64,7 +64,7 @@ asked_to_reload (gpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (XfSettings) fresh = xf_settings_load (reload->path, &error);
 
-  /* A level of the command line stays in force. */
+  /* A level from the command line stays in effect. */
   if (fresh && !reload->options->log_level)
     (void)xf_log_set_level (fresh->log_level, &error);
   if (fresh)
@@ -95,7 +95,7 @@ serve (const Options *options, const char *path, XfSettings *settings, GError **
   g_autoptr (XfDaemon) daemon = NULL;
   Reload reload = { options, path, NULL };
 
-  /* Before there is a socket: who sees one may ask for the end. They are acted on when the loop runs. */
+  /* Before the sockets exist: a process that sees a socket may send a signal. The loop handles it. */
   g_unix_signal_add (SIGTERM, asked_to_end, loop);
   g_unix_signal_add (SIGINT, asked_to_end, loop);
   g_unix_signal_add (SIGHUP, asked_to_reload, &reload);

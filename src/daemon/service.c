@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 
-/* First descriptor that a service manager hands over (sd_listen_fds(3)). */
+/* The first descriptor from a service manager (sd_listen_fds(3)). */
 #define LISTEN_FDS_START 3
 #define LISTEN_FDS_MAX 16
 
@@ -61,7 +61,7 @@ xf_service_notify (const char *state)
 int
 xf_service_lock_dir (const char *dir, GError **error)
 {
-  /* A record lock, not flock(2): libxl's children, which are forked off this process, must not keep it. */
+  /* A record lock, not flock(2): libxl forks children from this process, and they must not keep the lock. */
   struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
   g_autofree char *path = g_build_filename (dir, "lock", NULL);
   xf_autofd fd = -1;

@@ -93,7 +93,7 @@ find_key (const char *name)
   return NULL;
 }
 
-/* The line on which @name is set, for messages: GKeyFile does not keep it. */
+/* The line that sets @name, for messages, because GKeyFile does not store it. */
 static guint
 line_of (const char *text, const char *name)
 {
@@ -191,7 +191,7 @@ new_with_defaults (void)
   return settings;
 }
 
-/* Settings that follow from others, and those that only make sense together. */
+/* Settings derived from others, and settings that must fit together. */
 static gboolean
 settle (XfSettings *settings, GError **error)
 {
