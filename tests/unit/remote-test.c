@@ -977,7 +977,7 @@ main (int argc, char **argv)
   ADD ("events/numbers", test_event_numbers);
   ADD ("events/legacy", test_legacy_events);
   ADD ("own-program", test_own_program);
-  ADD ("unprintable", test_unprintable);
+  g_test_add ("/remote/unprintable", Fixture, NULL, setup_closed, test_unprintable, teardown);
   g_test_add ("/remote/peer-port", Fixture, "peer", setup_closed, test_peer_port, teardown);
   ADD ("too-many-clients", test_too_many_clients);
   ADD ("large-frame-before-open", test_large_frame_before_open);
