@@ -80,6 +80,18 @@ SECOND = {
 }
 
 
+# What one says who has the migration's secret: as its source, whose every purpose there is.
+PURPOSES = {"know": 0, "start": 1, "here": 2, "there": 3}
+
+
+def settle(speaker, entries, purpose):
+    entry = next((entry for entry in entries if entry["side"] == "destination"), {"migration": str(uuid_module.UUID(int=1))})
+    writer = Writer()
+    writer.data += uuid_module.UUID(entry["migration"]).bytes
+    writer.string(entry.get("secret", "none")).int(PURPOSES[purpose])
+    speaker.send(rpc.SETTLE, 0, 0, 0, bytes(writer.data), rpc.OWN_PROGRAM)
+
+
 class Sampler(threading.Thread):
     """Counts running copies of the guest, from the hypervisor's own memory."""
 
@@ -206,9 +218,12 @@ class Run:
             self.wire.cut(whom)
         elif verb == "second":
             what, _, where = whom.partition(" ")
-            procedure, arguments = SECOND[what]
             # It is heard when the daemon goes on.
-            self.second[where].post(procedure, arguments((GUEST, self.uuid, -1)), lambda reader, error: None)
+            if what in PURPOSES:
+                settle(self.second[where], self.hosts[where].journal(), what)
+            else:
+                procedure, arguments = SECOND[what]
+                self.second[where].post(procedure, arguments((GUEST, self.uuid, -1)), lambda reader, error: None)
         elif verb == "silence":
             self.wire.silence(whom)
             self.after(SILENCE_S, self.wire.heal)

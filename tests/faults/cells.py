@@ -101,7 +101,8 @@ def double():
 
 # Another client speaks at every state, to the source and to the destination; each in one of the modes in its turn.
 AT_SOURCE = ("resume", "destroy", "undefine", "suspend", "abort", "confirm", "cancel", "perform")
-AT_DESTINATION = ("resume", "destroy", "undefine", "finish", "refuse")
+# Their numbers are no multiples of the modes', so that every call meets every mode.
+AT_DESTINATION = ("resume", "destroy", "undefine", "abort", "finish", "refuse", "know", "start", "here", "there")
 
 
 def second_faults(mode):

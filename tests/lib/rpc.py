@@ -5,7 +5,8 @@ repeated or left out between any two phases here. Layouts: protocol/remote.x."""
 import socket
 import struct
 
-PROGRAM, VERSION = 0x20008086, 1
+PROGRAM, OWN_PROGRAM, VERSION = 0x20008086, 0x78656e66, 1
+SETTLE = 1  # of OWN_PROGRAM
 CALL, REPLY, MESSAGE, STREAM = 0, 1, 2, 3
 OK, ERROR, CONTINUE = 0, 1, 2
 
@@ -117,8 +118,8 @@ class Client:
 
     # ---- frames ----------------------------------------------------------------------------------------------
 
-    def send(self, procedure, kind, serial, status, payload=b""):
-        header = struct.pack(">IIIIII", PROGRAM, VERSION, procedure, kind, serial, status)
+    def send(self, procedure, kind, serial, status, payload=b"", program=PROGRAM):
+        header = struct.pack(">IIIIII", program, VERSION, procedure, kind, serial, status)
         self.socket.sendall(struct.pack(">I", 4 + len(header) + len(payload)) + header + payload)
 
     def receive_exactly(self, length):
