@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "libxl/driver_private.h"
 #include "libxl/guest.h"
+#include "libxl/restart.h"
 #include "libxl/migrate_source.h"
 #include "libxl/store.h"
 
@@ -80,6 +81,7 @@ xf_driver_domain_undefine (XfDriver *driver, const guint8 *uuid, guint flags, GE
                  guest->name);
     return FALSE;
   }
+  (void)xf_restart_stop (guest, NULL, NULL); /* with a definition it stays */
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
   xf_guest_remove_persistent (guest);
   return TRUE;

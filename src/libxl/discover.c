@@ -13,6 +13,7 @@
 #include "libxl/guest.h"
 #include "libxl/look.h"
 #include "libxl/recover.h"
+#include "libxl/restart.h"
 
 #define PERIOD_MS 1000
 /* A domain that its toolstack still builds is paused and has never run. One that stays so for this many looks was
@@ -166,6 +167,8 @@ period (gpointer data)
   compare (discover->driver, list, n);
   follow_names (discover);
   /* One at a time: there is no hurry. */
+  for (int i = 0; i < n; i++)
+    xf_restart_compare (discover->driver, &list[i]);
   for (int i = 0; i < n && !discover->look; i++) {
     if (!is_ours (discover, &list[i]) && is_complete (discover, &list[i]))
       look_at (discover, &list[i]);

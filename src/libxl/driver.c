@@ -20,6 +20,7 @@
 #include "libxl/migrate_door.h"
 #include "libxl/recover.h"
 #include "libxl/removal.h"
+#include "libxl/restart.h"
 #include "libxl/telling.h"
 #include "libxl/store.h"
 
@@ -106,6 +107,7 @@ settle_down (XfDriver *driver)
   guint id = g_timeout_add (50, tick, NULL);
 
   xf_migrations_end (driver);
+  xf_restarts_stop (driver);
   while (is_busy (driver) && g_get_monotonic_time () < deadline)
     g_main_context_iteration (NULL, TRUE);
   if (is_busy (driver))

@@ -129,8 +129,8 @@ xf_driver_domain_xml (XfDriver *driver, const guint8 *uuid, guint flags, GError 
     format |= XF_DOMAIN_FORMAT_SECURE;
   if (flags & VIR_DOMAIN_XML_MIGRATABLE)
     format |= XF_DOMAIN_FORMAT_MIGRATABLE;
-  if (inactive)
-    return xf_domain_def_format (guest->persistent, format | XF_DOMAIN_FORMAT_INACTIVE, NULL);
+  if (inactive || guest->domid < 0)
+    return xf_domain_def_format (inactive ? guest->persistent : guest->def, format | XF_DOMAIN_FORMAT_INACTIVE, NULL);
   live = (XfDomainLive){ guest->domid, guest->tty, vnc_port (guest) };
   return xf_domain_def_format (guest->def, format, &live);
 }

@@ -58,19 +58,26 @@ failed_start_stays (guint tries, const GError *error, gpointer data)
 }
 
 static void
+remove_failed_start (XfOperation *operation, int rc)
+{
+  XfGuest *guest = operation->guest;
+
+  /* Now: the next operation makes libxl's words forgotten. */
+  operation->failure = xf_operation_error (operation, rc);
+  operation->job.ops = NULL; /* removing it is not to be stopped */
+  (void)xf_removal_new (guest->driver, operation->domid, guest->uuid, failed_start_stays, failed_start_gone, operation);
+}
+
+static void
 start_unpaused (int rc, gpointer data)
 {
   XfOperation *operation = data;
-  XfGuest *guest = operation->guest;
 
   if (rc == 0) {
     started (operation);
     return;
   }
-  /* Now: the next operation makes libxl's words forgotten. */
-  operation->failure = xf_operation_error (operation, rc);
-  operation->job.ops = NULL; /* removing it is not to be stopped */
-  (void)xf_removal_new (guest->driver, operation->domid, guest->uuid, failed_start_stays, failed_start_gone, operation);
+  remove_failed_start (operation, rc);
 }
 
 static void
@@ -79,6 +86,10 @@ created (int rc, gpointer data)
   XfOperation *operation = data;
   XfAo *ao;
 
+  if (rc == ERROR_ABORTED && operation->domid != (uint32_t)INVALID_DOMID) {
+    remove_failed_start (operation, rc); /* half of it may be there */
+    return;
+  }
   if (rc != 0) {
     xf_operation_finish_rc (operation, rc); /* libxl has removed what it had made */
     return;
@@ -101,6 +112,7 @@ memory_is_there (const GError *error, gpointer data)
     xf_operation_finish (operation, g_error_copy (error));
     return;
   }
+  operation->domid = INVALID_DOMID;
   ao = xf_operation_ao (operation, created);
   xf_ao_started (ao, libxl_domain_create_new (xf_operation_libxl (operation), &operation->config, &operation->domid,
                                               xf_ao_how (ao), NULL));
@@ -223,6 +235,8 @@ xf_driver_domain_start (XfDriver *driver, const guint8 *uuid, guint flags, XfRef
   XfGuest *guest = xf_guest_find_or_error (driver, uuid, &error);
   XfOperation *operation = NULL;
 
+  if (guest && guest->persistent)
+    (void)xf_restart_give_way (guest); /* what is started is the definition */
   if (guest && check_start_flags (flags, &error)) {
     if (guest->domid >= 0)
       g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain is already running");
@@ -233,6 +247,17 @@ xf_driver_domain_start (XfDriver *driver, const guint8 *uuid, guint flags, XfRef
     start_unless_elsewhere (operation, xf_domain_def_copy (guest->persistent), flags);
   else
     xf_operation_answer (NULL, done, data, error, NULL);
+}
+
+/* What a client starts goes before a restart that waits. */
+static XfGuest *
+claim_to_start (XfDriver *driver, const XfDomainDef *def, GError **error)
+{
+  XfGuest *guest = xf_guest_find_uuid (driver, def->uuid);
+
+  if (guest)
+    (void)xf_restart_give_way (guest);
+  return xf_guest_claim (driver, def->name, def->uuid, error);
 }
 
 void
@@ -246,7 +271,7 @@ xf_driver_domain_create_xml (XfDriver *driver, const char *xml, guint flags, XfR
   if (check_start_flags (flags, &error))
     def = xf_domain_def_parse (xml, XF_DOMAIN_PARSE_INACTIVE, &error);
   if (def && xf_definitions_allow (driver, def->name, def->uuid, &error))
-    guest = xf_guest_claim (driver, def->name, def->uuid, &error);
+    guest = claim_to_start (driver, def, &error);
   if (guest && guest->domid >= 0)
     g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain is already active as '%s'", guest->name);
   else if (guest)
@@ -275,6 +300,12 @@ tell_of_remains (XfOperation *operation, int rc)
 }
 
 static void
+build_again (XfOperation *operation)
+{
+  start (operation, g_steal_pointer (&operation->def), 0);
+}
+
+static void
 destroyed (int rc, gpointer data)
 {
   XfOperation *operation = data;
@@ -285,18 +316,11 @@ destroyed (int rc, gpointer data)
     xf_operation_finish_rc (operation, rc);
     return;
   }
+  xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, operation->detail);
   if (operation->again) {
-    XfDomainDef *def = xf_domain_def_copy (guest->def);
-
-    operation->again = FALSE;
-    operation->what = "restart";
-    xf_death_unwatch (guest);
-    guest->domid = -1;
-    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
-    start (operation, def, 0);
+    xf_restart_begin (operation, xf_domain_def_copy (guest->def), build_again);
     return;
   }
-  xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, operation->detail);
   xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, operation->reason);
   xf_operation_finish (operation, NULL);
 }
@@ -426,6 +450,8 @@ xf_driver_domain_destroy (XfDriver *driver, const guint8 *uuid, guint flags, XfD
 
   if (guest && flags & ~(guint)VIR_DOMAIN_DESTROY_GRACEFUL)
     g_set_error (&error, XF_ERROR, XF_ERROR_INVALID_ARG, "unsupported flags (0x%x) for destroying a domain", flags);
+  else if (guest && xf_restart_stop (guest, done, data))
+    return;
   else if (guest && xf_operation_check_active (guest, &error)) {
     if (xf_migrate_source_decide (guest, FALSE, "virsh destroy", done, data))
       return;

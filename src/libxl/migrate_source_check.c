@@ -63,7 +63,7 @@ check_live (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *param
 char *
 xf_migrate_source_make_xml (XfGuest *guest, const XfMigrateParams *params, GError **error)
 {
-  const XfDomainDef *def = guest->domid >= 0 ? guest->def : guest->persistent;
+  const XfDomainDef *def = xf_guest_current_def (guest);
   g_autoptr (XfDomainDef) wanted = NULL;
 
   if (!params->destination_xml)

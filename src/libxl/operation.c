@@ -77,20 +77,19 @@ xf_operation_begin (XfGuest *guest, XfJobKind kind, const char *what, XfDone don
 void
 xf_operation_finish (XfOperation *operation, GError *error)
 {
-  XfDomainRef *ref = xf_guest_ref (operation->guest);
+  XfDomainRef *ref;
 
-  /* A restart that failed half way: the old domain is gone, and there is no new one. */
-  if (error && operation->guest->def && operation->guest->domid < 0) {
-    g_warning ("domain '%s' has ended and could not be started again: %s", operation->guest->name, error->message);
-    xf_guest_emit_lifecycle (operation->guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED);
-    xf_guest_gone (operation->guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
-  }
+  if (error && operation->failed && operation->failed (operation, error))
+    return;
+  ref = xf_guest_ref (operation->guest);
   if (operation->note && !error)
     xf_guest_set_message (operation->guest, operation->note);
   g_free (operation->note);
   xf_memory_claim_free (operation->claim);
   if (operation->has_config)
     libxl_domain_config_dispose (&operation->config);
+  if (operation->has_kept)
+    libxl_domain_config_dispose (&operation->kept);
   xf_domain_def_free (operation->def);
   xf_job_end (operation->guest, NULL);
   xf_operation_answer (operation->done, operation->ref_done, operation->data, error,

@@ -36,6 +36,12 @@ struct XfOperation {
   gboolean dumps;                        /* its memory is being written to a file */
   char *note;                            /* what a person should know afterwards, or NULL */
   void (*next) (XfOperation *operation); /* after the step that is under way */
+
+  /* a restart, restart.c's */
+  gboolean (*failed) (XfOperation *operation, GError *error); /* TRUE: it has taken @error, and goes on */
+  libxl_domain_config kept;                                   /* of the ended domain */
+  gboolean has_kept, stopped;
+  guint tries, pause_s, again_id;
 };
 
 /* Takes the guest's job, or refuses. @what: "start", for errors. One of @done and @ref_done is answered, or none. */

@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "libxl/restart.h"
 
+#include <libvirt/libvirt.h>
+#include <string.h>
+
+#include "base/error.h"
 #include "libxl/driver_private.h"
+#include "libxl/look.h"
+#include "libxl/removal.h"
+
+#define PAUSE_MAX_S 30
+#define TRIES_MAX 10
+#define STARTED_BY_OTHERS "another toolstack has started it"
+
+/* ---- as what ---------------------------------------------------------------------------------------------- */
 
 /* A number that is reused may belong to another guest by now. */
 static gboolean
@@ -15,6 +27,7 @@ remembered (int rc, gpointer data)
 {
   XfOperation *operation = data;
 
+  operation->ao = NULL;
   if (rc == 0 && is_of_guest (operation)) {
     /* The ended domain's number is not to be asked for: libxl refuses one that was in use a moment ago. */
     operation->config.c_info.domid = INVALID_DOMID;
@@ -38,4 +51,261 @@ xf_restart_remember (XfOperation *operation, void (*next) (XfOperation *operatio
   operation->has_config = TRUE;
   xf_ao_started (ao, libxl_retrieve_domain_configuration (xf_operation_libxl (operation), operation->guest->domid,
                                                           &operation->config, xf_ao_how (ao)));
+}
+
+/* ---- again and again -------------------------------------------------------------------------------------- */
+
+static gboolean stop (XfJob *job, GError **error);
+
+static char *
+describe (XfJob *job)
+{
+  return g_strdup ("being started again after its end");
+}
+
+static const XfJobOps restarting = { .abort = stop, .describe = describe };
+
+static XfOperation *
+find (const XfGuest *guest)
+{
+  return guest->job && guest->job->ops == &restarting ? guest->job->owner : NULL;
+}
+
+/* A transient guest is still shown: its only definition is the one that it ran with. */
+static void
+show_as_off (XfOperation *operation, int reason)
+{
+  XfGuest *guest = operation->guest;
+
+  xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, reason);
+  if (!guest->persistent)
+    guest->def = xf_domain_def_copy (operation->def);
+}
+
+/* A domain of that uuid that runs, or could: @info is one. */
+static gboolean
+is_rival (const XfGuest *guest, const libxl_dominfo *info)
+{
+  XfShown shown = xf_look_shown (info);
+
+  return xf_uuid_equal (libxl_uuid_bytearray_const (&info->uuid), guest->uuid)
+         && (shown == XF_SHOWN_RUNNING || shown == XF_SHOWN_PAUSED || shown == XF_SHOWN_SUSPENDED);
+}
+
+static gboolean
+check_alone (XfOperation *operation, GError **error)
+{
+  XfGuest *guest = operation->guest;
+  libxl_dominfo *list;
+  gboolean alone = TRUE;
+  int n = 0;
+
+  if (xf_removal_find (guest->driver, guest->uuid)) {
+    g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+                 "domain %u, which is left of the last try, is still being removed",
+                 xf_removal_find (guest->driver, guest->uuid));
+    return FALSE;
+  }
+  list = libxl_list_domain (xf_operation_libxl (operation), &n);
+  if (!list)
+    return xf_rc_to_error (ERROR_FAIL, error, guest->driver->ctx, "libxl cannot list the domains of this host");
+  for (int i = 0; i < n && alone; i++)
+    alone = !is_rival (guest, &list[i]);
+  libxl_dominfo_list_free (list, n);
+  operation->stopped = !alone;
+  if (!alone)
+    g_set_error_literal (error, XF_ERROR, XF_ERROR_ABORTED, STARTED_BY_OTHERS);
+  return alone;
+}
+
+static void
+try_now (XfOperation *operation)
+{
+  GError *error = NULL;
+
+  operation->job.ops = &restarting; /* a removal may have taken them away */
+  operation->tries++;
+  if (!check_alone (operation, &error)) {
+    xf_operation_finish (operation, error);
+    return;
+  }
+  if (operation->has_kept) {
+    libxl_domain_config_init (&operation->config);
+    libxl_domain_config_copy (xf_operation_libxl (operation), &operation->config, &operation->kept);
+    operation->has_config = TRUE;
+  }
+  operation->next (operation);
+}
+
+static gboolean
+again (gpointer data)
+{
+  XfOperation *operation = data;
+
+  operation->again_id = 0;
+  try_now (operation);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+wait_for_next (XfOperation *operation, const GError *error)
+{
+  g_autofree char *message = NULL;
+
+  operation->pause_s = operation->pause_s ? MIN (operation->pause_s * 2, PAUSE_MAX_S) : 1;
+  operation->again_id = g_timeout_add_seconds (operation->pause_s, again, operation);
+  operation->job.ops = &restarting;
+  message = g_strdup_printf ("it has ended and could not be started again: %s; try %u of %u is in %u s (virsh destroy "
+                             "ends this)",
+                             error->message, operation->tries + 1, TRIES_MAX, operation->pause_s);
+  xf_guest_set_message (operation->guest, message);
+}
+
+static void
+give_up (XfOperation *operation, const GError *error)
+{
+  XfGuest *guest = operation->guest;
+  g_autofree char *message = NULL;
+
+  if (operation->stopped) {
+    g_message ("domain '%s' is not started again: %s", guest->name, error->message);
+    xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
+    return;
+  }
+  message = g_strdup_printf ("it has ended and is not started again, after %u tries: %s", operation->tries,
+                             error->message);
+  g_warning ("domain '%s': %s", guest->name, message);
+  xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
+  xf_guest_set_message (guest, message);
+}
+
+/* TRUE: it is not over, and @error is taken. */
+static gboolean
+failed (XfOperation *operation, GError *error)
+{
+  XfGuest *guest = operation->guest;
+  gboolean over = operation->stopped || guest->driver->ends || operation->tries >= TRIES_MAX;
+
+  g_clear_handle_id (&operation->again_id, g_source_remove);
+  operation->ao = NULL;
+  if (!operation->stopped)
+    g_warning ("domain '%s' has ended and could not be started again: %s", guest->name, error->message);
+  if (operation->tries == 1 && !operation->stopped) {
+    xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED);
+    show_as_off (operation, VIR_DOMAIN_SHUTOFF_FAILED);
+  }
+  if (over) {
+    give_up (operation, error);
+    return FALSE;
+  }
+  g_clear_pointer (&operation->claim, xf_memory_claim_free);
+  if (operation->has_config)
+    libxl_domain_config_dispose (&operation->config);
+  operation->has_config = FALSE;
+  wait_for_next (operation, error);
+  g_error_free (error);
+  return TRUE;
+}
+
+void
+xf_restart_begin (XfOperation *operation, XfDomainDef *def, void (*build) (XfOperation *operation))
+{
+  operation->what = "restart";
+  operation->ao = NULL;
+  operation->def = def;
+  operation->next = build;
+  operation->failed = failed;
+  operation->kept = operation->config;
+  operation->has_kept = operation->has_config;
+  operation->has_config = FALSE;
+  show_as_off (operation, VIR_DOMAIN_SHUTOFF_SHUTDOWN);
+  try_now (operation);
+}
+
+/* ---- its end ---------------------------------------------------------------------------------------------- */
+
+static void
+finish_stopped (XfOperation *operation, const char *why)
+{
+  operation->stopped = TRUE;
+  xf_operation_finish (operation, g_error_new_literal (XF_ERROR, XF_ERROR_ABORTED, why));
+}
+
+/* Between two tries, or while memory is waited for, at once; in the middle of one when libxl has ended. */
+static gboolean
+stop (XfJob *job, GError **error)
+{
+  XfOperation *operation = job->owner;
+
+  operation->stopped = TRUE;
+  if (operation->ao)
+    xf_ao_abort (operation->ao);
+  else
+    finish_stopped (operation, "it was stopped");
+  return TRUE;
+}
+
+gboolean
+xf_restart_give_way (XfGuest *guest)
+{
+  XfOperation *operation = find (guest);
+
+  if (!operation || !operation->again_id)
+    return FALSE;
+  finish_stopped (operation, "it was stopped");
+  return TRUE;
+}
+
+typedef struct {
+  XfDriver *driver;
+  guint8 uuid[XF_UUID_LENGTH];
+  XfDone done;
+  gpointer data;
+} Waiting;
+
+/* The try that was under way may have succeeded. */
+static gboolean
+answer (gpointer data)
+{
+  g_autofree Waiting *waiting = data;
+  XfGuest *guest = xf_guest_find_uuid (waiting->driver, waiting->uuid);
+
+  if (!waiting->done)
+    return G_SOURCE_REMOVE;
+  if (guest && guest->domid > 0)
+    xf_driver_domain_destroy (waiting->driver, waiting->uuid, 0, waiting->done, waiting->data);
+  else
+    waiting->done (NULL, waiting->data);
+  return G_SOURCE_REMOVE;
+}
+
+gboolean
+xf_restart_stop (XfGuest *guest, XfDone done, gpointer data)
+{
+  Waiting *waiting;
+
+  if (!find (guest))
+    return FALSE;
+  waiting = g_new (Waiting, 1);
+  *waiting = (Waiting){ .driver = guest->driver, .done = done, .data = data };
+  memcpy (waiting->uuid, guest->uuid, XF_UUID_LENGTH);
+  xf_job_when_ended (guest, answer, waiting);
+  return stop (guest->job, NULL);
+}
+
+void
+xf_restart_compare (XfDriver *driver, const libxl_dominfo *info)
+{
+  XfGuest *guest = xf_guest_find_uuid (driver, libxl_uuid_bytearray_const (&info->uuid));
+  XfOperation *operation = guest ? find (guest) : NULL;
+
+  if (operation && operation->again_id && is_rival (guest, info) && !xf_removal_has (driver, info->domid))
+    finish_stopped (operation, STARTED_BY_OTHERS);
+}
+
+void
+xf_restarts_stop (XfDriver *driver)
+{
+  for (guint i = driver->guests->len; i-- > 0;)
+    (void)xf_restart_give_way (driver->guests->pdata[i]);
 }

@@ -280,34 +280,6 @@ test_coredump_outlives_driver (void)
   host_free (host);
 }
 
-/* A restart that cannot be: there is no running guest without a domain, and a transient one is gone. */
-static void
-test_restart_fails (void)
-{
-  Host *host = host_new ();
-  GLogLevelFlags fatal;
-  g_autofree guint8 *uuid = host_define (host, "g", "<on_reboot>restart</on_reboot>");
-  g_autofree char *xml = host_xml ("t", NULL, "<on_reboot>restart</on_reboot>");
-  int reason;
-
-  g_assert_true (host_start (host, uuid, 0, NULL));
-  g_assert_true (host_create (host, xml, 0, NULL));
-  host_set_control (host, "fail=create\n");
-  g_string_truncate (host->events, 0);
-  fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns */
-  host_ask (host, "g", SIM_ASK_REBOOT);
-  host_ask (host, "t", SIM_ASK_REBOOT);
-  host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_SHUTOFF && host_count_listed (host, 0) == 1);
-  (void)host_state (host, uuid, &reason);
-  g_assert_cmpint (reason, ==, VIR_DOMAIN_SHUTOFF_FAILED);
-  g_assert_nonnull (strstr (host->events->str, "g stopped 5;"));
-  g_assert_nonnull (strstr (host->events->str, "t stopped 5;"));
-  host_set_control (host, "");
-  g_assert_true (host_start (host, uuid, 0, NULL));
-  (void)g_log_set_always_fatal (fatal);
-  host_free (host);
-}
-
 /* What cannot be cleaned up says so, and is tried again. */
 static void
 test_clean_up_fails (void)
@@ -391,7 +363,6 @@ main (int argc, char **argv)
   g_test_add_func ("/death/coredump-slow", test_coredump_slow);
   g_test_add_func ("/death/coredump-once", test_coredump_once);
   g_test_add_func ("/death/coredump-outlives-driver", test_coredump_outlives_driver);
-  g_test_add_func ("/death/restart-fails", test_restart_fails);
   g_test_add_func ("/death/clean-up-fails", test_clean_up_fails);
   g_test_add_func ("/death/destroyed-by-others", test_destroyed_by_others);
   g_test_add_func ("/death/end-during-job", test_end_during_job);

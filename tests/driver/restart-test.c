@@ -8,6 +8,7 @@
 
 #include "host.h"
 #include "libxl/driver_private.h"
+#include "libxl/operation.h"
 
 #define RESTART "<on_reboot>restart</on_reboot>"
 
@@ -145,6 +146,218 @@ test_foreign (void)
   host_free (host);
 }
 
+/* ---- again and again --------------------------------------------------------------------------------------- */
+
+static void
+wait_for_message (Host *host, const guint8 *uuid, const char *text)
+{
+  g_auto (GStrv) messages = NULL;
+
+  host_wait ((g_strfreev (messages), messages = xf_driver_domain_messages (host->driver, uuid, NULL))[0]
+             && strstr (messages[0], text));
+}
+
+/* "g" has rebooted, and its new domain could not be made. */
+static Host *
+run_failing (const char *control, guint8 **uuid_out)
+{
+  Host *host = run (RESTART, uuid_out);
+
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns */
+  host_set_control (host, control);
+  host_ask (host, "g", SIM_ASK_REBOOT);
+  wait_for_message (host, *uuid_out, "could not be started again");
+  return host;
+}
+
+static void
+expect_events (Host *host, const char *expected)
+{
+  g_autofree char *events = host_take_events (host);
+
+  g_assert_cmpstr (events, ==, expected);
+}
+
+static void
+expect_off (Host *host, const guint8 *uuid, int reason)
+{
+  int is;
+
+  g_assert_cmpint (host_state (host, uuid, &is), ==, VIR_DOMAIN_SHUTOFF);
+  g_assert_cmpint (is, ==, reason);
+  g_assert_cmpint (domid_of (host, uuid), ==, -1);
+  g_assert_cmpuint (host_count_domains (host), ==, 0);
+}
+
+static void
+test_tried_again (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run (RESTART, &uuid);
+
+  attach_by_others (host, uuid);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns */
+  host_set_control (host, "fail=create\n");
+  host_ask (host, "g", SIM_ASK_REBOOT);
+  wait_for_message (host, uuid, "told to fail at create");
+  wait_for_message (host, uuid, "try 2 of 10 is in 1 s");
+  expect_off (host, uuid, VIR_DOMAIN_SHUTOFF_FAILED);
+  wait_for_message (host, uuid, "try 3 of 10 is in 2 s");
+  expect_events (host, "g stopped 0; g stopped 5;");
+  host_set_control (host, "");
+  host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_RUNNING);
+  expect_events (host, "g started 0;");
+  expect_attached (host, uuid, TRUE);
+  host_free (host);
+}
+
+/* A transient guest is shown as long as it is tried again. */
+static void
+test_transient (void)
+{
+  Host *host = host_new ();
+  g_autofree char *xml = host_xml ("g", NULL, RESTART), *shown = NULL;
+  g_autoptr (XfDomainRef) ref = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns */
+  g_assert_true (host_create (host, xml, 0, NULL));
+  ref = xf_driver_lookup_name (host->driver, "g", NULL);
+  host_set_control (host, "fail=create\n");
+  host_ask (host, "g", SIM_ASK_REBOOT);
+  wait_for_message (host, ref->uuid, "could not be started again");
+  shown = xf_driver_domain_xml (host->driver, ref->uuid, 0, NULL);
+  g_assert_nonnull (strstr (shown, "<name>g</name>"));
+  g_assert_false (host_start (host, ref->uuid, 0, &error));
+  g_assert_nonnull (strstr (error->message, "'g' is being started again after its end"));
+  g_assert_true (host_destroy (host, ref->uuid, NULL));
+  g_assert_cmpuint (host_count_listed (host, 0), ==, 0);
+  host_free (host);
+}
+
+static void
+test_destroyed_meanwhile (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run_failing ("fail=create\n", &uuid);
+
+  g_assert_true (host_destroy (host, uuid, NULL));
+  expect_off (host, uuid, VIR_DOMAIN_SHUTOFF_DESTROYED);
+  host_set_control (host, "");
+  host_idle (2500); /* longer than the pause */
+  expect_off (host, uuid, VIR_DOMAIN_SHUTOFF_DESTROYED);
+  host_free (host);
+}
+
+static void
+test_started_meanwhile (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run_failing ("fail=create\n", &uuid);
+
+  host_set_control (host, "");
+  g_assert_true (host_start (host, uuid, 0, NULL));
+  host_idle (2500);
+  g_assert_cmpuint (host_count_domains (host), ==, 1);
+  host_free (host);
+}
+
+static void
+test_undefined_meanwhile (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run_failing ("fail=create\n", &uuid);
+
+  g_assert_true (xf_driver_domain_undefine (host->driver, uuid, 0, NULL));
+  host_set_control (host, "");
+  host_idle (2500);
+  g_assert_cmpuint (host_count_domains (host), ==, 0);
+  g_assert_cmpuint (host_count_listed (host, 0), ==, 0);
+  host_free (host);
+}
+
+/* The daemon ends at once, and the next one does not go on: only a boot of the host starts guests by itself. */
+static void
+test_daemon_ends_meanwhile (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run_failing ("fail=create\n", &uuid);
+  gint64 begin = g_get_monotonic_time ();
+
+  host_stop_driver (host);
+  g_assert_cmpint (g_get_monotonic_time () - begin, <, 2 * G_USEC_PER_SEC);
+  host_set_control (host, "");
+  host_start_driver (host);
+  host_idle (2500);
+  expect_off (host, uuid, 0);
+  host_free (host);
+}
+
+/* Its domain was made by another toolstack: never a second one. */
+static void
+test_started_by_others_meanwhile (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run (RESTART, &uuid);
+  g_autofree char *path = g_strdup_printf ("%s/domains/%d/config.json", host->dir, domid_of (host, uuid)), *json = NULL;
+  SimBlock *block;
+  guint32 domid;
+
+  g_assert_true (g_file_get_contents (path, &json, NULL, NULL));
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns */
+  host_set_control (host, "fail=create\n");
+  host_ask (host, "g", SIM_ASK_REBOOT);
+  wait_for_message (host, uuid, "could not be started again");
+  domid = host_domain_new (host->dir, "renamed", uuid, LIBXL_DOMAIN_TYPE_PVH, 4096, 1, json);
+  g_assert_true (host_guest_start (host->dir, domid));
+  block = host_block_map (host->dir, domid);
+  host_set_paused (host->dir, block, FALSE);
+  host_block_unmap (block);
+  host_set_control (host, "");
+  host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_RUNNING);
+  host_idle (2500);
+  g_assert_cmpint (domid_of (host, uuid), ==, domid);
+  g_assert_cmpuint (host_count_domains (host), ==, 1);
+  host_free (host);
+}
+
+/* What the failed try has made is gone before there is another one. */
+static void
+test_remains_first (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run (RESTART, &uuid);
+
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns */
+  host_set_control (host, "fail=unpause\n");
+  host_ask (host, "g", SIM_ASK_REBOOT);
+  host_wait (domid_of (host, uuid) == -1);
+  host_set_control (host, "fail=unpause,destroy\n");
+  wait_for_message (host, uuid, "is still being removed");
+  g_assert_cmpuint (host_count_domains (host), ==, 1);
+  host_set_control (host, "");
+  host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_RUNNING);
+  g_assert_cmpuint (host_count_domains (host), ==, 1);
+  host_free (host);
+}
+
+static void
+test_gives_up (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run_failing ("fail=create\n", &uuid);
+  XfGuest *guest = xf_guest_find_uuid (host->driver, uuid);
+
+  ((XfOperation *)guest->job->owner)->tries = 9;
+  wait_for_message (host, uuid, "is not started again, after 10 tries: cannot restart domain 'g'");
+  g_assert_null (guest->job);
+  expect_off (host, uuid, VIR_DOMAIN_SHUTOFF_FAILED);
+  expect_events (host, "g stopped 0; g stopped 5;");
+  host_set_control (host, "");
+  g_assert_true (host_start (host, uuid, 0, NULL));
+  host_free (host);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -152,5 +365,14 @@ main (int argc, char **argv)
   g_test_add_func ("/restart/keeps-what-was-attached", test_keeps_what_was_attached);
   g_test_add_func ("/restart/unknown-configuration", test_unknown_configuration);
   g_test_add_func ("/restart/foreign", test_foreign);
+  g_test_add_func ("/restart/tried-again", test_tried_again);
+  g_test_add_func ("/restart/transient", test_transient);
+  g_test_add_func ("/restart/destroyed-meanwhile", test_destroyed_meanwhile);
+  g_test_add_func ("/restart/started-meanwhile", test_started_meanwhile);
+  g_test_add_func ("/restart/undefined-meanwhile", test_undefined_meanwhile);
+  g_test_add_func ("/restart/daemon-ends-meanwhile", test_daemon_ends_meanwhile);
+  g_test_add_func ("/restart/started-by-others-meanwhile", test_started_by_others_meanwhile);
+  g_test_add_func ("/restart/remains-first", test_remains_first);
+  g_test_add_func ("/restart/gives-up", test_gives_up);
   return g_test_run ();
 }
