@@ -51,7 +51,7 @@ count (const XfChannel *channel, gsize n)
     *(channel->output ? &counts->out : &counts->in) += n;
 }
 
-/* What may go now, as xf_loop_take(). */
+/* The bytes that may be moved now, like xf_loop_take(). */
 static gsize
 take (const XfChannel *channel, gsize size, GError **error)
 {
@@ -65,8 +65,8 @@ give_back (const XfChannel *channel, gsize size)
     xf_loop_give_back (channel->loop, size);
 }
 
-/* Waits for something to read. @least bytes are still to come for certain: a connection need not wake us for fewer,
- * each time for the little that has just arrived. */
+/* Waits for something to read. At least @least bytes will certainly follow, so a connection need not wake us for fewer.
+ */
 static gboolean
 wait_readable (XfChannel *channel, gsize least, GError **error)
 {
@@ -75,7 +75,7 @@ wait_readable (XfChannel *channel, gsize least, GError **error)
   return xf_loop_wait (channel->loop, channel->fd, POLLIN, error);
 }
 
-/* @least: that many bytes more are still to come for certain. */
+/* @least: this many more bytes will certainly follow. */
 static gboolean
 read_part (XfChannel *channel, guint8 *data, gsize size, gsize least, gsize *n_out, GError **error)
 {
@@ -155,7 +155,7 @@ xf_channel_write (XfChannel *channel, const guint8 *data, gsize size, GError **e
   return TRUE;
 }
 
-/* splice does not say which side was not ready. */
+/* splice does not report which side was not ready. */
 static gboolean
 wait_both (XfChannel *in, XfChannel *out, gsize least, GError **error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Pure functions on a frame's content: its checksum, and the runs of zeros that most of a guest's memory is.
+ * Pure functions on a frame's content: its checksum, and runs of zeros, which are most of a guest's memory.
  */
 #include <string.h>
 #include <xxhash.h>
@@ -15,7 +15,7 @@ xf_frame_hash (const XfFrameHeader *header, const guint8 *content)
   return XXH64 (content, GUINT32_FROM_LE (header->content), seed);
 }
 
-/* Zeros are looked for in whole blocks: a page of zeros is found wherever it begins, less its two edges. */
+/* Zeros are searched in whole blocks: a page of zeros is found at any offset, except its two edges. */
 #define BLOCK 64
 
 static gboolean

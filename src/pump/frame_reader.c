@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The reading side of one connection. Lengths are bounded before a byte is read, content is handed on only after its
- * checksum. Each frame but a stream's last is full, so the place of its content follows from its number.
+ * The reading side of one connection. Lengths are bounded before a byte is read; content is passed on only after its
+ * checksum. Every frame except a stream's last is full, so its number gives the position of its content.
  */
 #include <string.h>
 #include <zstd.h>
@@ -13,7 +13,7 @@ struct XfFrameReader {
   XfChannel *channel;
   XfFramePlace place;
   gboolean greeted, ended;
-  gboolean short_seen; /* nothing but the end may follow */
+  gboolean short_seen; /* only the end may follow */
   ZSTD_DCtx *zstd;
   guint64 number;
   gsize at, filled;
@@ -98,7 +98,7 @@ check_header (XfFrameReader *reader, const XfFrameHeader *header, GError **error
   return TRUE;
 }
 
-/* From the wire to reader->content. */
+/* Decodes a body into reader->content. */
 static gboolean
 read_body (XfFrameReader *reader, const XfFrameHeader *header, GError **error)
 {

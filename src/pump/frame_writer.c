@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The writing side: content gathers in its place in the connection's queue, becomes a frame there, and the queue
- * empties as fast as the connection takes it. A full queue makes the writer wait, and so the source.
+ * The writing side: content is collected in the connection's queue and becomes a frame there. The queue is written as
+ * fast as the connection accepts it. A full queue makes the writer wait, and so the source.
  */
 #include <poll.h>
 #include <string.h>
@@ -10,25 +10,25 @@
 #include "base/error.h"
 #include "pump/frame_private.h"
 
-/* What a frame takes while it is made, and after. */
+/* Space of a frame while it is made, and afterwards. */
 #define FRAME_MAX (sizeof (XfFrameHeader) + FRAME_BODY_MAX)
-/* What is queued moves to the front when there is no room behind it: with twice the limit, each byte at most once. */
+/* The queued bytes move to the front when there is no room after them: with twice the limit, each byte at most once. */
 #define QUEUE_SIZE (2 * XF_FRAME_QUEUE + FRAME_MAX)
 #define PACKED_MAX ZSTD_COMPRESSBOUND (FRAME_BODY_MAX)
 
-/* After so many in a row every 16th frame is tried. */
+/* After this many failed attempts in a row only every 16th frame is tried. */
 #define FUTILE_MAX 4
 
 struct XfFrameWriter {
   XfChannel *channel;
-  guint count; /* of connections: the distance of our numbers */
+  guint count; /* number of connections: the distance between our frame numbers */
   XfFrameCompress compress;
   int level;
   ZSTD_CCtx *zstd;
-  guint futile, skip; /* auto: attempts in a row that gained little, and frames to let pass before the next */
+  guint futile, skip; /* auto: attempts in a row with little gain, and frames to skip before the next */
   guint64 number;
-  gsize head, tail; /* what is queued is between */
-  gsize filled;     /* content of the frame in hand, behind the tail and room for a header */
+  gsize head, tail; /* the queued bytes are between them */
+  gsize filled;     /* content of the current frame, after the tail and room for a header */
   guint8 queue[QUEUE_SIZE];
   guint8 body[FRAME_BODY_MAX];
   guint8 packed[PACKED_MAX];
@@ -63,7 +63,7 @@ xf_frame_writer_free (XfFrameWriter *writer)
   g_free (writer);
 }
 
-/* As much as goes without waiting. */
+/* Writes as much as possible without waiting. */
 static gboolean
 push (XfFrameWriter *writer, GError **error)
 {
@@ -79,7 +79,7 @@ push (XfFrameWriter *writer, GError **error)
   return TRUE;
 }
 
-/* Until no more than @limit bytes are queued. */
+/* Writes until at most @limit bytes are queued. */
 static gboolean
 drain (XfFrameWriter *writer, gsize limit, GError **error)
 {
@@ -106,7 +106,7 @@ make_room (XfFrameWriter *writer, GError **error)
   return TRUE;
 }
 
-/* Is time spent on compressing this frame time in which the connection works on what it has? */
+/* TRUE when the connection is busy while this frame is compressed. */
 static gboolean
 should_compress (XfFrameWriter *writer)
 {
@@ -119,7 +119,7 @@ should_compress (XfFrameWriter *writer)
   return writer->channel->loop->rate > 0 || writer->tail - writer->head >= XF_FRAME_CONTENT;
 }
 
-/* Noise does not shrink, and rarely comes alone. */
+/* Noise does not become smaller, and usually more noise follows. */
 static void
 learn (XfFrameWriter *writer, gsize length, gsize packed)
 {
@@ -127,8 +127,8 @@ learn (XfFrameWriter *writer, gsize length, gsize packed)
   writer->skip = writer->futile ? 1u << writer->futile : 0;
 }
 
-/* What travels of @content: without its zeros, through zstd if that makes it smaller. Says so in @header: then it is in
- * writer->packed, or in writer->body, or @content itself. Returns its length. */
+/* Makes the body for @content: without its zeros, and compressed with zstd if that makes it smaller; @header says
+ * which. The body is in writer->packed, or in writer->body, or @content itself. Returns its length. */
 static gsize
 code (XfFrameWriter *writer, const guint8 *content, XfFrameHeader *header)
 {

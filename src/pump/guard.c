@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The walk: which piece of the stream comes next. A record is its header, a prefix that is looked at (all of the body
- * for small ones), the rest of the body, padding. What a record may be is guard_records.c's.
+ * Determines which piece of the stream follows. A record has a header, a prefix that is checked (for small records the
+ * whole body), the rest of the body, and padding. guard_records.c has the rules for each record.
  */
 #include "pump/guard.h"
 
@@ -173,7 +173,7 @@ check_libxc_header (XfGuard *guard, const guint8 *data, GError **error)
     return xf_guard_fail (guard, error, "libxc image version %u, only 2 and 3 are accepted", version);
   if (memcmp (data + 16, zeros, 8) != 0)
     return xf_guard_fail (guard, error, "options or reserved bytes of the image header are set");
-  /* Version 2 knows no end of static data. */
+  /* Version 2 has no end of static data. */
   guard->phase = version == 2 ? IN_MEMORY : IN_STATIC;
   expect (guard, AT_DOMAIN_HEADER, XEN_DOMAIN_HEADER_SIZE);
   return TRUE;
@@ -190,10 +190,10 @@ check_domain_header (XfGuard *guard, const guint8 *data, GError **error)
   if (guard->limits.guest != XF_GUARD_ANY && guard->limits.guest != guest)
     return xf_guard_fail (guard, error, "the image is of a %s guest, the definition says %s",
                           guest == XF_GUARD_PV ? "PV" : "HVM or PVH", guest == XF_GUARD_PV ? "HVM or PVH" : "PV");
-  if (shift != XEN_PAGE_SHIFT) /* with the reserved half above */
+  if (shift != XEN_PAGE_SHIFT) /* includes the reserved half above */
     return xf_guard_fail (guard, error, "page shift or reserved bytes of the domain header are 0x%x", shift);
   guard->pv = guest == XF_GUARD_PV;
-  /* What lies below 4 GiB besides memory, and room for special pages. PV: until P2M_FRAMES says less. */
+  /* Page numbers below 4 GiB that are not memory, and special pages. PV: until P2M_FRAMES gives a lower limit. */
   guard->pfn_limit = guard->limits.max_pages + (1u << 16) + (guard->pv ? 0 : 1u << 20);
   expect (guard, AT_LIBXC_RECORD, XEN_RECORD_HEADER_SIZE);
   return TRUE;

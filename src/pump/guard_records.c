@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What each record may be: tables of lengths, places and numbers, and a small check for those with an inside that
- * libxl trusts. Two of the limits keep a peer from exhausting root's memory: libxl's main process allocates a record's
- * length before it looks at it, and libxc's restore helper grows a bitmap to the highest page number it is told.
+ * The rules for each record: tables of lengths, positions and numbers, and a small check of the records whose contents
+ * libxl trusts. Two of the limits prevent a peer from exhausting root's memory: libxl's main process allocates a
+ * record's length before it checks the record, and libxc's restore helper enlarges a bitmap to the highest page number
+ * it reads.
  */
 #include <string.h>
 
@@ -114,7 +115,8 @@ check_vcpu (XfGuard *guard, const guint8 *data, gsize size, GError **error)
   return TRUE;
 }
 
-/* Xen's public numbers (hvm/params.h) of those that libxc's writer sends; the value of the first kind is a page. */
+/* Xen's public numbers (hvm/params.h) of the parameters that libxc's writer sends; the first kind has a page as value.
+ */
 static const guint8 page_params[] = { 1, 5, 6, 17, 27, 28, 29, 32 };
 static const guint8 other_params[] = { 4, 9, 12, 15, 19, 33, 34, 36, 37, 38 };
 
@@ -147,7 +149,7 @@ check_static_end (XfGuard *guard, const guint8 *data, gsize size, GError **error
   return TRUE;
 }
 
-/* libxl writes them below the device model's place in xenstore without looking further. */
+/* libxl writes them below the device model's path in xenstore without another check. */
 static gboolean
 key_is_good (const char *key)
 {
@@ -215,7 +217,7 @@ check_emulator (XfGuard *guard, const guint8 *data, gsize size, GError **error)
 #define VCPU (RECORD_PV | RECORD_STATE)
 
 static const XfGuardRecord libxc_records[] = {
-  /* name, number, least and most bytes, multiple of, prefix, where */
+  /* name, number, smallest and largest length, base and multiple, prefix, flags */
   { "END", XEN_LIBXC_END, 0, 0, 0, 0, 0, ONCE | RECORD_STATE, NULL },
   { "PAGE_DATA", XEN_LIBXC_PAGE_DATA, 16, XEN_LIBXC_RECORD_MAX, 0, 8, 8, RECORD_MEMORY, check_page_count },
   { "X86_PV_INFO", XEN_LIBXC_PV_INFO, 8, 8, 0, 0, ALL, PV, check_pv_info },
@@ -252,7 +254,7 @@ static const XfGuardRecord libxl_records[] = {
 static gboolean
 begin_unknown (XfGuard *guard, GError **error)
 {
-  /* libxl's layer has no optional records: its reader refuses them. */
+  /* libxl's format has no optional records: its reader refuses them. */
   if (!guard->in_libxc || !(guard->type & XEN_RECORD_OPTIONAL))
     return xf_guard_fail (guard, error, "unknown %s record 0x%x", guard->in_libxc ? "libxc" : "libxl", guard->type);
   if (guard->length > XEN_LIBXC_RECORD_MAX || ++guard->counts.optional > OPTIONAL_RECORDS_MAX)
@@ -277,7 +279,7 @@ check_place (XfGuard *guard, const XfGuardRecord *record, GError **error)
   return TRUE;
 }
 
-/* Phases go forward only: static data, memory, state. State needs no mark: its first record begins it. */
+/* The phases have a fixed order: static data, memory, state. The first state record begins the last phase. */
 static gboolean
 check_phase (XfGuard *guard, const XfGuardRecord *record, GError **error)
 {

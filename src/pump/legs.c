@@ -13,7 +13,7 @@
 
 #define REASON_MAX 400
 
-/* What a leg tells, written by it alone. Memory that both see: a leg that is killed has told what it had. */
+/* The report of a leg, written only by the leg, in shared memory: it survives a leg that is killed. */
 typedef struct {
   XfPumpCounts counts[XF_FRAME_CONNECTIONS_MAX];
   struct {
@@ -27,7 +27,7 @@ struct XfLegs {
   XfTurns *turns;
   gboolean output;
   guint n;
-  int lines[XF_FRAME_CONNECTIONS_MAX]; /* commands to a leg; its end is the leg's */
+  int lines[XF_FRAME_CONNECTIONS_MAX]; /* commands to a leg; closing it ends the leg */
   Told *told;
 };
 
@@ -56,7 +56,7 @@ leg_run (const XfLegs *legs, XfPass *leg, guint index, int in, int out, XfLegWor
   return work (leg, index, legs->turns->n, data, error);
 }
 
-/* Never returns. What is open besides is the work's to close: it knows what the sandbox may keep. */
+/* Never returns. The work closes the other descriptors: it knows which the sandbox may keep. */
 static void G_GNUC_NORETURN
 leg_main (XfLegs *legs, guint index, int connection, int pipe, int line, guint64 rate, XfLegWork work, gpointer data)
 {
@@ -155,7 +155,7 @@ is_gone (const XfLegs *legs, guint i)
   return recv (legs->lines[i], &nothing, 1, MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
-/* Waits for its process to be gone, which it is after its last word. */
+/* Waits until the leg's process has ended, which it does after its last report. */
 static gboolean
 wait_for (XfLegs *legs, guint i, GError **error)
 {
@@ -168,7 +168,7 @@ wait_for (XfLegs *legs, guint i, GError **error)
   return TRUE;
 }
 
-/* The other side of this memory has read what a peer sent, so nothing there is trusted to be text that ends. */
+/* The process that writes this memory has read a peer's bytes, so the text may lack its end. */
 static gboolean
 told_failure (const XfLegs *legs, guint i, GError **error)
 {
@@ -195,7 +195,7 @@ nothing_left (XfLegs *legs, guint i, GError **error)
   return FALSE;
 }
 
-/* A pipe also ends when we are killed, and a stream that was cut must not look whole. */
+/* A pipe also ends when we are killed, and a stream that was cut off must not look complete. */
 static void
 give_end (XfLegs *legs, guint i)
 {
@@ -203,7 +203,7 @@ give_end (XfLegs *legs, guint i)
   xf_channel_clear (&legs->turns->channels[i]);
 }
 
-/* Of one whose process is gone: did it do all it had to? */
+/* For a leg whose process has ended: TRUE when it has completed its work. */
 static gboolean
 ended_well (const XfLegs *legs, guint i, GError **error)
 {
@@ -225,7 +225,7 @@ xf_legs_finish (XfLegs *legs, GError **error)
 {
   guint first = legs->turns->at;
 
-  /* The one whose end we saw is the one that knows why. */
+  /* The leg that has ended knows the reason. */
   if (!legs->output && !is_done (legs, first, error))
     return FALSE;
   for (guint i = 0; i < legs->n; i++) {
@@ -248,7 +248,7 @@ xf_legs_failed (XfLegs *legs, GError **error)
   struct pollfd pipe = { .fd = legs->turns->channels[at].fd };
   g_autoptr (GError) reason = NULL;
 
-  /* A leg that ends closes the pipe before it is gone; only then has it said all. */
+  /* A leg that ends closes the pipe before its process ends; only then is its report complete. */
   if (poll (&pipe, 1, 0) <= 0 || !(pipe.revents & POLLERR) || is_done (legs, at, &reason))
     return FALSE;
   g_clear_error (error);

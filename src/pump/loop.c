@@ -31,7 +31,7 @@ xf_loop_clear (XfPumpLoop *loop)
 
 /* ---- report ----------------------------------------------------------------------------------------------- */
 
-/* All counters are words of one size, and those of a leg may be a moment old. */
+/* All counters have the same size; those of a leg may be slightly old. */
 static XfPumpCounts
 sum (const XfPumpLoop *loop)
 {
@@ -59,7 +59,7 @@ write_report (XfPumpLoop *loop, const char *tail)
     c->records, c->pages, c->data_pages, c->passes, c->stalls_in, c->stalls_out, c->wait_in_us / 1000,
     c->wait_out_us / 1000, c->wait_rate_us / 1000, loop->rate, tail);
 
-  /* A reader that is gone or slow costs a line, never the stream. */
+  /* If the reader is gone or slow, a line is lost, never the stream. */
   if (write (loop->report, line, strlen (line)) < 0 && errno != EAGAIN && errno != EINTR)
     loop->report = -1;
 }
@@ -106,7 +106,7 @@ xf_loop_command (int line, const char *command)
   g_autofree char *text = g_strconcat (command, "\n", NULL);
 
   if (write (line, text, strlen (text)) < 0)
-    return; /* one that is gone has its own way to be noticed */
+    return; /* a leg that has ended is noticed elsewhere */
 }
 
 static void
@@ -168,7 +168,7 @@ read_control (XfPumpLoop *loop, GError **error)
 
 /* ---- waiting ---------------------------------------------------------------------------------------------- */
 
-/* @fds has room for one more behind its @n. Returns after at most @timeout_ms; -1: none. */
+/* @fds has room for one more after its @n. Returns after at most @timeout_ms; -1: no limit. */
 static gboolean
 poll_once (XfPumpLoop *loop, struct pollfd *fds, guint n, int timeout_ms, gboolean *ready_out, GError **error)
 {
@@ -269,7 +269,7 @@ xf_loop_take (XfPumpLoop *loop, gsize bytes, GError **error)
     if (loop->rate == 0)
       return bytes;
     fill (loop);
-    /* Worth a system call: a hundredth of a second's bytes, or all that is asked for. */
+    /* Enough for a system call: the bytes of a hundredth of a second, or all that are requested. */
     if (loop->tokens >= (gint64)MIN (bytes, MAX (1024, loop->rate / 100)))
       break;
     if (!poll_once (loop, none, 0, 10, &ready, error))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * xenferry-pump: a migration stream between file descriptors, through the stages that its arguments name
- * (docs/xenferry-pump.8.md). Order: arguments, certificates, sandbox, handshakes, bytes. Nothing of a peer is read
+ * (docs/xenferry-pump.8.md). Order: arguments, certificates, sandbox, handshakes, bytes. No byte of a peer is read
  * before the sandbox.
  */
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "pump/sandbox.h"
 #include "pump/tls.h"
 
-#define MEMORY_FACTOR 16 /* a stream is at most so many times the guest's memory, and SLACK */
+#define MEMORY_FACTOR 16 /* a stream has at most this many times the guest's memory, plus SLACK */
 #define SLACK (G_GUINT64_CONSTANT (1) << 30)
 
 typedef struct {
@@ -143,7 +143,7 @@ parse_compress (const char *text, XfFrameCompress *compress_out, GError **error)
   return wrong (error, "--compress is none, zstd or auto");
 }
 
-/* What is left open: the stream's ends, whoever gives commands, whoever reads the counters, the legs. */
+/* The descriptors that stay open: the stream's ends, commands, reports, the legs. */
 static gboolean
 enter_sandbox (XfPass *pass, const Options *o, GError **error)
 {
@@ -166,7 +166,7 @@ enter_sandbox (XfPass *pass, const Options *o, GError **error)
   return o->no_sandbox || xf_sandbox_enter (o->user, error);
 }
 
-/* What a process that has connections itself needs to know. */
+/* The parameters of a process that has connections itself. */
 typedef struct {
   const Options *options;
   gboolean server;
@@ -174,7 +174,7 @@ typedef struct {
   XfFrameCompress compress;
 } Work;
 
-/* The stages between @pass's two ends, from the sandbox to the last byte. */
+/* Runs the stages between @pass's input and output, from the sandbox to the last byte. */
 static gboolean
 run_stages (XfPass *pass, const Work *work, const XfFramePlace *place, gboolean pack, gboolean unpack, GError **error)
 {
@@ -182,7 +182,7 @@ run_stages (XfPass *pass, const Work *work, const XfFramePlace *place, gboolean 
   XfChannel *in = &pass->in.channels[0], *out = &pass->out.channels[0], *secret = work->server ? in : out;
   g_autoptr (XfTls) tls = NULL;
 
-  /* In the process that needs the key, and in no other. */
+  /* Only in the process that needs the key. */
   if (o->tls && (work->server ? unpack : pack)
       && !(tls = xf_tls_new (work->server, o->ca, o->certificate, o->key, o->name, error)))
     return FALSE;
@@ -210,8 +210,8 @@ run_leg (XfPass *leg, guint index, guint count, gpointer data, GError **error)
   return run_stages (leg, work, &place, leg->in.channels[0].inner, leg->out.channels[0].inner, error);
 }
 
-/* What checks a guest's image has no key in its memory: a connection whose bytes are decrypted is a leg, were it the
- * only one. */
+/* The process that checks a guest's image has no key in its memory: a connection that is decrypted is a leg, even if it
+ * is the only one. */
 static gboolean
 start_legs (XfPass *pass, Work *work, GError **error)
 {

@@ -24,7 +24,7 @@ xf_pass_clear (XfPass *pass)
 
 /* ---- in and out ------------------------------------------------------------------------------------------- */
 
-/* What has arrived, up to @size bytes; @n_out: 0 at the end, which is one only when every leg says so. */
+/* Reads what has arrived, up to @size bytes; @n_out: 0 at the end, which must be confirmed by every leg. */
 static gboolean
 read_some (XfPass *pass, guint8 *data, gsize size, gsize *n_out, GError **error)
 {
@@ -37,7 +37,7 @@ read_some (XfPass *pass, guint8 *data, gsize size, gsize *n_out, GError **error)
   return *n_out > 0 || size == 0 || !pass->legs_in || xf_legs_finish (pass->legs_in, error);
 }
 
-/* Exactly @size bytes, fewer only at the end. */
+/* Reads exactly @size bytes, fewer only at the end. */
 static gboolean
 read_exactly (XfPass *pass, guint8 *data, gsize size, gsize *n_out, GError **error)
 {
@@ -86,7 +86,7 @@ can_splice (const XfPass *pass)
 static gboolean
 splice_some (XfPass *pass, guint64 size, gsize *n_out, GError **error)
 {
-  gsize most_in, most_out, least = pass->guard ? size : 1; /* the guard knows how long a record is */
+  gsize most_in, most_out, least = pass->guard ? size : 1; /* the guard knows the length of a record */
   XfChannel *in = xf_turns_channel (&pass->in, &most_in), *out = xf_turns_channel (&pass->out, &most_out);
 
   if (!xf_channel_splice (in, out, MIN (size, MIN (most_in, most_out)), least, n_out, error))
@@ -96,7 +96,7 @@ splice_some (XfPass *pass, guint64 size, gsize *n_out, GError **error)
   return *n_out > 0 || !pass->legs_in || xf_legs_finish (pass->legs_in, error);
 }
 
-/* Up to @size bytes that nobody looks at; @n_out: 0 at the end. */
+/* Moves up to @size bytes that no stage must see; @n_out: 0 at the end. */
 static gboolean
 move_some (XfPass *pass, guint64 size, gsize *n_out, GError **error)
 {
@@ -119,7 +119,7 @@ move_some (XfPass *pass, guint64 size, gsize *n_out, GError **error)
 
 /* ---- the guard -------------------------------------------------------------------------------------------- */
 
-/* Called before the last record is handed on: whoever waits for it never sees an end that was not one. */
+/* Called before the last record is passed on, so that the next reader never gets the end of an invalid stream. */
 static gboolean
 check_nothing_follows (XfPass *pass, GError **error)
 {
@@ -128,8 +128,8 @@ check_nothing_follows (XfPass *pass, GError **error)
 
   if ((pass->reader || pass->legs_in) && !read_exactly (pass, &more, 1, &n, error))
     return FALSE;
-  /* Without frames the source need not close its end, so only what is there already can be seen. What comes later goes
-   * nowhere. */
+  /* Without frames the source need not close its end, so only bytes that have already arrived can be found. Later bytes
+   * are not read. */
   if (!pass->reader && !pass->legs_in)
     n = xf_channel_waiting (&pass->in.channels[0]);
   if (n == 0)
@@ -191,7 +191,7 @@ guard_all (XfPass *pass, GError **error)
       xf_guard_passed (pass->guard, n);
     }
     tell_counts (pass);
-    /* On a fast way nothing may ever wait: commands and the report are looked after all the same. */
+    /* On a fast path the pump may never wait: read commands and report anyway. */
     if (++records % 64 == 0 && !xf_loop_look (&pass->loop, error))
       return FALSE;
   }

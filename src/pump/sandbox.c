@@ -21,9 +21,9 @@
 #endif
 #define MEMORY_MAX (512ul << 20)
 #define FILES_LOOKED_AT 256
-#define DESCRIPTORS_MAX 64 /* poll takes no more than the limit says */
+#define DESCRIPTORS_MAX 64 /* poll accepts no more descriptors than the limit */
 
-/* A sanitizer keeps maps of all memory and looks at the process from outside at its end. */
+/* A sanitizer maps all memory, and inspects the process from outside at its end. */
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED TRUE
 #elif defined(__has_feature)
@@ -56,7 +56,7 @@ xf_sandbox_close_others (const int *keep, guint n)
   close_range (next, ~0u, 0);
 }
 
-/* The first of them that there is. */
+/* The first of them that exists. */
 static struct passwd *
 find_user (const char *names)
 {
@@ -84,7 +84,7 @@ become (const char *users, GError **error)
   return TRUE;
 }
 
-/* A pump between pipes of a shell may have been given one; the driver's has none. */
+/* A pump between pipes of a shell may have such a descriptor; the driver's pump has none. */
 static gboolean
 has_file (void)
 {
@@ -160,9 +160,9 @@ static const struct {
   guint n;
   struct scmp_arg_cmp arguments[2];
 } narrowed[] = {
-  /* Memory that can be run is not among what a data path needs. */
+  /* A data path needs no executable memory. */
   { SCMP_SYS (mmap), 1, { { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } } },
-  /* TLS in the kernel, where gnutls is told to use it ("ktls" in its configuration) and the kernel has it. */
+  /* TLS in the kernel, if gnutls is configured for it ("ktls") and the kernel supports it. */
   { SCMP_SYS (setsockopt), 2, { { 1, SCMP_CMP_EQ, SOL_TCP, 0 }, { 2, SCMP_CMP_EQ, TCP_ULP, 0 } } },
   { SCMP_SYS (setsockopt), 1, { { 1, SCMP_CMP_EQ, SOL_TLS, 0 } } },
   /* How much must have arrived before the pump is woken. */

@@ -86,7 +86,7 @@ new_session (XfTls *tls, int fd, GError **error)
   }
   if (tls->server)
     gnutls_certificate_server_set_request (session, GNUTLS_CERT_REQUIRE);
-  /* Checked inside of the handshake: chain, dates, purpose, and on the client's side the name. */
+  /* Checked during the handshake: chain, dates, purpose, and on the client's side the name. */
   gnutls_session_set_verify_cert (session, tls->server ? NULL : tls->peer_name, 0);
   gnutls_transport_set_int (session, fd);
   return session;
