@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The libvirt-like layer: everything the RPC side may ask of the hypervisor driver, and everything the driver may
- * ask of the RPC side. remote/ calls it and knows XDR; libxl/ implements it and knows libxl; no file knows both.
+ * The contract between the RPC side and the hypervisor driver, in both directions. remote/ calls it and knows XDR;
+ * libxl/ implements it and knows libxl; no file knows both.
  *
  * Rules that hold for every function here:
  * - One thread, one GLib main context. Nothing blocks.
- * - What is instant is synchronous: TRUE or a result, or FALSE/NULL and a GError of XF_ERROR.
- * - What is not takes a `done` callback, which is called exactly once and never before the call has returned
- *   (completion goes through the loop). Arguments of a callback belong to the driver and are gone when it returns.
+ * - Instant functions are synchronous: TRUE or a result, or FALSE/NULL and a GError of XF_ERROR.
+ * - All others take a `done` callback, which is called exactly once and never before the function has returned (it is
+ *   called from the loop). Arguments of a callback belong to the driver and are valid until the callback returns.
  * - Guests are named by their uuid: a client's name and domid may be stale (docs/wire.md, Domains).
  * - Numbers of states, reasons, flags, events and features are libvirt's own (libvirt/libvirt.h).
  * - Flags and typed parameters arrive as the client sent them; the driver refuses by name what it does not serve.
@@ -24,31 +24,31 @@ typedef struct XfDriver XfDriver;
 
 /* ---- configuration ---------------------------------------------------------------------------------------- */
 
-/* All strings are owned by whoever owns the struct; the driver copies what it keeps. */
+/* The owner of the struct owns all strings; the driver copies what it keeps. */
 typedef struct {
-  char *config_dir;         /* persistent definitions, NAME.xml, and autostart/: libvirt's libxl driver's place */
-  char *state_dir;          /* volatile: what is known of running guests, gone after a host reboot */
-  char *lib_dir;            /* persistent own state */
-  char *migration_host;     /* host name or address announced to sources; NULL: the host's own name */
+  char *config_dir;     /* persistent definitions, NAME.xml, and autostart/: the directory of libvirt's libxl driver */
+  char *state_dir;      /* volatile: information about running guests, lost when the host boots */
+  char *lib_dir;        /* persistent own state */
+  char *migration_host; /* host name or address announced to sources; NULL: the host's own name */
   char *migration_listen;   /* address to listen on for migration data; NULL: all */
   guint migration_port_min; /* first and last port of the range, inclusive */
   guint migration_port_max;
-  guint accept_timeout_s;    /* from prepare to the first byte of migration data, and begin to perform */
+  guint accept_timeout_s;    /* from prepare to the first byte of migration data, and from begin to perform */
   guint connect_timeout_s;   /* the source's connect to the data port, and to a peer */
-  guint dom0_min_memory_mib; /* dom0 gives memory back for guests down to that; 0: none */
-  guint stall_timeout_s;     /* without a byte moving, a migration is broken; longer than a guest may take to suspend */
-  guint finish_timeout_s;    /* a guest that is restored waits so long for finish, one that is sent for confirm */
-  guint peer_port;           /* where other xenferries ask what became of a guest they sent; 0: nowhere */
-  gboolean one_port;         /* and where they send guests to */
-  char *peer_uri;            /* where a libvirtd is asked that in managed mode; %s: its host */
-  char *boot_id;             /* of the host's present boot; NULL: what the kernel says */
-  char *pki_dir;             /* certificates and keys, in libvirt's places below it */
+  guint dom0_min_memory_mib; /* dom0 gives back memory for guests down to this; 0: none */
+  guint stall_timeout_s;     /* without a transferred byte a migration fails; longer than a guest may take to suspend */
+  guint finish_timeout_s;    /* how long a restored guest waits for finish, and a sent guest for confirm */
+  guint peer_port;           /* where other xenferries ask for the outcome of a migration; 0: no such port */
+  gboolean one_port;         /* they also send guests to that port */
+  char *peer_uri;            /* where to look a guest up on a libvirtd in managed mode; %s: its host */
+  char *boot_id;             /* id of the host's current boot; NULL: the kernel's */
+  char *pki_dir;             /* certificates and keys, with libvirt's layout */
   char *tls;                 /* of migration data: "never", "allow", "require" */
   char *compression;         /* likewise: "never", "allow", "always" */
   char *checksums;           /* likewise: "never", "allow", "always", "require" */
-  gboolean guard;            /* what comes in passes xenferry-pump before libxl */
+  gboolean guard;            /* xenferry-pump checks incoming data before libxl reads it */
   char *pump_path;           /* the program */
-  char *pump_user;           /* names, of which it runs as the first that there is, when we are root; NULL: us */
+  char *pump_user;           /* user names: it runs as the first that exists, if we are root; NULL: our user */
 } XfDriverConfig;
 
 /* @copy owns its strings, until xf_driver_config_clear(). */
@@ -114,26 +114,26 @@ typedef void (*XfRefDone) (const XfDomainRef *ref, const GError *error, gpointer
 
 typedef struct XfPeerOps XfPeerOps;
 
-/* Opens Xen, finds running guests again, starts nothing. @peers is how this driver, as a peer-to-peer source,
- * reaches other daemons; kept, with @peers_data, until xf_driver_free(). */
+/* Opens Xen and finds running guests; starts no guest. As a peer-to-peer source the driver reaches other daemons
+ * through
+ * @peers, which it keeps, with @peers_data, until xf_driver_free(). */
 XfDriver *xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer peers_data, GError **error);
 
 /* Starts the guests marked for autostart, once per boot of the host. */
 void xf_driver_autostart (XfDriver *driver);
 
-/* Ends. Running guests go on; running migrations are rolled back as far as that is possible at once. */
+/* Ends. Running guests continue; running migrations are rolled back as far as that is possible at once. */
 void xf_driver_free (XfDriver *driver);
 
-/* A connection to peer_port (@fd, taken): a migration's data; or else @other's, who takes it. */
+/* A connection to peer_port (@fd, taken): migration data, or else passed to @other, which takes it. */
 typedef void (*XfDriverOther) (int fd, gpointer data);
 void xf_driver_take_connection (XfDriver *driver, int fd, XfDriverOther other, gpointer data);
 
 /* A client's connection has closed; @client is the token it passed to the migration calls. */
 void xf_driver_client_gone (XfDriver *driver, gconstpointer client);
 
-/* @is_there looks whether a client's connection stands at this moment; without it, it does until
- * xf_driver_client_gone().
- */
+/* @is_there checks whether a client's connection exists at this moment. Without it, a connection exists until
+ * xf_driver_client_gone(). */
 void xf_driver_set_client_probe (XfDriver *driver, gboolean (*is_there) (gconstpointer client));
 
 /* ---- host ------------------------------------------------------------------------------------------------- */
@@ -175,12 +175,12 @@ int xf_driver_domain_vcpu_count (XfDriver *driver, const guint8 *uuid, guint fla
 /* Array of XfDomainStats; @uuids: n × 16 bytes, n = 0 for all guests. @stats, @flags: virConnectGetAllDomainStats. */
 GPtrArray *xf_driver_domain_stats (XfDriver *driver, const guint8 *uuids, guint n, guint stats, guint flags,
                                    GError **error);
-/* What a person should know about the guest (virDomainGetMessages); NULL-terminated. */
+/* Messages about the guest for the user (virDomainGetMessages); NULL-terminated. */
 char **xf_driver_domain_messages (XfDriver *driver, const guint8 *uuid, GError **error);
 /* @type: virDomainMetadataType. */
 char *xf_driver_domain_get_metadata (XfDriver *driver, const guint8 *uuid, int type, const char *uri, guint flags,
                                      GError **error);
-/* A file descriptor of the guest's console (a pty), for the caller to own. @device NULL: the first.
+/* A file descriptor of the guest's console (a pty); the caller owns it. @device NULL: the first.
  * @flags: virDomainConsoleFlags. */
 int xf_driver_domain_open_console (XfDriver *driver, const guint8 *uuid, const char *device, guint flags,
                                    GError **error);
@@ -206,8 +206,8 @@ XfTypedParams *xf_driver_job_stats (XfDriver *driver, const guint8 *uuid, guint 
 gboolean xf_driver_job_abort (XfDriver *driver, const guint8 *uuid, guint flags, GError **error);
 /* MiB/s, 0 = no limit; kept for the guest's next migration, and applied at once to a running one. */
 gboolean xf_driver_set_max_speed (XfDriver *driver, const guint8 *uuid, guint64 mib, guint flags, GError **error);
-/* What the last pass of a live migration should take at most: while it would take longer, the guest is slowed down.
- * Kept for the guest's next migration, and minded by a running one. */
+/* The longest time for the last pass of a live migration: while it would take longer, the guest is slowed down. Kept
+ * for the guest's next migration, and applied to a running one. */
 gboolean xf_driver_set_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 ms, guint flags, GError **error);
 gboolean xf_driver_get_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 *ms_out, guint flags,
                                      GError **error);
@@ -225,24 +225,24 @@ typedef struct {
 
 typedef void (*XfEventFunc) (const XfEvent *event, gpointer data);
 
-/* One listener at a time is enough: remote/ fans out. NULL removes it. */
+/* There is one listener; remote/ distributes the events. NULL removes it. */
 void xf_driver_set_listener (XfDriver *driver, XfEventFunc func, gpointer data);
 
 /* ---- migration -------------------------------------------------------------------------------------------- */
 
-/* Results of a phase; which fields are set is said at each function. */
+/* Results of a phase; each function says which fields are set. */
 typedef struct {
   GBytes *cookie;         /* NULL: an empty one */
   const char *xml;        /* begin */
-  const char *uri;        /* prepare: where the data goes */
+  const char *uri;        /* prepare: the address for the data */
   const XfDomainRef *ref; /* finish */
 } XfMigrateResult;
 
 /* @result is NULL when @error is set. */
 typedef void (*XfMigrateDone) (const XfMigrateResult *result, const GError *error, gpointer data);
 
-/* Phase 1, source: takes the guest's migration job; result: cookie, xml. @client: token of the connection that
- * drives the migration. */
+/* Phase 1, source: takes the guest's migration job; result: cookie, xml. @client: token of the connection that owns the
+ * migration. */
 void xf_driver_migrate_begin (XfDriver *driver, const guint8 *uuid, gconstpointer client, const XfTypedParams *params,
                               guint flags, XfMigrateDone done, gpointer data);
 
@@ -250,17 +250,17 @@ void xf_driver_migrate_begin (XfDriver *driver, const guint8 *uuid, gconstpointe
 void xf_driver_migrate_prepare (XfDriver *driver, gconstpointer client, const XfTypedParams *params, GBytes *cookie,
                                 guint flags, XfMigrateDone done, gpointer data);
 
-/* The driver's hold on a tunnel's other half. Every function may be called after the stream ended: no effect then. */
+/* The driver's interface to the RPC half of a tunnel. A call after the end of the stream has no effect. */
 typedef struct {
-  void (*discard) (gpointer tunnel);                   /* swallow whatever the peer still sends */
-  void (*fail) (gpointer tunnel, const GError *error); /* tell the peer that the stream is broken */
-  guint64 (*received) (gpointer tunnel);               /* bytes that have come so far */
-  void (*release) (gpointer tunnel);                   /* the driver will not call again */
+  void (*discard) (gpointer tunnel);                   /* read and drop further data */
+  void (*fail) (gpointer tunnel, const GError *error); /* send the error to the peer, and end the stream */
+  guint64 (*received) (gpointer tunnel);               /* bytes received so far */
+  void (*release) (gpointer tunnel);                   /* the driver's last call */
 } XfTunnelOps;
 
-/* Where a tunnel's bytes go. */
+/* The driver's half of a tunnel. */
 typedef struct {
-  int fd;                                             /* write end of a pipe, for the caller to own */
+  int fd;                                             /* write end of a pipe; the caller owns it */
   void (*ended) (gpointer sink, const GError *error); /* call once: NULL: the peer finished; else aborted or lost.
                                                          After the fd is closed. */
   gpointer sink;
@@ -269,20 +269,20 @@ typedef struct {
 typedef void (*XfTunnelDone) (const XfTunnelSink *sink, const XfMigrateResult *result, const GError *error,
                               gpointer data);
 
-/* Phase 2, destination, data as a stream of this very call; result: cookie. @ops with @tunnel are kept until
+/* Phase 2, destination, data as a stream of this call; result: cookie. @ops with @tunnel are kept until
  * release(). If @error is set in done, nothing is kept. */
 void xf_driver_migrate_prepare_tunnel (XfDriver *driver, gconstpointer client, const XfTypedParams *params,
                                        GBytes *cookie, guint flags, const XfTunnelOps *ops, gpointer tunnel,
                                        XfTunnelDone done, gpointer data);
 
-/* Phase 3, source. @dconnuri NULL: managed, sends the data and answers when all is sent. Else peer to peer: runs the
- * whole migration against that daemon. Result: cookie. */
+/* Phase 3, source. @dconnuri NULL: managed: sends the data, done when everything is sent. Otherwise peer to peer: runs
+ * the whole migration with that daemon. Result: cookie. */
 void xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer client, const char *dconnuri,
                                 const XfTypedParams *params, GBytes *cookie, guint flags, XfMigrateDone done,
                                 gpointer data);
 
-/* Phase 4, destination; result: ref, cookie. With @cancelled it always ends in an error: XF_ERROR_FINISH_OK when
- * there was something to clean up and it is gone. Only for the client that called prepare, or with a cookie that names
+/* Phase 4, destination; result: ref, cookie. With @cancelled the result is always an error: XF_ERROR_FINISH_OK when
+ * the migration is cleaned up. Only for the client that called prepare, or with a cookie that names
  * the migration. */
 void xf_driver_migrate_finish (XfDriver *driver, gconstpointer client, const XfTypedParams *params, GBytes *cookie,
                                guint flags, gboolean cancelled, XfMigrateDone done, gpointer data);
@@ -295,11 +295,11 @@ void xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, gconstpoin
 
 typedef enum {
   XF_VERDICT_RUNS,         /* the guest was started there, and runs there or has moved on */
-  XF_VERDICT_WILL_NOT_RUN, /* it was not, and never will be */
+  XF_VERDICT_WILL_NOT_RUN, /* it was not started there, and never will be */
   XF_VERDICT_HAS_RUN,      /* it was started there, and has ended there */
 } XfVerdict;
 
-/* @verdict means nothing when @error is set. */
+/* @verdict is undefined when @error is set. */
 typedef void (*XfVerdictDone) (XfVerdict verdict, const GError *error, gpointer data);
 
 /* What a source asks for. */
@@ -315,22 +315,22 @@ typedef enum {
 void xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfPurpose purpose, XfVerdictDone done,
                        gpointer data);
 
-/* A migration of the journal, for a person. */
+/* A migration of the journal, for display. */
 typedef struct {
   guint8 id[XF_UUID_LENGTH];
   gboolean is_source, is_final;
   char *guest, *state, *peer;
-  char *reason; /* what it waits for, or how it ended; NULL: nothing to say */
+  char *reason; /* what it waits for, or how it ended; NULL: none */
   gint64 changed_s;
 } XfMigrationInfo;
 
 void xf_migration_info_free (XfMigrationInfo *info);
 
-/* Array of XfMigrationInfo, oldest first. Files of the journal that cannot be read are in it too, with only a reason.
+/* Array of XfMigrationInfo, oldest first. Unreadable files of the journal are included, with only a reason.
  */
 GPtrArray *xf_driver_migrations (XfDriver *driver);
 
-/* A person decides for a source that still asks: the guest goes on @here, or it runs there and ends here. */
+/* A person decides for a source that still asks: the guest continues @here, or it runs there and ends here. */
 void xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, XfDone done, gpointer data);
 
 /* ---- peers: what the driver asks of the RPC side as a peer-to-peer source ------------------------------------ */
@@ -341,11 +341,11 @@ typedef void (*XfPeerOpened) (XfPeer *peer, const GError *error, gpointer data);
 typedef void (*XfPeerState) (int state, const GError *error, gpointer data);
 typedef void (*XfPeerFeature) (gboolean supported, const GError *error, gpointer data);
 
-/* A connection to another daemon. After close() no callback of that peer is called any more. An error that the other
- * daemon answered arrives with its own text and the nearest XfErrorCode. */
+/* A connection to another daemon. After close() no callback of that peer is called. An error of the other daemon has
+ * its text and the nearest XfErrorCode. */
 struct XfPeerOps {
-  /* Connects and opens xen:///system there, keepalive on. @closed: the connection was lost (once, only after it was
-   * opened, with the reason; calls under way end with an error before that). */
+  /* Connects and opens xen:///system there, with keepalive. @closed: the connection was lost (called once, only after
+   * it was opened, with the reason; pending calls end with an error before that). */
   XfPeer *(*open) (gpointer peers_data, const char *uri, guint timeout_s, XfPeerOpened opened, XfDone closed,
                    gpointer data);
   void (*close) (XfPeer *peer);
@@ -361,11 +361,11 @@ struct XfPeerOps {
   void (*set_rate) (XfPeer *peer, guint64 bytes_per_s);           /* 0: no limit; any time */
   guint64 (*sent) (XfPeer *peer);                                 /* bytes given to the connection so far */
   void (*send_finish) (XfPeer *peer, XfDone done, gpointer data); /* STREAM OK, done at its acknowledgement */
-  void (*send_abort) (XfPeer *peer); /* STREAM ERROR; also ends a send() under way, without done */
+  void (*send_abort) (XfPeer *peer); /* STREAM ERROR; also ends a pending send(), without done */
   void (*finish) (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, gboolean cancelled,
                   XfMigrateDone done, gpointer data);
-  /* Each is a connection of its own for one question, whose answer or failure comes once; then it is to be closed.
-   * settle: of a xenferry, xf_driver_settle(); look_up: a guest's state, of any daemon. */
+  /* Each uses a connection of its own for one question, and calls done once, with the answer or an error; then close
+   * it. settle: asks a xenferry, xf_driver_settle(); look_up: asks any daemon for a guest's state. */
   XfPeer *(*settle) (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *id, const char *secret,
                      XfPurpose purpose, XfVerdictDone done, gpointer data);
   XfPeer *(*look_up) (gpointer peers_data, const char *uri, guint timeout_s, const guint8 *uuid, XfPeerState done,
