@@ -20,7 +20,7 @@ xf_sm_guard (XfSm *sm, XfSmInvariant holds, gconstpointer owner)
 void
 xf_sm_clear (XfSm *sm)
 {
-  if (sm->id && sm->state != 0 && !xf_sm_is_final (sm))
+  if (sm->id && sm->state != 0 && !sm->table[sm->state].final)
     g_error ("%s: it ends when it is %s, which is no end", sm->id, xf_sm_name (sm));
   xf_sm_abandon (sm);
 }
@@ -72,10 +72,4 @@ const char *
 xf_sm_name (const XfSm *sm)
 {
   return sm->table[sm->state].name;
-}
-
-gboolean
-xf_sm_is_final (const XfSm *sm)
-{
-  return sm->table[sm->state].final;
 }

@@ -49,4 +49,3 @@ void xf_sm_move (XfSm *sm, guint state);
 
 gboolean xf_sm_may_move (const XfSm *sm, guint state);
 const char *xf_sm_name (const XfSm *sm);
-gboolean xf_sm_is_final (const XfSm *sm);

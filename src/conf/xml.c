@@ -80,14 +80,6 @@ xf_xml_is (const xmlNode *node, const char *name)
 }
 
 xmlNode *
-xf_xml_element (xmlNode *node)
-{
-  while (node && node->type != XML_ELEMENT_NODE)
-    node = node->next;
-  return node;
-}
-
-xmlNode *
 xf_xml_child (const xmlNode *parent, const char *name)
 {
   for (xmlNode *child = parent ? parent->children : NULL; child; child = child->next) {

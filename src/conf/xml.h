@@ -22,9 +22,6 @@ xmlDoc *xf_xml_parse (const char *text, gsize length, const char *root, const ch
 /* The first child element of that name in no namespace, or NULL. @parent may be NULL. */
 xmlNode *xf_xml_child (const xmlNode *parent, const char *name);
 
-/* The next element, @node itself included, of any name. */
-xmlNode *xf_xml_element (xmlNode *node);
-
 gboolean xf_xml_is (const xmlNode *node, const char *name);
 
 /* The attribute's value or NULL; the caller owns it. @node may be NULL. */

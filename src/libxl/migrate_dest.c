@@ -310,12 +310,6 @@ xf_migrate_dest_find_id (XfDriver *driver, const guint8 *id)
   return NULL;
 }
 
-const guint8 *
-xf_migrate_dest_id (const XfMigrateDest *dest)
-{
-  return dest->id;
-}
-
 const char *
 xf_migrate_dest_state (const XfMigrateDest *dest)
 {
@@ -346,8 +340,9 @@ xf_migrate_dest_is_to_start (const XfMigrateDest *dest)
   return dest->demand == XF_DEST_START || dest->demand == XF_DEST_START_UNSEEN;
 }
 
-gboolean
-xf_migrate_dest_is_committed (const XfMigrateDest *dest)
+/* What is on disk, or may be: that the guest runs here. */
+static gboolean
+is_committed (const XfMigrateDest *dest)
 {
   return (dest->sm.state >= COMMITTING && dest->sm.state <= ARRIVING) || dest->sm.state == REVOKING;
 }
@@ -380,7 +375,7 @@ client_has_left (XfMigrateDest *dest)
     dest->demand = XF_DEST_START_UNSEEN;
   /* A xenferry asks what became of finish. Any other source takes its guest back, so the guest must not come to life
    * here; while that is being written, what follows it looks again. */
-  if (xf_migrate_dest_is_to_start (dest) && (dest->secret || xf_migrate_dest_is_committed (dest)))
+  if (xf_migrate_dest_is_to_start (dest) && (dest->secret || is_committed (dest)))
     return;
   if (!dest->error)
     dest->error = xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_NO_CONNECT,

@@ -52,7 +52,6 @@ GBytes *xf_migrate_dest_cookie (const XfMigrateDest *dest);
 /* The migration under way here for the guest of that name, or with that id, or NULL. */
 XfMigrateDest *xf_migrate_dest_find (XfDriver *driver, const char *name);
 XfMigrateDest *xf_migrate_dest_find_id (XfDriver *driver, const guint8 *id);
-const guint8 *xf_migrate_dest_id (const XfMigrateDest *dest);
 const char *xf_migrate_dest_state (const XfMigrateDest *dest);
 
 /* An error of this side: names guest, hosts and phase. The caller's. */
@@ -77,11 +76,6 @@ void xf_migrate_dest_take_state (XfMigrateDest *dest, const XfCookie *cookie, Xf
 /* @dest is gone when done was called, or rolls back and says so. Called again meanwhile, after the answer was lost, it
  * gets the same one. */
 void xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
-                             gpointer data);
-
-/* The source asks what became of it: one that has not been decided ends now, unless it is to have come here. Not called
- * before this has returned. */
-void xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfPurpose purpose, XfVerdictDone done,
                              gpointer data);
 
 /* What the daemon before us left behind, restored and paused as @domid: it waits for its finish, or, when that has been

@@ -126,9 +126,6 @@ void xf_migrate_dest_revive (XfMigrateDest *dest);
 /* Finish was called, and wants the guest to run. */
 gboolean xf_migrate_dest_is_to_start (const XfMigrateDest *dest);
 
-/* What is on disk, or may be: that the guest runs here. */
-gboolean xf_migrate_dest_is_committed (const XfMigrateDest *dest);
-
 /* Prepare, which has not been answered, is answered with an error. */
 void xf_migrate_dest_refuse (XfMigrateDest *dest);
 

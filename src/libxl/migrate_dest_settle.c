@@ -147,8 +147,9 @@ not_called (XfMigrateDest *dest)
                                 "a person has decided at its source that it runs here, and finish was not called");
 }
 
-void
-xf_migrate_dest_settle (XfMigrateDest *dest, const char *secret, XfPurpose purpose, XfVerdictDone done, gpointer data)
+/* One that has not been decided ends now, unless it is to have come here. */
+static void
+settle (XfMigrateDest *dest, const char *secret, XfPurpose purpose, XfVerdictDone done, gpointer data)
 {
   gboolean decided = dest->demand != XF_DEST_AWAITS_FINISH || xf_migrate_dest_rolls_back (dest);
   const XfMigrateSettler settler = { done, data };
@@ -185,7 +186,7 @@ xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfPurp
   XfJournalEntry *entry;
 
   if (dest) {
-    xf_migrate_dest_settle (dest, secret, purpose, done, data);
+    settle (dest, secret, purpose, done, data);
     return;
   }
   entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, id);

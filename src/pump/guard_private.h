@@ -71,6 +71,3 @@ gboolean xf_guard_fail (const XfGuard *guard, GError **error, const char *format
 /* Finds the row for guard->type and guard->length, and checks everything that the record's header says. */
 gboolean xf_guard_record_begin (XfGuard *guard, GError **error);
 gboolean xf_guard_pages_check (XfGuard *guard, const guint8 *list, GError **error);
-/* Check that all required records came before libxc's END and libxl's END. */
-gboolean xf_guard_image_end (XfGuard *guard, GError **error);
-gboolean xf_guard_stream_end (XfGuard *guard, GError **error);

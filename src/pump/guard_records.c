@@ -305,6 +305,28 @@ check_length (XfGuard *guard, const XfGuardRecord *record, GError **error)
   return TRUE;
 }
 
+/* All required records came before the END of each of them. */
+static gboolean
+check_image_end (XfGuard *guard, GError **error)
+{
+  static const guint8 pv_needs[] = { XEN_LIBXC_PAGE_DATA, XEN_LIBXC_PV_INFO, XEN_LIBXC_SHARED_INFO };
+  static const guint8 hvm_needs[] = { XEN_LIBXC_PAGE_DATA, XEN_LIBXC_HVM_CONTEXT };
+  const guint8 *needs = guard->pv ? pv_needs : hvm_needs;
+  gsize n = guard->pv ? G_N_ELEMENTS (pv_needs) : G_N_ELEMENTS (hvm_needs);
+
+  for (gsize i = 0; i < n; i++) {
+    if (!(guard->seen & 1u << needs[i]))
+      return xf_guard_fail (guard, error, "the image ends without a record %s", libxc_records[needs[i]].name);
+  }
+  return TRUE;
+}
+
+static gboolean
+check_stream_end (XfGuard *guard, GError **error)
+{
+  return guard->image_done || xf_guard_fail (guard, error, "END without the guest's image");
+}
+
 static gboolean
 check_libxl_order (XfGuard *guard, GError **error)
 {
@@ -312,7 +334,7 @@ check_libxl_order (XfGuard *guard, GError **error)
     return TRUE;
   if (!guard->image_done)
     return xf_guard_fail (guard, error, "record %s before the guest's image", guard->record->name);
-  return guard->type != XEN_LIBXL_END || xf_guard_stream_end (guard, error);
+  return guard->type != XEN_LIBXL_END || check_stream_end (guard, error);
 }
 
 gboolean
@@ -333,26 +355,5 @@ xf_guard_record_begin (XfGuard *guard, GError **error)
     return FALSE;
   if (guard->type == XEN_LIBXC_STATIC_DATA_END)
     return check_static_end (guard, NULL, 0, error);
-  return guard->type != XEN_LIBXC_END || xf_guard_image_end (guard, error);
-}
-
-gboolean
-xf_guard_image_end (XfGuard *guard, GError **error)
-{
-  static const guint8 pv_needs[] = { XEN_LIBXC_PAGE_DATA, XEN_LIBXC_PV_INFO, XEN_LIBXC_SHARED_INFO };
-  static const guint8 hvm_needs[] = { XEN_LIBXC_PAGE_DATA, XEN_LIBXC_HVM_CONTEXT };
-  const guint8 *needs = guard->pv ? pv_needs : hvm_needs;
-  gsize n = guard->pv ? G_N_ELEMENTS (pv_needs) : G_N_ELEMENTS (hvm_needs);
-
-  for (gsize i = 0; i < n; i++) {
-    if (!(guard->seen & 1u << needs[i]))
-      return xf_guard_fail (guard, error, "the image ends without a record %s", libxc_records[needs[i]].name);
-  }
-  return TRUE;
-}
-
-gboolean
-xf_guard_stream_end (XfGuard *guard, GError **error)
-{
-  return guard->image_done || xf_guard_fail (guard, error, "END without the guest's image");
+  return guard->type != XEN_LIBXC_END || check_image_end (guard, error);
 }

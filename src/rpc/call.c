@@ -13,7 +13,6 @@ struct XfCall {
   XfConn *conn;
   XfFrameHeader header;
   const XfProcedure *procedure;
-  gpointer client;
   char *guest; /* the domain's name, for the line in the log */
 };
 
@@ -114,7 +113,6 @@ run (const XfProcedure *procedure, XfConn *conn, const XfFrameHeader *header, GB
   call->conn = xf_conn_ref (conn);
   call->header = *header;
   call->procedure = procedure;
-  call->client = client;
   if (is_write (procedure) && names_guest (procedure))
     call->guest = g_strdup (((const xf_domain *)args)->name);
   xf_conn_call_begins (conn);
@@ -212,12 +210,6 @@ XfConn *
 xf_call_conn (const XfCall *call)
 {
   return call->conn;
-}
-
-gpointer
-xf_call_client (const XfCall *call)
-{
-  return call->client;
 }
 
 const char *

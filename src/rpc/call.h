@@ -50,7 +50,6 @@ XfStream *xf_call_reply_stream (XfCall *call, gconstpointer ret, int into, int f
                                 gpointer data);
 
 XfConn *xf_call_conn (const XfCall *call);
-gpointer xf_call_client (const XfCall *call);
 const char *xf_call_name (const XfCall *call);
 
 /* Sends an event or another MESSAGE of the remote program (serial 1, as libvirtd does). */

@@ -49,8 +49,9 @@ static const XfTransport transports[] = {
   { "tcp", socket_read, socket_write, socket_splice_in, socket_splice_out },
 };
 
-const XfTransport *
-xf_transport_for_socket (int fd)
+/* Of a connected socket; the socket's family says whether it is unix or tcp. */
+static const XfTransport *
+transport_for_socket (int fd)
 {
   struct sockaddr_storage address;
   socklen_t length = sizeof (address);
@@ -68,7 +69,7 @@ xf_conn_new (int fd, const XfConnEvents *events, gpointer data)
 
   conn->refs = 1;
   conn->fd = fd;
-  conn->transport = xf_transport_for_socket (fd);
+  conn->transport = transport_for_socket (fd);
   conn->events = *events;
   conn->data = data;
   conn->frame_max = XF_FRAME_MAX;

@@ -46,9 +46,6 @@ typedef struct {
   gssize (*splice_out) (int pipe_fd, int fd, gsize length); /* to the peer */
 } XfTransport;
 
-/* The transport of a connected socket; the socket's family says whether it is unix or tcp. */
-const XfTransport *xf_transport_for_socket (int fd);
-
 typedef struct {
   /* A CALL arrived; the callee may keep a reference to @payload. */
   void (*call) (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer data);
