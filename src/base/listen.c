@@ -36,7 +36,8 @@ listen_at (const char *address, guint port, int backlog, GError **error)
   int fd, failure;
 
   if (rc != 0) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "'%s' is not an address to listen on: %s", address,
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG,
+                 "'%s' is not an address to listen on: %s; give one of this host's addresses as a number", address,
                  gai_strerror (rc));
     return -1;
   }
@@ -67,8 +68,9 @@ xf_listen_tcp (const char *address, guint port, int backlog, GError **error)
   if (wrong)
     g_propagate_error (error, g_steal_pointer (&wrong));
   else if (fd < 0)
-    xf_error_set_errno (error, errno, "cannot listen on TCP port %u of '%s'", port,
-                        address ? address : "all addresses");
+    g_set_error (error, XF_ERROR, errno == EADDRINUSE ? XF_ERROR_RESOURCE_BUSY : XF_ERROR_SYSTEM,
+                 "cannot listen on TCP port %u of '%s': %s", port, address ? address : "all addresses",
+                 g_strerror (errno));
   return fd;
 }
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "libxl/migrate_listen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <glib-unix.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/listen.h"
 #include "base/secret.h"
 #include "libxl/lobby.h"
 #include "libxl/migrate_door.h"
@@ -178,92 +177,20 @@ door_readable (int fd, GIOCondition condition, gpointer data)
 }
 
 static int
-open_socket (const struct sockaddr *address, socklen_t length)
-{
-  xf_autofd fd = socket (address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-  if (fd < 0)
-    return -1;
-  /* Without it a port stays unusable for a minute after each migration; a listening owner still excludes us. */
-  set_option (fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (address->sa_family == AF_INET6)
-    set_option (fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-  if (bind (fd, address, length) < 0 || listen (fd, CANDIDATES_MAX) < 0)
-    return -1;
-  return xf_steal_fd (&fd);
-}
-
-static gboolean
-resolve (const char *address, struct sockaddr_storage *out, socklen_t *length_out, GError **error)
-{
-  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM };
-  struct addrinfo *found = NULL;
-  int rc = getaddrinfo (address, "0", &hints, &found);
-
-  if (rc != 0) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG,
-                 "cannot listen for migration data on '%s': %s; give one of this host's addresses as a number", address,
-                 gai_strerror (rc));
-    return FALSE;
-  }
-  memcpy (out, found->ai_addr, found->ai_addrlen);
-  *length_out = found->ai_addrlen;
-  freeaddrinfo (found);
-  return TRUE;
-}
-
-static void
-set_port (struct sockaddr_storage *address, guint port)
-{
-  if (address->ss_family == AF_INET6)
-    ((struct sockaddr_in6 *)address)->sin6_port = htons (port);
-  else
-    ((struct sockaddr_in *)address)->sin_port = htons (port);
-}
-
-/* Returns the socket, or -1; @busy_out: because somebody else has the port. */
-static int
-open_port (const char *address, guint port, gboolean *busy_out, GError **error)
-{
-  struct sockaddr_storage where;
-  socklen_t length;
-  int fd;
-
-  *busy_out = FALSE;
-  if (!resolve (address ? address : "::", &where, &length, error))
-    return -1;
-  set_port (&where, port);
-  fd = open_socket ((struct sockaddr *)&where, length);
-  if (fd < 0 && !address && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
-    /* A host without IPv6. */
-    if (!resolve ("0.0.0.0", &where, &length, error))
-      return -1;
-    set_port (&where, port);
-    fd = open_socket ((struct sockaddr *)&where, length);
-  }
-  *busy_out = fd < 0 && errno == EADDRINUSE;
-  if (fd < 0)
-    xf_error_set_errno (error, errno, "cannot listen for migration data on port %u of '%s'", port,
-                        address ? address : "all addresses");
-  return fd;
-}
-
-static int
 open_range (const XfDriverConfig *config, const char *address, guint *port_out, GError **error)
 {
   g_autoptr (GError) last = NULL;
 
   for (guint port = config->migration_port_min; port <= config->migration_port_max; port++) {
-    gboolean busy;
     int fd;
 
     g_clear_error (&last);
-    fd = open_port (address, port, &busy, &last);
+    fd = xf_listen_tcp (address, port, CANDIDATES_MAX, &last);
     if (fd >= 0) {
       *port_out = port;
       return fd;
     }
-    if (!busy) {
+    if (last->code != XF_ERROR_RESOURCE_BUSY) {
       g_propagate_error (error, g_steal_pointer (&last));
       return -1;
     }
@@ -311,13 +238,15 @@ xf_migrate_listener_new (const XfDriverConfig *config, const char *address, guin
                          XfMigrateAccepted func, gpointer data, GError **error)
 {
   g_autoptr (XfMigrateListener) listener = listener_new (port, token, func, data);
-  gboolean busy;
 
   if (!address)
     address = config->migration_listen;
-  listener->fd = port ? open_port (address, port, &busy, error) : open_range (config, address, &listener->port, error);
-  if (listener->fd < 0)
+  listener->fd = port ? xf_listen_tcp (address, port, CANDIDATES_MAX, error)
+                      : open_range (config, address, &listener->port, error);
+  if (listener->fd < 0) {
+    g_prefix_error (error, "no port for migration data: ");
     return NULL;
+  }
   listener->source = g_unix_fd_add (listener->fd, G_IO_IN, door_readable, listener);
   return g_steal_pointer (&listener);
 }

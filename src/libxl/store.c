@@ -179,6 +179,7 @@ xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *stat
   g_autofree char *path = status_path (driver, uuid);
   g_autofree char *xml = NULL;
   g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autoptr (XfDomainDef) def = NULL;
 
   if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, NULL)
       || g_key_file_get_integer (file, STATUS_GROUP, "domid", NULL) != domid)
@@ -187,7 +188,8 @@ xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *stat
   *reason_out = g_key_file_get_integer (file, STATUS_GROUP, "reason", NULL);
   *foreign_out = g_key_file_get_boolean (file, STATUS_GROUP, "foreign", NULL);
   xml = g_key_file_get_string (file, STATUS_GROUP, "xml", NULL);
-  return xml ? xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, NULL) : NULL;
+  def = xml ? xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, NULL) : NULL;
+  return def && xf_uuid_equal (def->uuid, uuid) ? g_steal_pointer (&def) : NULL;
 }
 
 #define USERDATA "libvirt-xml"

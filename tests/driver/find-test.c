@@ -199,6 +199,27 @@ test_bad_files (void)
   host_free (host);
 }
 
+/* A status file that describes another guest than its name says (restored from somewhere, or edited) describes none. */
+static void
+test_status_of_another (void)
+{
+  static const guint8 other[XF_UUID_LENGTH] = "another";
+  Host *host = host_new ();
+  g_autofree char *path = g_build_filename (host->dir, "run", "30313233-3435-3637-3839-616263646566.status", NULL);
+  g_autofree char *xml = host_xml ("other", other, NULL);
+  g_autofree guint8 *uuid = create (host, "g");
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+
+  g_assert_true (g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, NULL));
+  g_key_file_set_string (file, "status", "xml", xml);
+  g_assert_true (g_key_file_save_to_file (file, path, NULL));
+  host_restart_driver (host);
+  g_assert_cmpint (host_state (host, uuid, NULL), ==, VIR_DOMAIN_RUNNING);
+  g_assert_cmpuint (host_count_listed (host, VIR_CONNECT_LIST_DOMAINS_ACTIVE), ==, 1);
+  g_assert_true (has_description (host, uuid));
+  host_free (host);
+}
+
 /* The toolstack that started it has a process beside it, which acts when it ends: ours gives it time to. */
 static void
 test_foreign_end (void)
@@ -254,5 +275,6 @@ main (int argc, char **argv)
   g_test_add_func ("/find/foreign-being-built", test_foreign_being_built);
   g_test_add_func ("/find/suspended", test_suspended);
   g_test_add_func ("/find/bad-files", test_bad_files);
+  g_test_add_func ("/find/status-of-another", test_status_of_another);
   return g_test_run ();
 }
