@@ -55,7 +55,7 @@ end_by_action (XfGuest *guest, const Ending *ending)
   case XF_ACTION_RESTART:
   case XF_ACTION_RENAME_RESTART:
   case XF_ACTION_COREDUMP_RESTART:
-    xf_lifecycle_restart (guest, action == XF_ACTION_COREDUMP_RESTART);
+    xf_lifecycle_restart (guest, action);
     return;
   case XF_ACTION_PRESERVE:
     xf_guest_set_state (guest, ending->reason == VIR_DOMAIN_SHUTOFF_CRASHED ? VIR_DOMAIN_CRASHED : VIR_DOMAIN_SHUTDOWN,
@@ -104,6 +104,15 @@ vanished (XfGuest *guest)
   xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
 }
 
+/* Kept under another name by its toolstack, which starts it again: what it starts is found like every new domain. */
+static void
+replaced (XfGuest *guest)
+{
+  g_info ("domain '%s' has ended, and is kept under another name by the toolstack that started it", guest->name);
+  xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+  xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_SHUTDOWN);
+}
+
 /* ---- while a job has the guest ---------------------------------------------------------------------------------
  *
  * libxl tells an end once. When a job has the guest then (a shutdown that still waits for the guest's acknowledgement,
@@ -146,6 +155,8 @@ look (gpointer data)
   rc = libxl_domain_info (xf_ctx_libxl (later->driver->ctx), &info, later->domid);
   if (rc == ERROR_DOMAIN_NOTFOUND)
     vanished (guest);
+  else if (rc == 0 && xf_look_is_preserved (guest->driver, &info))
+    replaced (guest);
   else if (rc == 0 && xf_look_shown (&info) == XF_SHOWN_ENDED && !xf_look_is_kept (guest))
     shut_down (guest, info.shutdown_reason);
   libxl_dominfo_dispose (&info);

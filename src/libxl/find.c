@@ -108,7 +108,7 @@ adopt (XfDriver *driver, const libxl_dominfo *info)
   gboolean foreign = FALSE;
   XfDomainDef *def = NULL;
 
-  if (xf_recover_is_half (driver, info))
+  if (xf_recover_is_half (driver, info) || xf_look_is_preserved (driver, info))
     return;
   if (info->domid == 0)
     def = dom0_def (info);

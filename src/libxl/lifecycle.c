@@ -305,17 +305,12 @@ build_again (XfOperation *operation)
   start (operation, g_steal_pointer (&operation->def), 0);
 }
 
+/* It is destroyed, or not the guest any more. */
 static void
-destroyed (int rc, gpointer data)
+ended_is_gone (XfOperation *operation)
 {
-  XfOperation *operation = data;
   XfGuest *guest = operation->guest;
 
-  if (rc != 0 && rc != ERROR_DOMAIN_NOTFOUND) {
-    tell_of_remains (operation, rc);
-    xf_operation_finish_rc (operation, rc);
-    return;
-  }
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, operation->detail);
   if (operation->again) {
     xf_restart_begin (operation, xf_domain_def_copy (guest->def), build_again);
@@ -326,6 +321,19 @@ destroyed (int rc, gpointer data)
 }
 
 static void
+destroyed (int rc, gpointer data)
+{
+  XfOperation *operation = data;
+
+  if (rc != 0 && rc != ERROR_DOMAIN_NOTFOUND) {
+    tell_of_remains (operation, rc);
+    xf_operation_finish_rc (operation, rc);
+    return;
+  }
+  ended_is_gone (operation);
+}
+
+static void
 destroy (XfOperation *operation)
 {
   XfAo *ao = xf_operation_ao (operation, destroyed);
@@ -333,11 +341,26 @@ destroy (XfOperation *operation)
   xf_ao_started (ao, libxl_domain_destroy (xf_operation_libxl (operation), operation->guest->domid, xf_ao_how (ao)));
 }
 
+/* What cannot be kept is destroyed: the guest is started again in either case. */
+static void
+keep (XfOperation *operation)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (xf_restart_preserve (operation, &error)) {
+    ended_is_gone (operation);
+    return;
+  }
+  g_warning ("%s", error->message);
+  operation->note = g_strdup (error->message);
+  destroy (operation);
+}
+
 static void
 remove_ended (XfOperation *operation)
 {
   if (operation->again)
-    xf_restart_remember (operation, destroy);
+    xf_restart_remember (operation, operation->keeps ? keep : destroy);
   else
     destroy (operation);
 }
@@ -371,7 +394,7 @@ static const XfJobOps ending = { .describe = describe_end };
 
 /* Once a domain: a removal that fails is tried again, and each dump is as large as the guest. */
 static void
-end_guest (XfGuest *guest, gboolean dump, int reason, int detail, gboolean again)
+end_guest (XfGuest *guest, gboolean dump, int reason, int detail, gboolean again, gboolean keeps)
 {
   g_autoptr (GError) error = NULL;
   XfOperation *operation = xf_operation_begin (guest, XF_JOB_DESTROY, "remove", NULL, NULL, NULL, &error);
@@ -384,6 +407,7 @@ end_guest (XfGuest *guest, gboolean dump, int reason, int detail, gboolean again
   operation->reason = reason;
   operation->detail = detail;
   operation->again = again;
+  operation->keeps = keeps;
   operation->dumps = dump && guest->dumped != guest->domid;
   if (operation->dumps) {
     xf_guest_set_message (guest, "it has ended, and its memory is being written to a file");
@@ -396,13 +420,14 @@ end_guest (XfGuest *guest, gboolean dump, int reason, int detail, gboolean again
 void
 xf_lifecycle_clean_up (XfGuest *guest, gboolean dump, int shutoff_reason, int stopped_detail)
 {
-  end_guest (guest, dump, shutoff_reason, stopped_detail, FALSE);
+  end_guest (guest, dump, shutoff_reason, stopped_detail, FALSE, FALSE);
 }
 
 void
-xf_lifecycle_restart (XfGuest *guest, gboolean dump)
+xf_lifecycle_restart (XfGuest *guest, XfAction how)
 {
-  end_guest (guest, dump, VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, TRUE);
+  end_guest (guest, how == XF_ACTION_COREDUMP_RESTART, VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN,
+             TRUE, how == XF_ACTION_RENAME_RESTART);
 }
 
 /* A destroy that waits for the end of the job it has aborted. */

@@ -10,5 +10,6 @@
  * is written to a file before; a dump that fails stops nothing. */
 void xf_lifecycle_clean_up (XfGuest *guest, gboolean dump, int shutoff_reason, int stopped_detail);
 
-/* The same, and then started again as it ran. */
-void xf_lifecycle_restart (XfGuest *guest, gboolean dump);
+/* The same, and then started again as it ran. @how: one of the actions that restart; XF_ACTION_RENAME_RESTART keeps the
+ * ended domain, under another name. */
+void xf_lifecycle_restart (XfGuest *guest, XfAction how);

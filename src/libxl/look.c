@@ -17,6 +17,9 @@
 #define XL_INCOMING "--incoming"
 #define XL_OUTGOING "--migratedaway"
 
+/* How xl ends the name of a guest that it keeps after its end, and so does this driver. */
+#define PRESERVED "-[0-9]{8}T[0-9]{4}Z$"
+
 /* ---- its state -------------------------------------------------------------------------------------------- */
 
 XfShown
@@ -69,6 +72,26 @@ xf_look_judge (const libxl_dominfo *info, int *state, int *reason)
     *state = VIR_DOMAIN_RUNNING;
     *reason = VIR_DOMAIN_RUNNING_UNKNOWN;
   }
+}
+
+static gboolean
+is_preserved_name (const char *name)
+{
+  return g_regex_match_simple (PRESERVED, name, G_REGEX_RAW, 0);
+}
+
+gboolean
+xf_look_is_preserved (XfDriver *driver, const libxl_dominfo *info)
+{
+  gboolean preserved;
+  char *name; /* of malloc */
+
+  if (xf_look_shown (info) != XF_SHOWN_ENDED)
+    return FALSE;
+  name = libxl_domid_to_name (xf_ctx_libxl (driver->ctx), info->domid);
+  preserved = name && is_preserved_name (name);
+  free (name);
+  return preserved;
 }
 
 static void
@@ -207,7 +230,7 @@ xf_look_follow_name (XfGuest *guest)
     return;
   name = libxl_domid_to_name (xf_ctx_libxl (guest->driver->ctx), guest->domid);
   if (name && *name && !g_str_equal (name, guest->name) && !g_str_has_suffix (name, XL_INCOMING)
-      && !g_str_has_suffix (name, XL_OUTGOING))
+      && !g_str_has_suffix (name, XL_OUTGOING) && !is_preserved_name (name))
     follow (guest, name);
   free (name);
 }

@@ -40,5 +40,10 @@ gboolean xf_look_check_alive (const XfGuest *guest, XfShown shown, const char *w
 /* It is kept after its end (on_crash preserve and the like): nothing is to be done about it. */
 gboolean xf_look_is_kept (const XfGuest *guest);
 
+/* It has ended and was given another name, NAME-DATETTIMEZ, so that the guest could be started again under its own
+ * (rename-restart, of xl or of this driver). Xen goes on showing the guest's uuid for it; it is no guest, and nothing
+ * is done with it. */
+gboolean xf_look_is_preserved (XfDriver *driver, const libxl_dominfo *info);
+
 /* Takes over the name that the guest has in Xen, unless it is another guest's or cannot be a name here. */
 void xf_look_follow_name (XfGuest *guest);

@@ -38,7 +38,8 @@ outstanding_kib (const XfMemoryClaim *claim, const libxl_dominfo *domains, int n
   guint64 taken = 0;
 
   for (int i = 0; i < n; i++) {
-    if (xf_uuid_equal (libxl_uuid_bytearray_const (&domains[i].uuid), claim->uuid))
+    /* One that has ended is kept beside it, as rename-restart does. */
+    if (!domains[i].shutdown && xf_uuid_equal (libxl_uuid_bytearray_const (&domains[i].uuid), claim->uuid))
       taken = domains[i].current_memkb + domains[i].outstanding_memkb;
   }
   return claim->need_kib - MIN (taken, claim->need_kib);

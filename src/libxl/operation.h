@@ -33,6 +33,7 @@ struct XfOperation {
   /* an end: what is told */
   int reason, detail;
   gboolean again;
+  gboolean keeps;                        /* the ended domain is kept under another name */
   gboolean dumps;                        /* its memory is being written to a file */
   char *note;                            /* what a person should know afterwards, or NULL */
   void (*next) (XfOperation *operation); /* after the step that is under way */

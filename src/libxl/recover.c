@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libxl/guest.h"
+#include "libxl/look.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_source.h"
 #include "libxl/removal.h"
@@ -69,7 +70,8 @@ found_of (const libxl_dominfo *info)
   return info->paused ? PAUSED : RUNNING;
 }
 
-/* A uuid is in the list more than once only while a domain dies: the one that lives counts. A host without its own
+/* A uuid is in the list more than once while a domain dies, and when an ended one is kept under another name: the one
+ * that lives counts. A host without its own
  * domain cannot be: then libxl could not look, and nothing is concluded from that. */
 static Found
 look (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
@@ -82,7 +84,8 @@ look (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
   if (!list)
     return N_FOUND;
   for (int i = 0; i < n && found == ABSENT; i++) {
-    if (!xf_uuid_equal (libxl_uuid_bytearray_const (&list[i].uuid), entry->uuid))
+    if (!xf_uuid_equal (libxl_uuid_bytearray_const (&list[i].uuid), entry->uuid)
+        || xf_look_is_preserved (driver, &list[i]))
       continue;
     found = found_of (&list[i]);
     *domid_out = list[i].domid;

@@ -2,6 +2,7 @@
 #include "libxl/restart.h"
 
 #include <libvirt/libvirt.h>
+#include <libxl_utils.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -51,6 +52,31 @@ xf_restart_remember (XfOperation *operation, void (*next) (XfOperation *operatio
   operation->has_config = TRUE;
   xf_ao_started (ao, libxl_retrieve_domain_configuration (xf_operation_libxl (operation), operation->guest->domid,
                                                           &operation->config, xf_ao_how (ao)));
+}
+
+gboolean
+xf_restart_preserve (XfOperation *operation, GError **error)
+{
+  libxl_ctx *libxl = xf_operation_libxl (operation);
+  guint32 domid = operation->guest->domid;
+  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+  g_autofree char *suffix = g_date_time_format (now, "-%Y%m%dT%H%MZ"), *text = NULL;
+  libxl_domain_create_info info;
+  libxl_uuid uuid;
+  int rc = ERROR_FAIL;
+
+  libxl_domain_create_info_init (&info);
+  libxl_uuid_generate (&uuid);
+  info.name = libxl_domid_to_name (libxl, domid);
+  if (info.name)
+    rc = libxl_domain_preserve (libxl, domid, &info, suffix, uuid);
+  if (rc == 0)
+    g_message ("domain '%s' has ended and is kept as '%s%s', domid %u", operation->guest->name, info.name, suffix,
+               domid);
+  libxl_domain_create_info_dispose (&info);
+  text = g_strdup_printf ("domain '%s' has ended and cannot be kept under another name, so it is destroyed",
+                          operation->guest->name);
+  return rc == 0 || xf_rc_to_error (rc, error, operation->guest->driver->ctx, text);
 }
 
 /* ---- again and again -------------------------------------------------------------------------------------- */

@@ -18,6 +18,10 @@
  * operation stays without a configuration, and the definition is what remains. */
 void xf_restart_remember (XfOperation *operation, void (*next) (XfOperation *operation));
 
+/* Gives the ended domain the name NAME-DATETTIMEZ, as xl does: it stays, and is the guest no more
+ * (xf_look_is_preserved). FALSE, with an error that names the guest: it is as it was. */
+gboolean xf_restart_preserve (XfOperation *operation, GError **error);
+
 /* The ended domain is gone: the guest is shown as shut off, and @build is called to make the new one of operation's
  * definition (taken) and configuration, now and again after each failure. */
 void xf_restart_begin (XfOperation *operation, XfDomainDef *def, void (*build) (XfOperation *operation));

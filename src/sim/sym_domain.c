@@ -449,3 +449,24 @@ libxl_domain_rename (libxl_ctx *ctx, uint32_t domid, const char *old_name, const
   host_block_unmap (block);
   return rc;
 }
+
+/* As libxl's: the new uuid goes to a place of xenstore, and Xen keeps the old one. */
+int
+libxl_domain_preserve (libxl_ctx *ctx, uint32_t domid, libxl_domain_create_info *info, const char *suffix,
+                       libxl_uuid uuid)
+{
+  g_autofree char *name = g_strconcat (info->name, suffix, NULL);
+  SimBlock *block;
+  int rc;
+
+  if (sim_fails (ctx, __func__))
+    return ERROR_FAIL;
+  if (name_is_taken (name))
+    return ERROR_INVAL;
+  block = host_block_map (sim_dir (), domid);
+  rc = block ? point (ctx, block->name, "preserve") : ERROR_DOMAIN_NOTFOUND;
+  if (rc == 0)
+    rc = rename_block (ctx, block, name);
+  host_block_unmap (block);
+  return rc;
+}

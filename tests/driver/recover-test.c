@@ -414,6 +414,28 @@ test_dest (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (settle (fixture, secret), ==, verdict);
 }
 
+/* What rename-restart has kept of the guest has its uuid and does not run: it is not what was being received. */
+static void
+test_preserved (Fixture *fixture, gconstpointer data)
+{
+  SimBlock *block;
+
+  leave_guest (fixture, FALSE);
+  leave_found (fixture, RUNNING, TRUE);
+  host_ask (fixture->host, "g", SIM_ASK_CRASH);
+  g_usleep (200000);
+  block = host_block_map (fixture->host->dir, fixture->domid);
+  g_assert_cmpint (block->state, ==, SIM_SHUTDOWN);
+  g_strlcpy (block->name, "g-20260102T0304Z", sizeof (block->name));
+  host_block_unmap (block);
+  leave_entry (fixture, XF_SIDE_DESTINATION, "prepared");
+  host_start_driver (fixture->host);
+  host_wait (entry_says (fixture, XF_SIDE_DESTINATION, "\"cancelled\""));
+  g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_WILL_NOT_RUN);
+  g_assert_cmpuint (host_count_listed (fixture->host, 0), ==, 0);
+  g_assert_cmpuint (host_count_domains (fixture->host), ==, 1);
+}
+
 /* ---- others ----------------------------------------------------------------------------------------------- */
 
 static void
@@ -1149,5 +1171,6 @@ main (int argc, char **argv)
   add_rows ();
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].path, Fixture, tests[i].data, set_up, tests[i].run, tear_down);
+  g_test_add ("/recover/preserved", Fixture, NULL, set_up, test_preserved, tear_down);
   return g_test_run ();
 }

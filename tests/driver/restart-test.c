@@ -40,6 +40,23 @@ reboot (Host *host, const guint8 *uuid)
   host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_RUNNING && domid_of (host, uuid) > domid);
 }
 
+static void
+wait_for_message (Host *host, const guint8 *uuid, const char *text)
+{
+  g_auto (GStrv) messages = NULL;
+
+  host_wait ((g_strfreev (messages), messages = xf_driver_domain_messages (host->driver, uuid, NULL))[0]
+             && strstr (messages[0], text));
+}
+
+static void
+expect_events (Host *host, const char *expected)
+{
+  g_autofree char *events = host_take_events (host);
+
+  g_assert_cmpstr (events, ==, expected);
+}
+
 /* ---- as what ---------------------------------------------------------------------------------------------- */
 
 /* As xl does it: not a word to the daemon. */
@@ -146,16 +163,122 @@ test_foreign (void)
   host_free (host);
 }
 
-/* ---- again and again --------------------------------------------------------------------------------------- */
+/* ---- the ended one is kept -------------------------------------------------------------------------------- */
+
+#define RENAME "<on_crash>rename-restart</on_crash>"
+
+/* The domain, if there is one, that has the guest's uuid and is not @domid; its name and state. */
+static char *
+find_kept (Host *host, const guint8 *uuid, int domid)
+{
+  g_autoptr (GArray) ids = host_domains (host->dir);
+  char *name = NULL;
+
+  for (guint i = 0; i < ids->len; i++) {
+    SimBlock *block = host_block_map (host->dir, g_array_index (ids, guint32, i));
+
+    if (block && (int)block->domid != domid && memcmp (block->uuid, uuid, XF_UUID_LENGTH) == 0
+        && block->state == SIM_SHUTDOWN)
+      name = g_strdup (block->name);
+    host_block_unmap (block);
+  }
+  return name;
+}
+
+/* It is kept, and not a guest of the list. */
+static void
+expect_kept (Host *host, const guint8 *uuid, guint domains)
+{
+  g_autofree char *name = NULL;
+
+  host_idle (2500); /* more than two looks, and the time of a keeper */
+  name = find_kept (host, uuid, domid_of (host, uuid));
+  g_assert_nonnull (name);
+  g_assert_true (g_regex_match_simple ("^g-[0-9]{8}T[0-9]{4}Z$", name, 0, 0));
+  g_assert_cmpuint (host_count_domains (host), ==, domains);
+  g_assert_cmpuint (host_count_listed (host, 0), ==, 1);
+}
 
 static void
-wait_for_message (Host *host, const guint8 *uuid, const char *text)
+crash (Host *host, const guint8 *uuid)
 {
-  g_auto (GStrv) messages = NULL;
+  int domid = domid_of (host, uuid);
 
-  host_wait ((g_strfreev (messages), messages = xf_driver_domain_messages (host->driver, uuid, NULL))[0]
-             && strstr (messages[0], text));
+  host_ask (host, "g", SIM_ASK_CRASH);
+  host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_RUNNING && domid_of (host, uuid) > domid);
 }
+
+static void
+test_rename_restart (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run (RENAME, &uuid);
+  int domid;
+
+  attach_by_others (host, uuid);
+  crash (host, uuid);
+  expect_events (host, "g stopped 0; g started 0;");
+  expect_attached (host, uuid, TRUE);
+  expect_kept (host, uuid, 2);
+  domid = domid_of (host, uuid);
+  host_restart_driver (host);
+  g_assert_cmpint (domid_of (host, uuid), ==, domid);
+  g_assert_cmpint (host_state (host, uuid, NULL), ==, VIR_DOMAIN_RUNNING);
+  expect_kept (host, uuid, 2);
+  /* Without the guest too, and for the next daemon. */
+  g_assert_true (host_destroy (host, uuid, NULL));
+  expect_kept (host, uuid, 1);
+  host_restart_driver (host);
+  expect_kept (host, uuid, 1);
+  g_assert_cmpint (host_state (host, uuid, NULL), ==, VIR_DOMAIN_SHUTOFF);
+  g_assert_true (host_start (host, uuid, 0, NULL));
+  expect_kept (host, uuid, 2);
+  host_free (host);
+}
+
+static void
+test_rename_fails (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run (RENAME, &uuid);
+
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns */
+  host_set_control (host, "fail=preserve\n");
+  crash (host, uuid);
+  wait_for_message (host, uuid, "cannot be kept under another name, so it is destroyed");
+  g_assert_cmpuint (host_count_domains (host), ==, 1);
+  host_free (host);
+}
+
+/* The process of xl beside its guest does it. */
+static void
+test_renamed_by_keeper (void)
+{
+  g_autofree guint8 *uuid = NULL;
+  Host *host = run (RENAME, &uuid);
+  libxl_ctx *libxl = xf_ctx_libxl (host->driver->ctx);
+  g_autofree char *path = g_strdup_printf ("%s/domains/%d/config.json", host->dir, domid_of (host, uuid)), *json = NULL;
+  g_autofree char *file = g_build_filename (host->config.config_dir, "g.xml", NULL);
+  SimBlock *block;
+  guint32 domid;
+
+  g_assert_true (g_file_get_contents (path, &json, NULL, NULL));
+  xf_guest_find_uuid (host->driver, uuid)->foreign = TRUE;
+  host_ask (host, "g", SIM_ASK_CRASH);
+  host_idle (100);
+  g_assert_cmpint (libxl_domain_rename (libxl, domid_of (host, uuid), "g", "g-20260102T0304Z"), ==, 0);
+  domid = host_domain_new (host->dir, "g", uuid, LIBXL_DOMAIN_TYPE_PVH, 4096, 1, json);
+  g_assert_true (host_guest_start (host->dir, domid));
+  block = host_block_map (host->dir, domid);
+  host_set_paused (host->dir, block, FALSE);
+  host_block_unmap (block);
+  host_wait (domid_of (host, uuid) == (int)domid);
+  expect_kept (host, uuid, 2);
+  g_assert_true (g_file_test (file, G_FILE_TEST_EXISTS));
+  host_free (host);
+}
+
+/* ---- again and again --------------------------------------------------------------------------------------- */
 
 /* "g" has rebooted, and its new domain could not be made. */
 static Host *
@@ -168,14 +291,6 @@ run_failing (const char *control, guint8 **uuid_out)
   host_ask (host, "g", SIM_ASK_REBOOT);
   wait_for_message (host, *uuid_out, "could not be started again");
   return host;
-}
-
-static void
-expect_events (Host *host, const char *expected)
-{
-  g_autofree char *events = host_take_events (host);
-
-  g_assert_cmpstr (events, ==, expected);
 }
 
 static void
@@ -365,6 +480,9 @@ main (int argc, char **argv)
   g_test_add_func ("/restart/keeps-what-was-attached", test_keeps_what_was_attached);
   g_test_add_func ("/restart/unknown-configuration", test_unknown_configuration);
   g_test_add_func ("/restart/foreign", test_foreign);
+  g_test_add_func ("/restart/rename-restart", test_rename_restart);
+  g_test_add_func ("/restart/rename-fails", test_rename_fails);
+  g_test_add_func ("/restart/renamed-by-keeper", test_renamed_by_keeper);
   g_test_add_func ("/restart/tried-again", test_tried_again);
   g_test_add_func ("/restart/transient", test_transient);
   g_test_add_func ("/restart/destroyed-meanwhile", test_destroyed_meanwhile);
