@@ -41,22 +41,47 @@ xf_migrations_remove_dest (XfDriver *driver, XfMigrateDest *dest)
   g_ptr_array_remove (driver->destinations, dest);
 }
 
-void
-xf_migrations_end (XfDriver *driver)
+/* Calls one of both for each migration. Each call may end its migration and so change the list. */
+static void
+for_all (XfDriver *driver, void (*of_source) (XfMigrateSource *source, gconstpointer client),
+         void (*of_dest) (XfMigrateDest *dest, gconstpointer client), gconstpointer client)
 {
-  /* Each call may end its migration and so change the list. */
   g_autoptr (GPtrArray) sources = g_ptr_array_copy (driver->sources, NULL, NULL);
   g_autoptr (GPtrArray) destinations = g_ptr_array_copy (driver->destinations, NULL, NULL);
 
-  driver->ends = TRUE;
   for (guint i = 0; i < sources->len; i++) {
     if (g_ptr_array_find (driver->sources, sources->pdata[i], NULL))
-      xf_migrate_source_daemon_ends (sources->pdata[i]);
+      of_source (sources->pdata[i], client);
   }
   for (guint i = 0; i < destinations->len; i++) {
     if (g_ptr_array_find (driver->destinations, destinations->pdata[i], NULL))
-      xf_migrate_dest_daemon_ends (destinations->pdata[i]);
+      of_dest (destinations->pdata[i], client);
   }
+}
+
+static void
+end_source (XfMigrateSource *source, gconstpointer client)
+{
+  xf_migrate_source_daemon_ends (source);
+}
+
+static void
+end_dest (XfMigrateDest *dest, gconstpointer client)
+{
+  xf_migrate_dest_daemon_ends (dest);
+}
+
+void
+xf_migrations_end (XfDriver *driver)
+{
+  driver->ends = TRUE;
+  for_all (driver, end_source, end_dest, NULL);
+}
+
+void
+xf_driver_client_gone (XfDriver *driver, gconstpointer client)
+{
+  for_all (driver, xf_migrate_source_client_gone, xf_migrate_dest_client_gone, client);
 }
 
 XfCookie *
@@ -66,23 +91,6 @@ xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, c
 
   xf_cookie_set_peer (cookie, id);
   return cookie;
-}
-
-void
-xf_driver_client_gone (XfDriver *driver, gconstpointer client)
-{
-  /* Each call may end its migration and so change the list. */
-  g_autoptr (GPtrArray) sources = g_ptr_array_copy (driver->sources, NULL, NULL);
-  g_autoptr (GPtrArray) destinations = g_ptr_array_copy (driver->destinations, NULL, NULL);
-
-  for (guint i = 0; i < sources->len; i++) {
-    if (g_ptr_array_find (driver->sources, sources->pdata[i], NULL))
-      xf_migrate_source_client_gone (sources->pdata[i], client);
-  }
-  for (guint i = 0; i < destinations->len; i++) {
-    if (g_ptr_array_find (driver->destinations, destinations->pdata[i], NULL))
-      xf_migrate_dest_client_gone (destinations->pdata[i], client);
-  }
 }
 
 /* ---- answers ---------------------------------------------------------------------------------------------- */
