@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/connect.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "conf/migrate_uri.h"
@@ -75,17 +76,12 @@ connected (GObject *object, GAsyncResult *result, gpointer data)
 {
   Direct *direct;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GSocketConnection) connection = g_socket_client_connect_finish (G_SOCKET_CLIENT (object), result, &error);
+  int fd = xf_connect_finish (object, result, &error);
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return; /* aborted: the transport may be gone */
   direct = data;
-  if (connection) {
-    /* Our own descriptor: GSocket would close its own with the connection object. */
-    direct->fd = fcntl (g_socket_get_fd (g_socket_connection_get_socket (connection)), F_DUPFD_CLOEXEC, 3);
-    if (direct->fd < 0)
-      xf_error_set_errno (&error, errno, "cannot keep the connection to %s port %u", direct->host, direct->port);
-  }
+  direct->fd = fd;
   if (error) {
     g_autoptr (GError) told = g_error_new (
       XF_ERROR, XF_ERROR_NO_CONNECT, "cannot connect to the migration port %u of '%s': %s; %s", direct->port,
@@ -112,12 +108,9 @@ static void
 direct_open (XfMigrateTransport *transport)
 {
   Direct *direct = (Direct *)transport;
-  g_autoptr (GSocketClient) client = g_socket_client_new ();
   g_autoptr (GSocketConnectable) address = g_network_address_new (direct->host, direct->port);
 
-  g_socket_client_set_timeout (client, direct->timeout_s);
-  g_socket_client_set_enable_proxy (client, FALSE);
-  g_socket_client_connect_async (client, address, direct->cancellable, connected, direct);
+  xf_connect (address, direct->timeout_s, direct->cancellable, connected, direct);
 }
 
 static gboolean

@@ -9,10 +9,10 @@
  */
 #include "remote/peer.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <gio/gunixsocketaddress.h>
 
+#include "base/connect.h"
 #include "base/error.h"
 #include "remote/error_map.h"
 #include "remote/peer_private.h"
@@ -224,19 +224,12 @@ connected (GObject *object, GAsyncResult *result, gpointer data)
 {
   XfPeer *peer;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GSocketConnection) connection = g_socket_client_connect_finish (G_SOCKET_CLIENT (object), result, &error);
   g_autoptr (GError) told = NULL;
-  int fd = -1;
+  int fd = xf_connect_finish (object, result, &error);
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return; /* closed by the driver: the peer is already freed */
   peer = data;
-  if (connection) {
-    /* A descriptor of our own: GSocket closes its descriptor with the connection object. */
-    fd = fcntl (g_socket_get_fd (g_socket_connection_get_socket (connection)), F_DUPFD_CLOEXEC, 3);
-    if (fd < 0)
-      xf_error_set_errno (&error, errno, "no descriptor");
-  }
   if (fd >= 0) {
     begin_rpc (peer, fd);
     return;
@@ -283,7 +276,6 @@ start (gpointer data)
 {
   XfPeer *peer = data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GSocketClient) client = g_socket_client_new ();
   g_autoptr (GSocketConnectable) address = find_address (peer, &error);
 
   peer->start_id = 0;
@@ -291,8 +283,7 @@ start (gpointer data)
     fail (peer, error);
     return G_SOURCE_REMOVE;
   }
-  g_socket_client_set_enable_proxy (client, FALSE);
-  g_socket_client_connect_async (client, address, peer->cancellable, connected, peer);
+  xf_connect (address, 0, peer->cancellable, connected, peer);
   return G_SOURCE_REMOVE;
 }
 
