@@ -1026,7 +1026,7 @@ static void
 begun (const XfMigrateResult *result, const GError *error, gpointer data)
 {
   g_assert_no_error (error);
-  *(gboolean *)data = TRUE;
+  *(int *)data = 1;
 }
 
 /* Its definition may be copied to other hosts; where it went is not forgotten over that. */
@@ -1035,7 +1035,6 @@ test_moved_and_offline (Fixture *fixture, gconstpointer data)
 {
   static const char client;
   g_autoptr (XfTypedParams) params = xf_typed_params_new ();
-  gboolean is_begun = FALSE;
 
   leave_guest (fixture, TRUE);
   leave_found (fixture, ABSENT, FALSE);
@@ -1043,8 +1042,8 @@ test_moved_and_offline (Fixture *fixture, gconstpointer data)
   fixture->peers = (Peers){ .verdict = RUNS };
   host_start_driver (fixture->host);
   xf_driver_migrate_begin (fixture->host->driver, uuid, &client, params, VIR_MIGRATE_OFFLINE | VIR_MIGRATE_PERSIST_DEST,
-                           begun, &is_begun);
-  host_wait (is_begun);
+                           begun, &fixture->told);
+  host_wait (fixture->told == 1);
   xf_driver_client_gone (fixture->host->driver, &client);
   host_idle (50);
   g_assert_false (host_start (fixture->host, uuid, 0, NULL));
