@@ -12,7 +12,7 @@
 #include "libxl/find.h"
 #include "libxl/guest.h"
 #include "libxl/look.h"
-#include "libxl/recover.h"
+#include "libxl/remains.h"
 #include "libxl/restart.h"
 
 #define PERIOD_MS 1000
@@ -54,7 +54,7 @@ is_ours (const XfDiscover *discover, const libxl_dominfo *info)
   XfGuest *guest = xf_guest_find_uuid (discover->driver, libxl_uuid_bytearray_const (&info->uuid));
 
   if (info->domid == 0 || xf_guest_find_domid (discover->driver, info->domid)
-      || xf_recover_is_half (discover->driver, info) || xf_look_is_preserved (discover->driver, info))
+      || xf_remains_are (discover->driver, info) || xf_look_is_preserved (discover->driver, info))
     return TRUE;
   /* One that we are about to start, receive or restart; or the old domain of one that has moved on. */
   return guest && (guest->job || guest->incoming || guest->domid >= 0);

@@ -10,7 +10,7 @@
 #include "libxl/driver_private.h"
 #include "libxl/guest.h"
 #include "libxl/look.h"
-#include "libxl/recover.h"
+#include "libxl/remains.h"
 #include "libxl/store.h"
 
 /* Domain-0 has no definition; this is what libvirt's driver shows of it. */
@@ -108,14 +108,14 @@ adopt (XfDriver *driver, const libxl_dominfo *info)
   gboolean foreign = FALSE;
   XfDomainDef *def = NULL;
 
-  if (xf_recover_is_half (driver, info) || xf_look_is_preserved (driver, info))
+  if (xf_remains_are (driver, info) || xf_look_is_preserved (driver, info))
     return;
   if (info->domid == 0)
     def = dom0_def (info);
   else
     def = xf_store_read_status (driver, uuid, info->domid, &state, &reason, &foreign);
   if (!def)
-    def = xf_recover_def (driver, uuid);
+    def = xf_remains_def (driver, uuid);
   /* libvirtd's guests have their XML with them; those of others are made out from what libxl knows. */
   if (!def)
     def = xf_store_read_userdata (driver, uuid, info->domid);

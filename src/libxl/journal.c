@@ -158,7 +158,7 @@ load_all (XfJournal *journal, GError **error)
 static gboolean
 is_end (const XfJournalEntry *entry)
 {
-  return entry->final && !entry->in_use && !entry->given_back && entry->side == XF_SIDE_DESTINATION;
+  return entry->final && entry->use == XF_ENTRY_IDLE && !entry->given_back && entry->side == XF_SIDE_DESTINATION;
 }
 
 /* Its source has its answer. Without that it is kept whatever the clock says: the source may have been off for as long.

@@ -20,6 +20,13 @@ typedef struct XfJournal XfJournal;
 
 typedef enum { XF_SIDE_SOURCE, XF_SIDE_DESTINATION } XfSide;
 
+/* What goes on with it in this daemon. An end is not forgotten while something does. */
+typedef enum {
+  XF_ENTRY_IDLE,
+  XF_ENTRY_MIGRATES, /* it is a migration's */
+  XF_ENTRY_REMOVED,  /* the domain that it is about is being removed */
+} XfEntryUse;
+
 /* Texts are the entry's; NULL where there is nothing to say. */
 typedef struct {
   XfSide side;
@@ -40,7 +47,7 @@ typedef struct {
   char *reason;               /* how it ended, or what it waits for */
   gboolean answered;          /* a destination's end: its source has asked for it */
   gboolean given_back;        /* a destination's end, with a definition here: it is its source that may start it */
-  gboolean in_use;            /* an end that is still being carried out; not written */
+  XfEntryUse use;             /* not written */
   gint64 changed_s;           /* Unix time, set when it is written */
 } XfJournalEntry;
 

@@ -16,7 +16,7 @@
 #include "libxl/migrate_source.h"
 #include "libxl/moved.h"
 #include "libxl/operation.h"
-#include "libxl/recover.h"
+#include "libxl/remains.h"
 #include "libxl/removal.h"
 #include "libxl/restart.h"
 
@@ -155,7 +155,7 @@ check_remains (XfGuest *guest, gboolean force, GError **error)
   if (!xf_journal_has_undecided (guest->driver->journal, guest->uuid))
     return TRUE;
   if (force) {
-    xf_recover_resolve_guest (guest->driver, guest->uuid);
+    xf_remains_resolve_guest (guest->driver, guest->uuid);
     return TRUE;
   }
   g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,

@@ -184,7 +184,7 @@ close_entry (XfMigrateDest *dest)
 
   if (!entry)
     return;
-  entry->in_use = FALSE;
+  entry->use = XF_ENTRY_IDLE;
   if (!dest->secret)
     xf_journal_drop (dest->driver->journal, entry);
   else if (!entry->final)

@@ -183,7 +183,7 @@ write_prepared (XfMigrateDest *dest)
                                           dest->def->uuid);
 
   dest->entry = entry;
-  entry->in_use = TRUE;
+  entry->use = XF_ENTRY_MIGRATES;
   entry->peer = g_strdup (dest->from);
   entry->secret = g_strdup (dest->secret);
   entry->xml = xf_domain_def_format (dest->def, XF_DOMAIN_FORMAT_SECURE, NULL);

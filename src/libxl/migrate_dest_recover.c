@@ -60,7 +60,7 @@ dest_new (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
 
   memcpy (dest->id, entry->id, XF_UUID_LENGTH);
   dest->entry = entry;
-  entry->in_use = TRUE;
+  entry->use = XF_ENTRY_MIGRATES;
   dest->name = g_strdup (entry->name);
   dest->from = g_strdup (entry->peer ? entry->peer : "an unnamed host");
   dest->secret = g_strdup (entry->secret);
@@ -79,6 +79,7 @@ xf_migrate_dest_recover (XfDriver *driver, XfJournalEntry *entry, guint32 domid,
   dest->ctx = xf_ctx_new (dest->sm.id, error);
   if (!dest->ctx || !read_entry (dest, error) || !xf_migrate_dest_reserve (dest, error)) {
     dest->entry = NULL;
+    entry->use = XF_ENTRY_IDLE;
     xf_migrate_dest_free (dest);
     return FALSE;
   }

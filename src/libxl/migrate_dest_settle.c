@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
-#include "libxl/recover.h"
+#include "libxl/remains.h"
 
 typedef struct {
   XfVerdictDone done;
@@ -195,7 +195,7 @@ xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfPurp
     return;
   }
   if (purpose == XF_PURPOSE_HERE || purpose == XF_PURPOSE_THERE)
-    (void)xf_recover_resolve (driver, id, purpose == XF_PURPOSE_THERE, "a command at its source");
+    (void)xf_remains_resolve (driver, id, purpose == XF_PURPOSE_THERE, "a command at its source");
   if (!entry->final)
     answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, undecided (driver, entry));
   else if (!g_str_equal (entry->state, xf_migrate_dest_states[RUNNING].name))

@@ -10,7 +10,7 @@
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_source.h"
 #include "libxl/operation.h"
-#include "libxl/recover.h"
+#include "libxl/remains.h"
 
 static XfMigrateSource *
 find_source (XfDriver *driver, const guint8 *id)
@@ -80,7 +80,7 @@ xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, 
 
   if (guest && xf_migrate_source_decide (guest, here, here ? "--resolve here" : "--resolve there", done, data))
     return;
-  if (xf_recover_resolve (driver, id, here, here ? "--resolve here" : "--resolve there")) {
+  if (xf_remains_resolve (driver, id, here, here ? "--resolve here" : "--resolve there")) {
     xf_operation_answer (done, NULL, data, NULL, NULL);
     return;
   }

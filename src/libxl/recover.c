@@ -5,16 +5,9 @@
 #include <string.h>
 
 #include "libxl/guest.h"
-#include "libxl/look.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_source.h"
-#include "libxl/removal.h"
-
-/* What Xen shows of a guest. What libxl is still building, and what it has restored, are both paused and look the same:
- * the journal tells one from the other. One that has stopped by itself has run. */
-typedef enum { ABSENT, PAUSED, SUSPENDED, RUNNING, N_FOUND } Found;
-
-static const char *const found_words[N_FOUND + 1] = { "absent", "paused", "suspended", "running", "not to be seen" };
+#include "libxl/remains.h"
 
 typedef enum {
   S_FORGET,     /* the guest is here, or nobody misses it */
@@ -34,127 +27,43 @@ typedef enum {
 
 static const struct {
   const char *state;
-  SourceAction actions[N_FOUND];
+  SourceAction actions[XF_N_FOUND];
 } source_rows[] = {
   /* Not all was sent: nobody else can run it. One that is absent has ended, or went with a reboot. */
-  { "sending", { [ABSENT] = S_FORGET, [PAUSED] = S_GO_ON, [SUSPENDED] = S_GO_ON, [RUNNING] = S_GO_ON } },
+  { "sending", { [XF_ABSENT] = S_FORGET, [XF_PAUSED] = S_GO_ON, [XF_SUSPENDED] = S_GO_ON, [XF_RUNNING] = S_GO_ON } },
   /* The destination decides. One that runs, or is paused and not suspended, was resumed: by a person, or by us just
    * before the end. */
-  { "sent", { [ABSENT] = S_IF_DEFINED, [PAUSED] = S_FORGET, [SUSPENDED] = S_GO_ON, [RUNNING] = S_FORGET } },
+  { "sent", { [XF_ABSENT] = S_IF_DEFINED, [XF_PAUSED] = S_FORGET, [XF_SUSPENDED] = S_GO_ON, [XF_RUNNING] = S_FORGET } },
   /* Decided, by the destination or by a person. */
-  { "rolling back", { [ABSENT] = S_FORGET, [PAUSED] = S_GO_ON, [SUSPENDED] = S_GO_ON, [RUNNING] = S_FORGET } },
-  { "destroying", { [ABSENT] = S_IF_DEFINED, [PAUSED] = S_GO_ON, [SUSPENDED] = S_GO_ON, [RUNNING] = S_FORGET } },
+  { "rolling back",
+    { [XF_ABSENT] = S_FORGET, [XF_PAUSED] = S_GO_ON, [XF_SUSPENDED] = S_GO_ON, [XF_RUNNING] = S_FORGET } },
+  { "destroying",
+    { [XF_ABSENT] = S_IF_DEFINED, [XF_PAUSED] = S_GO_ON, [XF_SUSPENDED] = S_GO_ON, [XF_RUNNING] = S_FORGET } },
 };
 
 static const struct {
   const char *state;
-  DestAction actions[N_FOUND];
+  DestAction actions[XF_N_FOUND];
 } dest_rows[] = {
-  { "prepared", { [ABSENT] = D_CANCEL, [PAUSED] = D_CANCEL, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
-  { "restored", { [ABSENT] = D_CANCEL, [PAUSED] = D_GO_ON, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
+  { "prepared",
+    { [XF_ABSENT] = D_CANCEL, [XF_PAUSED] = D_CANCEL, [XF_SUSPENDED] = D_ARRIVED, [XF_RUNNING] = D_ARRIVED } },
+  { "restored",
+    { [XF_ABSENT] = D_CANCEL, [XF_PAUSED] = D_GO_ON, [XF_SUSPENDED] = D_ARRIVED, [XF_RUNNING] = D_ARRIVED } },
   /* Nothing takes it away without writing so first, but the end of the guest and a boot of the host. */
   /* Written by itself for one that arrives paused. */
-  { "running", { [ABSENT] = D_ARRIVED, [PAUSED] = D_ARRIVED, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
-  { "unpausing", { [ABSENT] = D_ENDED, [PAUSED] = D_GO_ON, [SUSPENDED] = D_ARRIVED, [RUNNING] = D_ARRIVED } },
+  { "running",
+    { [XF_ABSENT] = D_ARRIVED, [XF_PAUSED] = D_ARRIVED, [XF_SUSPENDED] = D_ARRIVED, [XF_RUNNING] = D_ARRIVED } },
+  { "unpausing",
+    { [XF_ABSENT] = D_ENDED, [XF_PAUSED] = D_GO_ON, [XF_SUSPENDED] = D_ARRIVED, [XF_RUNNING] = D_ARRIVED } },
 };
 
-/* ---- what Xen shows --------------------------------------------------------------------------------------- */
-
-static Found
-found_of (const libxl_dominfo *info)
-{
-  if (info->dying)
-    return ABSENT;
-  if (info->shutdown)
-    return info->shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND ? SUSPENDED : RUNNING;
-  return info->paused ? PAUSED : RUNNING;
-}
-
-/* A uuid is in the list more than once while a domain dies, and when an ended one is kept under another name: the one
- * that lives counts. A host without its own
- * domain cannot be: then libxl could not look, and nothing is concluded from that. */
-static Found
-look (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
-{
-  Found found = ABSENT;
-  int n = 0;
-  libxl_dominfo *list = libxl_list_domain (xf_ctx_libxl (driver->ctx), &n);
-
-  *domid_out = 0;
-  if (!list)
-    return N_FOUND;
-  for (int i = 0; i < n && found == ABSENT; i++) {
-    if (!xf_uuid_equal (libxl_uuid_bytearray_const (&list[i].uuid), entry->uuid)
-        || xf_look_is_preserved (driver, &list[i]))
-      continue;
-    found = found_of (&list[i]);
-    *domid_out = list[i].domid;
-  }
-  if (list)
-    libxl_dominfo_list_free (list, n);
-  return found;
-}
-
 /* A domain of another boot is none of this one; but one that runs here runs here, whoever started it. */
-static Found
+static XfFound
 look_for_half (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
 {
-  Found found = look (driver, entry, domid_out);
+  XfFound found = xf_remains_look (driver, entry, domid_out);
 
-  return found == PAUSED && !xf_journal_is_of_this_boot (driver->journal, entry) ? ABSENT : found;
-}
-
-/* What a guest that has moved away has left here. */
-static gboolean
-is_shell (const XfJournalEntry *entry, const libxl_dominfo *info)
-{
-  return entry->side == XF_SIDE_SOURCE && entry->final && entry->domid == (gint64)info->domid
-         && found_of (info) == SUSPENDED;
-}
-
-/* What a migration builds here, or has built in vain. */
-static gboolean
-is_copy (const XfJournalEntry *entry, const libxl_dominfo *info)
-{
-  gboolean arrived = g_str_equal (entry->state, "running");
-  gboolean cancelled = entry->final && g_str_equal (entry->state, "cancelled") && entry->domid == (gint64)info->domid;
-
-  return entry->side == XF_SIDE_DESTINATION && (cancelled || !(entry->final || arrived)) && found_of (info) == PAUSED;
-}
-
-gboolean
-xf_recover_is_half (XfDriver *driver, const libxl_dominfo *info)
-{
-  const guint8 *uuid = libxl_uuid_bytearray_const (&info->uuid);
-  g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
-  g_autoptr (GPtrArray) left = xf_journal_of_guest (driver->journal, XF_SIDE_SOURCE, uuid);
-
-  if (info->domid == 0)
-    return FALSE;
-  if (xf_removal_has (driver, info->domid))
-    return TRUE;
-  g_ptr_array_extend (entries, left, NULL, NULL);
-  for (guint i = 0; i < entries->len; i++) {
-    const XfJournalEntry *entry = entries->pdata[i];
-
-    if ((is_shell (entry, info) || is_copy (entry, info)) && xf_journal_is_of_this_boot (driver->journal, entry))
-      return TRUE;
-  }
-  return FALSE;
-}
-
-XfDomainDef *
-xf_recover_def (XfDriver *driver, const guint8 *uuid)
-{
-  g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
-
-  for (guint i = 0; i < entries->len; i++) {
-    const XfJournalEntry *entry = entries->pdata[i];
-
-    if (!entry->final && entry->xml)
-      return xf_domain_def_parse (entry->xml, XF_DOMAIN_PARSE_INACTIVE, NULL);
-  }
-  return NULL;
+  return found == XF_PAUSED && !xf_journal_is_of_this_boot (driver->journal, entry) ? XF_ABSENT : found;
 }
 
 /* ---- what follows ----------------------------------------------------------------------------------------- */
@@ -174,90 +83,22 @@ recover_source (XfDriver *driver, XfJournalEntry *entry)
   XfGuest *guest = xf_guest_find_uuid (driver, entry->uuid);
   SourceAction action = S_GO_ON; /* of a state that this version does not know: asking harms nobody */
   guint32 domid;
-  Found found = look (driver, entry, &domid);
+  XfFound found = xf_remains_look (driver, entry, &domid);
 
   for (guint i = 0; i < G_N_ELEMENTS (source_rows); i++) {
-    if (found < N_FOUND && g_str_equal (source_rows[i].state, entry->state))
+    if (found < XF_N_FOUND && g_str_equal (source_rows[i].state, entry->state))
       action = source_rows[i].actions[found];
   }
   g_message ("the journal has a migration of '%s' to '%s' that was '%s'; the domain is %s", entry->name,
-             entry->peer ? entry->peer : "an unnamed host", entry->state, found_words[found]);
+             entry->peer ? entry->peer : "an unnamed host", entry->state, xf_remains_describe (found));
   if (entry->cap >= 0 && domid)
     uncap (driver, entry, domid);
-  if (found == N_FOUND)
+  if (found == XF_N_FOUND)
     return; /* the next daemon looks again */
   if (action == S_FORGET || !guest || (action == S_IF_DEFINED && !guest->persistent))
     xf_journal_drop (driver->journal, entry);
   else
     xf_migrate_source_recover (driver, entry, guest);
-}
-
-/* An end whose domain is gone is an end like others; of a source without a journal, which never asks, it was kept only
- * to know what the domain is. */
-static void
-removed (const GError *error, gpointer data)
-{
-  XfDriver *driver = data;
-  g_autoptr (GPtrArray) entries = xf_journal_list (driver->journal);
-
-  for (guint i = 0; i < entries->len; i++) {
-    XfJournalEntry *entry = entries->pdata[i];
-
-    if (!entry->final || !entry->in_use || xf_removal_find (driver, entry->uuid)
-        || xf_migrate_dest_find_id (driver, entry->id))
-      continue;
-    entry->in_use = FALSE;
-    if (entry->side == XF_SIDE_DESTINATION && !entry->secret)
-      xf_journal_drop (driver->journal, entry);
-  }
-}
-
-static void
-destroy (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
-{
-  g_message ("domain %u is what a migration of '%s' has left, and does not run here: removing it", domid, entry->name);
-  entry->in_use = TRUE;
-  (void)xf_removal_new (driver, domid, entry->uuid, NULL, removed, driver);
-}
-
-/* The entry of a source that never asks is not kept, unless it says what a domain is. */
-static void
-close_entry (XfDriver *driver, XfJournalEntry *entry, const char *state)
-{
-  if (entry->secret || xf_removal_find (driver, entry->uuid))
-    xf_journal_write_final (driver->journal, entry, state, NULL, NULL);
-  else
-    xf_journal_drop (driver->journal, entry);
-}
-
-static void
-cancel (XfDriver *driver, XfJournalEntry *entry, Found found, guint32 domid, const char *reason)
-{
-  if (found == PAUSED) {
-    entry->domid = domid;
-    destroy (driver, entry, domid);
-  }
-  g_free (entry->reason);
-  entry->reason = g_strdup (reason);
-  close_entry (driver, entry, "cancelled");
-}
-
-/* Its definition is stored before it runs; but the daemon may have ended before that, and the guest after it. */
-static void
-arrive (XfDriver *driver, XfJournalEntry *entry)
-{
-  const char *xml = entry->persistent_xml ? entry->persistent_xml : entry->xml;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (XfDomainRef) ref = NULL;
-  XfGuest *guest = xf_guest_find_uuid (driver, entry->uuid);
-
-  if (xml && entry->flags & VIR_MIGRATE_PERSIST_DEST && !(guest && guest->persistent))
-    ref = xf_driver_domain_define (driver, xml, 0, &error);
-  if (error)
-    g_warning ("domain '%s' came by a migration, and its definition cannot be stored: %s", entry->name, error->message);
-  xf_journal_guest_is_here (driver->journal, entry->uuid);
-  g_clear_pointer (&entry->reason, g_free);
-  close_entry (driver, entry, "running");
 }
 
 /* A source that has no journal takes its guest back when its connection is gone; unless it was told already that the
@@ -274,11 +115,11 @@ static void
 ended (XfDriver *driver, XfJournalEntry *entry)
 {
   if (xf_journal_is_of_this_boot (driver->journal, entry)) {
-    arrive (driver, entry);
+    xf_remains_arrive (driver, entry);
     return;
   }
   if (entry->flags & VIR_MIGRATE_PAUSED) {
-    cancel (driver, entry, ABSENT, 0, "the host was booted before the guest ran here");
+    xf_remains_cancel (driver, entry, XF_ABSENT, 0, "the host was booted before the guest ran here");
     return;
   }
   g_free (entry->reason);
@@ -290,65 +131,38 @@ ended (XfDriver *driver, XfJournalEntry *entry)
              entry->name, entry->reason, entry->peer ? entry->peer : "an unnamed host");
 }
 
-gboolean
-xf_recover_resolve (XfDriver *driver, const guint8 *id, gboolean here, const char *how)
-{
-  g_autofree char *decided = g_strdup_printf ("decided by a person, with %s", how);
-  XfJournalEntry *entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, id);
-  guint32 domid;
-
-  if (!entry || entry->final || xf_migrate_dest_find_id (driver, id) || look (driver, entry, &domid) != ABSENT)
-    return FALSE;
-  g_message ("the migration of '%s' from '%s': a person decides, with %s, that the guest %s", entry->name,
-             entry->peer ? entry->peer : "an unnamed host", how, here ? "has come here" : "has not run here");
-  if (here)
-    arrive (driver, entry);
-  else
-    cancel (driver, entry, ABSENT, 0, decided);
-  return TRUE;
-}
-
-void
-xf_recover_resolve_guest (XfDriver *driver, const guint8 *uuid)
-{
-  g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
-
-  for (guint i = 0; i < entries->len; i++)
-    (void)xf_recover_resolve (driver, ((XfJournalEntry *)entries->pdata[i])->id, TRUE, "virsh start --force-boot");
-}
-
 static void
 recover_dest (XfDriver *driver, XfJournalEntry *entry)
 {
   g_autoptr (GError) error = NULL;
   DestAction action = D_LEAVE; /* of a state that this version does not know */
   guint32 domid;
-  Found found = look_for_half (driver, entry, &domid);
+  XfFound found = look_for_half (driver, entry, &domid);
 
   for (guint i = 0; i < G_N_ELEMENTS (dest_rows); i++) {
-    if (found < N_FOUND && g_str_equal (dest_rows[i].state, entry->state))
+    if (found < XF_N_FOUND && g_str_equal (dest_rows[i].state, entry->state))
       action = dest_rows[i].actions[found];
   }
   g_message ("the journal has a migration of '%s' from '%s' that was '%s'; the domain is %s", entry->name,
-             entry->peer ? entry->peer : "an unnamed host", entry->state, found_words[found]);
+             entry->peer ? entry->peer : "an unnamed host", entry->state, xf_remains_describe (found));
   if (action == D_GO_ON && is_taken_back (entry))
     action = D_CANCEL;
   switch (action) {
   case D_CANCEL:
-    cancel (driver, entry, found, domid, "the daemon ended before the guest was complete here");
+    xf_remains_cancel (driver, entry, found, domid, "the daemon ended before the guest was complete here");
     return;
   case D_ENDED:
     ended (driver, entry);
     return;
   case D_ARRIVED:
-    arrive (driver, entry);
+    xf_remains_arrive (driver, entry);
     return;
   case D_GO_ON:
     if (xf_migrate_dest_recover (driver, entry, domid, &error))
       return;
     g_warning ("the migration of '%s' cannot be taken up again: %s", entry->name, error->message);
     if (g_str_equal (entry->state, "restored")) {
-      cancel (driver, entry, found, domid, error->message);
+      xf_remains_cancel (driver, entry, found, domid, error->message);
       return;
     }
     g_free (entry->reason);
@@ -361,23 +175,6 @@ recover_dest (XfDriver *driver, XfJournalEntry *entry)
              entry->name, entry->peer ? entry->peer : "an unnamed host");
 }
 
-/* The daemon ended between an end's being written and the end of the domain that it is about. There may be thousands,
- * and each names its domain: no list of all is asked for. */
-static void
-bury (XfDriver *driver, XfJournalEntry *entry)
-{
-  libxl_dominfo info;
-
-  if (entry->domid <= 0 || !xf_journal_is_of_this_boot (driver->journal, entry))
-    return;
-  libxl_dominfo_init (&info);
-  if (libxl_domain_info (xf_ctx_libxl (driver->ctx), &info, (uint32_t)entry->domid) == 0
-      && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), entry->uuid)
-      && (is_shell (entry, &info) || is_copy (entry, &info)))
-    destroy (driver, entry, info.domid);
-  libxl_dominfo_dispose (&info);
-}
-
 void
 xf_recover (XfDriver *driver)
 {
@@ -387,7 +184,7 @@ xf_recover (XfDriver *driver)
     XfJournalEntry *entry = entries->pdata[i];
 
     if (entry->final)
-      bury (driver, entry);
+      xf_remains_bury (driver, entry);
     else if (entry->side == XF_SIDE_SOURCE)
       recover_source (driver, entry);
     else

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libxl/remains.h"
+
+#include <libvirt/libvirt.h>
+#include <string.h>
+
+#include "libxl/guest.h"
+#include "libxl/look.h"
+#include "libxl/removal.h"
+
+/* ---- what Xen shows --------------------------------------------------------------------------------------- */
+
+static XfFound
+found_of (const libxl_dominfo *info)
+{
+  if (info->dying)
+    return XF_ABSENT;
+  if (info->shutdown)
+    return info->shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND ? XF_SUSPENDED : XF_RUNNING;
+  return info->paused ? XF_PAUSED : XF_RUNNING;
+}
+
+/* A uuid is in the list more than once while a domain dies, and when an ended one is kept under another name: the one
+ * that lives counts. A host without its own domain cannot be: then libxl could not look, and nothing is concluded from
+ * that. */
+XfFound
+xf_remains_look (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
+{
+  XfFound found = XF_ABSENT;
+  int n = 0;
+  libxl_dominfo *list = libxl_list_domain (xf_ctx_libxl (driver->ctx), &n);
+
+  *domid_out = 0;
+  if (!list)
+    return XF_N_FOUND;
+  for (int i = 0; i < n && found == XF_ABSENT; i++) {
+    if (!xf_uuid_equal (libxl_uuid_bytearray_const (&list[i].uuid), entry->uuid)
+        || xf_look_is_preserved (driver, &list[i]))
+      continue;
+    found = found_of (&list[i]);
+    *domid_out = list[i].domid;
+  }
+  if (list)
+    libxl_dominfo_list_free (list, n);
+  return found;
+}
+
+const char *
+xf_remains_describe (XfFound found)
+{
+  static const char *const words[XF_N_FOUND + 1] = { "absent", "paused", "suspended", "running", "not to be seen" };
+
+  return words[found];
+}
+
+/* What a guest that has moved away has left here. */
+static gboolean
+is_shell (const XfJournalEntry *entry, const libxl_dominfo *info)
+{
+  return entry->side == XF_SIDE_SOURCE && entry->final && entry->domid == (gint64)info->domid
+         && found_of (info) == XF_SUSPENDED;
+}
+
+/* What a migration builds here, or has built in vain. */
+static gboolean
+is_copy (const XfJournalEntry *entry, const libxl_dominfo *info)
+{
+  gboolean arrived = g_str_equal (entry->state, "running");
+  gboolean cancelled = entry->final && g_str_equal (entry->state, "cancelled") && entry->domid == (gint64)info->domid;
+
+  return entry->side == XF_SIDE_DESTINATION && (cancelled || !(entry->final || arrived))
+         && found_of (info) == XF_PAUSED;
+}
+
+gboolean
+xf_remains_are (XfDriver *driver, const libxl_dominfo *info)
+{
+  const guint8 *uuid = libxl_uuid_bytearray_const (&info->uuid);
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
+  g_autoptr (GPtrArray) left = xf_journal_of_guest (driver->journal, XF_SIDE_SOURCE, uuid);
+
+  if (info->domid == 0)
+    return FALSE;
+  if (xf_removal_has (driver, info->domid))
+    return TRUE;
+  g_ptr_array_extend (entries, left, NULL, NULL);
+  for (guint i = 0; i < entries->len; i++) {
+    const XfJournalEntry *entry = entries->pdata[i];
+
+    if ((is_shell (entry, info) || is_copy (entry, info)) && xf_journal_is_of_this_boot (driver->journal, entry))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+XfDomainDef *
+xf_remains_def (XfDriver *driver, const guint8 *uuid)
+{
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
+
+  for (guint i = 0; i < entries->len; i++) {
+    const XfJournalEntry *entry = entries->pdata[i];
+
+    if (!entry->final && entry->xml)
+      return xf_domain_def_parse (entry->xml, XF_DOMAIN_PARSE_INACTIVE, NULL);
+  }
+  return NULL;
+}
+
+/* ---- its two ends ------------------------------------------------------------------------------------------ */
+
+/* An end whose domain is gone is an end like others; of a source without a journal, which never asks, it was kept only
+ * to know what the domain is. */
+static void
+removed (const GError *error, gpointer data)
+{
+  XfDriver *driver = data;
+  g_autoptr (GPtrArray) entries = xf_journal_list (driver->journal);
+
+  for (guint i = 0; i < entries->len; i++) {
+    XfJournalEntry *entry = entries->pdata[i];
+
+    if (entry->use != XF_ENTRY_REMOVED || xf_removal_find (driver, entry->uuid))
+      continue;
+    entry->use = XF_ENTRY_IDLE;
+    if (entry->side == XF_SIDE_DESTINATION && !entry->secret)
+      xf_journal_drop (driver->journal, entry);
+  }
+}
+
+static void
+destroy (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
+{
+  g_message ("domain %u is what a migration of '%s' has left, and does not run here: removing it", domid, entry->name);
+  entry->use = XF_ENTRY_REMOVED;
+  (void)xf_removal_new (driver, domid, entry->uuid, NULL, removed, driver);
+}
+
+/* The entry of a source that never asks is not kept, unless it says what a domain is. */
+static void
+close_entry (XfDriver *driver, XfJournalEntry *entry, const char *state)
+{
+  if (entry->secret || xf_removal_find (driver, entry->uuid))
+    xf_journal_write_final (driver->journal, entry, state, NULL, NULL);
+  else
+    xf_journal_drop (driver->journal, entry);
+}
+
+void
+xf_remains_cancel (XfDriver *driver, XfJournalEntry *entry, XfFound found, guint32 domid, const char *reason)
+{
+  if (found == XF_PAUSED) {
+    entry->domid = domid;
+    destroy (driver, entry, domid);
+  }
+  g_free (entry->reason);
+  entry->reason = g_strdup (reason);
+  close_entry (driver, entry, "cancelled");
+}
+
+/* Its definition is stored before it runs; but the daemon may have ended before that, and the guest after it. */
+void
+xf_remains_arrive (XfDriver *driver, XfJournalEntry *entry)
+{
+  const char *xml = entry->persistent_xml ? entry->persistent_xml : entry->xml;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (XfDomainRef) ref = NULL;
+  XfGuest *guest = xf_guest_find_uuid (driver, entry->uuid);
+
+  if (xml && entry->flags & VIR_MIGRATE_PERSIST_DEST && !(guest && guest->persistent))
+    ref = xf_driver_domain_define (driver, xml, 0, &error);
+  if (error)
+    g_warning ("domain '%s' came by a migration, and its definition cannot be stored: %s", entry->name, error->message);
+  xf_journal_guest_is_here (driver->journal, entry->uuid);
+  g_clear_pointer (&entry->reason, g_free);
+  close_entry (driver, entry, "running");
+}
+
+/* ---- a person ---------------------------------------------------------------------------------------------- */
+
+gboolean
+xf_remains_resolve (XfDriver *driver, const guint8 *id, gboolean here, const char *how)
+{
+  g_autofree char *decided = g_strdup_printf ("decided by a person, with %s", how);
+  XfJournalEntry *entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, id);
+  guint32 domid;
+
+  if (!entry || entry->final || entry->use != XF_ENTRY_IDLE || xf_remains_look (driver, entry, &domid) != XF_ABSENT)
+    return FALSE;
+  g_message ("the migration of '%s' from '%s': a person decides, with %s, that the guest %s", entry->name,
+             entry->peer ? entry->peer : "an unnamed host", how, here ? "has come here" : "has not run here");
+  if (here)
+    xf_remains_arrive (driver, entry);
+  else
+    xf_remains_cancel (driver, entry, XF_ABSENT, 0, decided);
+  return TRUE;
+}
+
+void
+xf_remains_resolve_guest (XfDriver *driver, const guint8 *uuid)
+{
+  g_autoptr (GPtrArray) entries = xf_journal_of_guest (driver->journal, XF_SIDE_DESTINATION, uuid);
+
+  for (guint i = 0; i < entries->len; i++)
+    (void)xf_remains_resolve (driver, ((XfJournalEntry *)entries->pdata[i])->id, TRUE, "virsh start --force-boot");
+}
+
+/* The daemon ended between an end's being written and the end of the domain that it is about. There may be thousands,
+ * and each names its domain: no list of all is asked for. */
+void
+xf_remains_bury (XfDriver *driver, XfJournalEntry *entry)
+{
+  libxl_dominfo info;
+
+  if (entry->domid <= 0 || !xf_journal_is_of_this_boot (driver->journal, entry))
+    return;
+  libxl_dominfo_init (&info);
+  if (libxl_domain_info (xf_ctx_libxl (driver->ctx), &info, (uint32_t)entry->domid) == 0
+      && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), entry->uuid)
+      && (is_shell (entry, &info) || is_copy (entry, &info)))
+    destroy (driver, entry, info.domid);
+  libxl_dominfo_dispose (&info);
+}
