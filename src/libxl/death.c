@@ -7,7 +7,7 @@
 #include "libxl/driver_private.h"
 #include "libxl/lifecycle.h"
 #include "libxl/look.h"
-#include "libxl/migrate_source.h"
+#include "libxl/job.h"
 
 /* How long another toolstack has to look after a guest of its own that has ended. */
 #define KEEPER_MS 2000
@@ -206,7 +206,7 @@ ended_in_job (XfGuest *guest, XfShown shown, int xen_reason)
     return;
   guest->end_seen = TRUE;
   later = later_new (guest);
-  xf_migrate_source_guest_ended (guest, how_it_ended (shown, xen_reason));
+  xf_job_guest_ended (guest, how_it_ended (shown, xen_reason));
   if (guest->job)
     xf_job_when_ended (guest, look, later);
   else
@@ -284,7 +284,7 @@ take_event (XfGuest *guest, const libxl_event *event)
   if (suspend && guest->may_suspend && !guest->job)
     resume_late (guest);
   else if (suspend)
-    xf_migrate_source_guest_suspended (guest);
+    xf_job_guest_suspended (guest);
   else if (guest->job)
     ended_in_job (guest, shutdown ? XF_SHOWN_ENDED : XF_SHOWN_GONE, reason);
   else if (shutdown)

@@ -8,7 +8,7 @@
 #include "libxl/driver_private.h"
 #include "libxl/guest.h"
 #include "libxl/restart.h"
-#include "libxl/migrate_source.h"
+#include "libxl/job.h"
 #include "libxl/store.h"
 
 gboolean
@@ -74,7 +74,7 @@ xf_driver_domain_undefine (XfDriver *driver, const guint8 *uuid, guint flags, GE
                  guest->name);
     return FALSE;
   }
-  if (xf_migrate_source_needs_definition (guest)) {
+  if (xf_job_needs_definition (guest)) {
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
                  "domain '%s' has been sent to another host, which has not said yet whether it runs there: its "
                  "definition stays until that is known (see xenferry migrations)",

@@ -44,6 +44,60 @@ xf_job_begin (XfGuest *guest, XfJob *job, GError **error)
   return TRUE;
 }
 
+/* ---- what only a migration does --------------------------------------------------------------------------- */
+
+static const XfJobOps *
+ops_of (const XfGuest *guest)
+{
+  static const XfJobOps none;
+
+  return guest->job && guest->job->ops ? guest->job->ops : &none;
+}
+
+gboolean
+xf_job_decide (XfGuest *guest, gboolean here, const char *how, XfDone done, gpointer data)
+{
+  const XfJobOps *ops = ops_of (guest);
+
+  return ops->decide && ops->decide (guest->job, here, how, done, data);
+}
+
+gboolean
+xf_job_hold_still (XfGuest *guest, XfDone done, gpointer data)
+{
+  const XfJobOps *ops = ops_of (guest);
+
+  return ops->hold_still && ops->hold_still (guest->job, done, data);
+}
+
+void
+xf_job_guest_suspended (XfGuest *guest)
+{
+  const XfJobOps *ops = ops_of (guest);
+
+  if (ops->guest_suspended)
+    ops->guest_suspended (guest->job);
+}
+
+void
+xf_job_guest_ended (XfGuest *guest, const char *how)
+{
+  const XfJobOps *ops = ops_of (guest);
+
+  if (ops->guest_ended)
+    ops->guest_ended (guest->job, how);
+}
+
+gboolean
+xf_job_needs_definition (const XfGuest *guest)
+{
+  const XfJobOps *ops = ops_of (guest);
+
+  return ops->needs_definition && ops->needs_definition (guest->job);
+}
+
+/* ---- those who wait for its end --------------------------------------------------------------------------- */
+
 typedef struct {
   GSourceFunc func;
   gpointer data;

@@ -27,6 +27,13 @@ typedef struct {
   gboolean (*abort) (XfJob *job, GError **error);
   void (*set_rate) (XfJob *job, guint64 bytes_per_s);
   char *(*describe) (XfJob *job); /* "being migrated to 'b' (sending)" */
+
+  /* Of a migration, which holds its guest for long, and other commands for the guest are about it meanwhile. */
+  gboolean (*decide) (XfJob *job, gboolean here, const char *how, XfDone done, gpointer data);
+  gboolean (*hold_still) (XfJob *job, XfDone done, gpointer data);
+  void (*guest_suspended) (XfJob *job);
+  void (*guest_ended) (XfJob *job, const char *how);
+  gboolean (*needs_definition) (const XfJob *job);
 } XfJobOps;
 
 struct XfJob {
@@ -40,6 +47,21 @@ void xf_job_init (XfJob *job, XfJobKind kind, const XfJobOps *ops, gpointer owne
 
 /* Takes the guest for @job, which the caller keeps alive until xf_job_end(). */
 gboolean xf_job_begin (XfGuest *guest, XfJob *job, GError **error);
+
+/* A person decides, with @how, for a guest whose job waits for that: it goes on @here, or ends here. @done is called
+ * when that is done, or with an error when another decision was first. FALSE: there is nothing to decide. */
+gboolean xf_job_decide (XfGuest *guest, gboolean here, const char *how, XfDone done, gpointer data);
+
+/* A guest that is being sent is paused: it dirties nothing any more, and its migration comes to an end; there it runs.
+ * FALSE: it is not being sent, or is about to stop anyway. */
+gboolean xf_job_hold_still (XfGuest *guest, XfDone done, gpointer data);
+
+/* libxl says that the guest has stopped for its last pass; that it has ended, or is gone, @how in a sentence. */
+void xf_job_guest_suspended (XfGuest *guest);
+void xf_job_guest_ended (XfGuest *guest, const char *how);
+
+/* The job needs the guest's definition: it may be all that is left of the guest here. */
+gboolean xf_job_needs_definition (const XfGuest *guest);
 
 /* Calls @func from the loop once the guest with the job of now has none any more. */
 void xf_job_when_ended (XfGuest *guest, GSourceFunc func, gpointer data);

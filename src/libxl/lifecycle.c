@@ -13,7 +13,7 @@
 #include "libxl/definitions.h"
 #include "libxl/driver_private.h"
 #include "libxl/dump.h"
-#include "libxl/migrate_source.h"
+#include "libxl/job.h"
 #include "libxl/moved.h"
 #include "libxl/operation.h"
 #include "libxl/remains.h"
@@ -478,7 +478,7 @@ xf_driver_domain_destroy (XfDriver *driver, const guint8 *uuid, guint flags, XfD
   else if (guest && xf_restart_stop (guest, done, data))
     return;
   else if (guest && xf_operation_check_active (guest, &error)) {
-    if (xf_migrate_source_decide (guest, FALSE, "virsh destroy", done, data))
+    if (xf_job_decide (guest, FALSE, "virsh destroy", done, data))
       return;
     if (abort_then_destroy (guest, done, data))
       return;

@@ -78,7 +78,7 @@ xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, 
   g_autofree char *text = NULL;
   GError *error = NULL;
 
-  if (guest && xf_migrate_source_decide (guest, here, here ? "--resolve here" : "--resolve there", done, data))
+  if (guest && xf_job_decide (guest, here, here ? "--resolve here" : "--resolve there", done, data))
     return;
   if (xf_remains_resolve (driver, id, here, here ? "--resolve here" : "--resolve there")) {
     xf_operation_answer (done, NULL, data, NULL, NULL);

@@ -327,30 +327,6 @@ xf_migrate_source_daemon_ends (XfMigrateSource *source)
 }
 
 void
-xf_migrate_source_guest_suspended (XfGuest *guest)
-{
-  XfMigrateSource *source = xf_migrate_source_find (guest);
-
-  if (source && (source->sm.state == SENDING || source->sm.state == STOPPING))
-    xf_migrate_source_mark_suspended (source);
-}
-
-void
-xf_migrate_source_guest_ended (XfGuest *guest, const char *how)
-{
-  XfMigrateSource *source = xf_migrate_source_find (guest);
-  g_autoptr (GError) reason = NULL;
-
-  if (!source)
-    return;
-  reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_OPERATION_FAILED, how);
-  if (source->abort_func)
-    (void)source->abort_func (source->abort_data, reason);
-  else
-    (void)xf_migrate_source_abort (source, reason);
-}
-
-void
 xf_migrate_source_guest_resumed (XfMigrateSource *source)
 {
   if (!source->progress.resumed_us)
@@ -488,14 +464,6 @@ xf_migrate_source_check_caller (const XfMigrateSource *source, gconstpointer cli
     return FALSE;
   }
   return TRUE;
-}
-
-gboolean
-xf_migrate_source_needs_definition (const XfGuest *guest)
-{
-  const XfMigrateSource *source = xf_migrate_source_find (guest);
-
-  return source && source->sm.state >= SENT;
 }
 
 gboolean

@@ -125,13 +125,6 @@ void xf_migrate_source_conclude (XfMigrateSource *source, gboolean runs, XfDone 
 /* The destination has a journal, and so can be asked: it is a xenferry. */
 gboolean xf_migrate_source_can_be_asked (const XfMigrateSource *source);
 
-/* The definition of a guest that may run at the destination already is what is left of it here. */
-gboolean xf_migrate_source_needs_definition (const XfGuest *guest);
-
-/* A person decides for a guest whose migration is settling: it goes on @here, or ends here. @done is told when it has,
- * or that another person was first. FALSE: there is nothing to decide. */
-gboolean xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone done, gpointer data);
-
 /* Lets the scheduler give a domain no more than @percent of one processor; 0: as much as it likes. Returns libxl's
  * code. */
 int xf_migrate_source_set_cap (XfCtx *ctx, guint32 domid, int percent);
@@ -144,16 +137,6 @@ void xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer clien
 
 /* The daemon ends: what is not sent rolls back, what is sent is left to the journal. */
 void xf_migrate_source_daemon_ends (XfMigrateSource *source);
-
-/* A guest that is being sent is paused: it dirties nothing any more, and its migration comes to an end; there it runs.
- * FALSE: it is not being sent, or is about to stop anyway. */
-gboolean xf_migrate_source_hold_still (XfGuest *guest, XfDone done, gpointer data);
-
-/* libxl says that the guest has stopped for its last pass. */
-void xf_migrate_source_guest_suspended (XfGuest *guest);
-
-/* It has ended, or is gone, while it was being sent; @how: in a sentence. */
-void xf_migrate_source_guest_ended (XfGuest *guest, const char *how);
 
 /* The destination answered that the guest runs there: the end of its downtime. */
 void xf_migrate_source_guest_resumed (XfMigrateSource *source);

@@ -107,17 +107,17 @@ held (int rc, gpointer data)
 }
 
 gboolean
-xf_migrate_source_hold_still (XfGuest *guest, XfDone done, gpointer data)
+xf_migrate_source_hold_still (XfJob *job, XfDone done, gpointer data)
 {
-  XfMigrateSource *source = xf_migrate_source_find (guest);
+  XfMigrateSource *source = job->owner;
 
-  if (!source || source->sm.state != SENDING || source->request != XF_REQUEST_NONE || source->stand != XF_STAND_RUNS)
+  if (source->sm.state != SENDING || source->request != XF_REQUEST_NONE || source->stand != XF_STAND_RUNS)
     return FALSE;
   source->stand = XF_STAND_PAUSING;
   source->hold_done = done;
   source->hold_data = data;
   source->still_ao = xf_ao_new (source->ctx, held, source);
   xf_ao_started (source->still_ao,
-                 libxl_domain_pause (xf_ctx_libxl (source->ctx), guest->domid, xf_ao_how (source->still_ao)));
+                 libxl_domain_pause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->still_ao)));
   return TRUE;
 }

@@ -71,10 +71,46 @@ job_describe (XfJob *job)
   return g_strdup_printf ("being migrated to '%s' (%s)", source->host, xf_sm_name (&source->sm));
 }
 
+static void
+job_guest_suspended (XfJob *job)
+{
+  XfMigrateSource *source = job->owner;
+
+  if (source->sm.state == SENDING || source->sm.state == STOPPING)
+    xf_migrate_source_mark_suspended (source);
+}
+
+static void
+job_guest_ended (XfJob *job, const char *how)
+{
+  XfMigrateSource *source = job->owner;
+  g_autoptr (GError)
+    reason = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_OPERATION_FAILED, how);
+
+  if (source->abort_func)
+    (void)source->abort_func (source->abort_data, reason);
+  else
+    (void)xf_migrate_source_abort (source, reason);
+}
+
+/* The definition of a guest that may run at the destination already is what is left of it here. */
+static gboolean
+job_needs_definition (const XfJob *job)
+{
+  const XfMigrateSource *source = job->owner;
+
+  return source->sm.state >= SENT;
+}
+
 const XfJobOps xf_migrate_source_job_ops = {
   .info = job_info,
   .stats = job_stats,
   .abort = job_abort,
   .set_rate = job_set_rate,
   .describe = job_describe,
+  .decide = xf_migrate_source_decide,
+  .hold_still = xf_migrate_source_hold_still,
+  .guest_suspended = job_guest_suspended,
+  .guest_ended = job_guest_ended,
+  .needs_definition = job_needs_definition,
 };

@@ -152,6 +152,10 @@ void xf_migrate_source_unthrottle (XfMigrateSource *source);
 /* migrate_source_hold.c: a line of libxl's log. */
 void xf_migrate_source_libxl_said (const char *text, gpointer source);
 
+/* Job operations (XfJobOps). */
+gboolean xf_migrate_source_decide (XfJob *job, gboolean here, const char *how, XfDone done, gpointer data);
+gboolean xf_migrate_source_hold_still (XfJob *job, XfDone done, gpointer data);
+
 /* The guest has stopped for its last pass. */
 void xf_migrate_source_mark_suspended (XfMigrateSource *source);
 

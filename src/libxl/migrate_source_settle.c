@@ -245,19 +245,19 @@ refuse_second (const XfMigrateSource *source, const char *how, XfDone done, gpoi
 }
 
 gboolean
-xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone done, gpointer data)
+xf_migrate_source_decide (XfJob *job, gboolean here, const char *how, XfDone done, gpointer data)
 {
-  XfMigrateSource *source = xf_migrate_source_find (guest);
+  XfMigrateSource *source = job->owner;
 
-  if (source && source->decided_with) {
+  if (source->decided_with) {
     refuse_second (source, how, done, data);
     return TRUE;
   }
-  if (source && source->sm.state == STUCK) {
+  if (source->sm.state == STUCK) {
     xf_migrate_source_decide_stuck (source, here, how, done, data);
     return TRUE;
   }
-  if (!source || source->sm.state != SETTLING)
+  if (source->sm.state != SETTLING)
     return FALSE;
   xf_sm_move (&source->sm, DECIDING);
   source->decided_with = g_strdup (how);
@@ -271,7 +271,7 @@ xf_migrate_source_decide (XfGuest *guest, gboolean here, const char *how, XfDone
   g_clear_error (&source->why);
   g_free (source->entry->reason);
   source->entry->reason = g_strdup_printf ("decided by a person, with %s", how);
-  xf_guest_set_message (guest, NULL);
+  xf_guest_set_message (source->guest, NULL);
   /* A disk that cannot be written is no reason not to obey: what is lost is only who decided. */
   xf_journal_write (source->driver->journal, source->entry,
                     xf_migrate_source_states[here ? ROLLING_BACK : DESTROYING].name,

@@ -8,7 +8,7 @@
 #include "libxl/death.h"
 #include "libxl/driver_private.h"
 #include "libxl/look.h"
-#include "libxl/migrate_source.h"
+#include "libxl/job.h"
 #include "libxl/operation.h"
 
 /* ---- pause and resume ------------------------------------------------------------------------------------- */
@@ -58,7 +58,7 @@ xf_driver_domain_suspend (XfDriver *driver, const guint8 *uuid, XfDone done, gpo
       xf_operation_answer (done, NULL, data, NULL, NULL);
       return;
     }
-    if (xf_migrate_source_hold_still (guest, done, data))
+    if (xf_job_hold_still (guest, done, data))
       return;
     if (xf_look_check_alive (guest, shown, "pause", &error))
       operation = xf_operation_begin (guest, XF_JOB_SUSPEND, "pause", done, NULL, data, &error);
@@ -100,7 +100,7 @@ xf_driver_domain_resume (XfDriver *driver, const guint8 *uuid, XfDone done, gpoi
   libxl_ctx *libxl;
   XfAo *ao;
 
-  if (guest && xf_migrate_source_decide (guest, TRUE, "virsh resume", done, data))
+  if (guest && xf_job_decide (guest, TRUE, "virsh resume", done, data))
     return;
   if (guest && xf_operation_check_active (guest, &error)) {
     shown = shown_now (guest);
