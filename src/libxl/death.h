@@ -19,6 +19,3 @@ void xf_death_compare (XfGuest *guest, const libxl_dominfo *info);
 
 /* How a guest that a job has has ended meanwhile, in a sentence; NULL: it has not. */
 const char *xf_death_how (const XfGuest *guest);
-
-void xf_death_watch (XfGuest *guest);
-void xf_death_unwatch (XfGuest *guest);

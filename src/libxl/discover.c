@@ -53,8 +53,8 @@ is_ours (const XfDiscover *discover, const libxl_dominfo *info)
 {
   XfGuest *guest = xf_guest_find_uuid (discover->driver, libxl_uuid_bytearray_const (&info->uuid));
 
-  if (info->domid == 0 || xf_guest_find_domid (discover->driver, info->domid)
-      || xf_remains_are (discover->driver, info) || xf_look_is_preserved (discover->driver, info))
+  if (info->domid == 0 || xf_guest_find_domid (discover->driver, info->domid) || xf_remains_are (discover->driver, info)
+      || xf_look_is_preserved (discover->driver, info))
     return TRUE;
   /* One that we are about to start, receive or restart; or the old domain of one that has moved on. */
   return guest && (guest->job || guest->incoming || guest->domid >= 0);

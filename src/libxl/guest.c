@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "libxl/death.h"
+#include "libxl/end_watch.h"
 #include "libxl/definitions.h"
 #include "libxl/driver_private.h"
 #include "libxl/removal.h"
@@ -122,7 +122,7 @@ guest_new (XfDriver *driver, const char *name, const guint8 *uuid)
 void
 xf_guest_free (XfGuest *guest)
 {
-  xf_death_unwatch (guest);
+  xf_end_unwatch (guest);
   g_clear_handle_id (&guest->keeper_id, g_source_remove);
   xf_domain_def_free (guest->def);
   xf_domain_def_free (guest->persistent);
@@ -234,7 +234,7 @@ xf_guest_now_running (XfGuest *guest, int domid, XfDomainDef *def, int state, in
   if (domid > 0 && libxl_primary_console_get_tty (xf_ctx_libxl (guest->driver->ctx), domid, &tty) == 0 && tty)
     guest->tty = g_strdup (tty);
   free (tty); /* libxl allocates with malloc */
-  xf_death_watch (guest);
+  xf_end_watch (guest);
   xf_store_write_userdata (guest);
   xf_guest_set_state (guest, state, reason);
   xf_guest_set_incoming (guest, FALSE);
@@ -243,7 +243,7 @@ xf_guest_now_running (XfGuest *guest, int domid, XfDomainDef *def, int state, in
 void
 xf_guest_gone (XfGuest *guest, int state, int reason)
 {
-  xf_death_unwatch (guest);
+  xf_end_unwatch (guest);
   g_clear_handle_id (&guest->keeper_id, g_source_remove);
   guest->foreign = FALSE;
   guest->may_suspend = FALSE;

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "conf/domain_name.h"
-#include "libxl/death.h"
+#include "libxl/end_watch.h"
 #include "libxl/definitions.h"
 #include "libxl/driver_private.h"
 #include "libxl/removal.h"
@@ -126,7 +126,7 @@ xf_look_take (XfGuest *guest, XfShown shown)
   else if (shown == XF_SHOWN_RUNNING && guest->state != VIR_DOMAIN_RUNNING)
     now_running (guest);
   if (lives && guest->watch_spent)
-    xf_death_watch (guest);
+    xf_end_watch (guest);
 }
 
 void

@@ -11,7 +11,7 @@
 #include <libxl.h>
 
 #include "base/error.h"
-#include "libxl/death.h"
+#include "libxl/end_watch.h"
 #include "libxl/look.h"
 #include "libxl/removal.h"
 
@@ -30,7 +30,7 @@ show_as_before (XfMigrateSource *source)
   if (guest->domid < 0 || xf_look_at (guest) == XF_SHOWN_GONE)
     return;
   if (source->progress.suspended_us)
-    xf_death_watch (guest);
+    xf_end_watch (guest);
   if (source->again_s)
     xf_guest_set_message (guest, NULL);
   if ((source->progress.suspended_us || source->stand == XF_STAND_HELD) && xf_migrate_source_guest_ran (source)) {

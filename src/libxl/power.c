@@ -5,7 +5,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "libxl/death.h"
+#include "libxl/end_watch.h"
 #include "libxl/driver_private.h"
 #include "libxl/look.h"
 #include "libxl/job.h"
@@ -83,7 +83,7 @@ unpaused (int rc, gpointer data)
   }
   /* libxl tells one end of a domain to each watch, and a suspend is one. */
   if (guest->watch_spent || guest->reason == VIR_DOMAIN_PAUSED_MIGRATION)
-    xf_death_watch (guest);
+    xf_end_watch (guest);
   xf_guest_set_message (guest, NULL);
   xf_guest_set_state (guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "host.h"
-#include "libxl/death.h"
+#include "libxl/end_watch.h"
 #include "libxl/discover.h"
 #include "libxl/driver_private.h"
 
@@ -173,7 +173,7 @@ test_end_without_event (void)
   g_autofree guint8 *uuid = NULL;
   Host *host = run (NULL, &uuid);
 
-  xf_death_unwatch (xf_guest_find_uuid (host->driver, uuid));
+  xf_end_unwatch (xf_guest_find_uuid (host->driver, uuid));
   host_ask (host, "g", SIM_ASK_SHUTDOWN);
   host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_SHUTOFF);
   expect_events (host, "g shutdown 0; g stopped 0;");
@@ -208,7 +208,7 @@ test_gone_without_event (void)
   Host *host = run (NULL, &uuid);
   XfGuest *guest = xf_guest_find_uuid (host->driver, uuid);
 
-  xf_death_unwatch (guest);
+  xf_end_unwatch (guest);
   host_domain_destroy (host->dir, guest->domid);
   g_assert_false (host_call (host, xf_driver_domain_suspend, uuid, NULL));
   host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_SHUTOFF);
