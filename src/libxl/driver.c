@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/watch.h"
+#include "libxl/autostart.h"
 #include "libxl/death.h"
 #include "libxl/discover.h"
 #include "libxl/definitions.h"
@@ -16,7 +17,8 @@
 #include "libxl/dump.h"
 #include "libxl/find.h"
 #include "libxl/guest.h"
-#include "libxl/migrate.h"
+#include "libxl/ends.h"
+#include "libxl/migrations.h"
 #include "libxl/migrate_door.h"
 #include "libxl/recover.h"
 #include "libxl/removal.h"
@@ -106,6 +108,7 @@ settle_down (XfDriver *driver)
   gint64 deadline = g_get_monotonic_time () + END_TIMEOUT_S * G_USEC_PER_SEC;
   guint id = g_timeout_add (50, tick, NULL);
 
+  xf_autostart_stop (driver);
   xf_migrations_end (driver);
   xf_restarts_stop (driver);
   while (is_busy (driver) && g_get_monotonic_time () < deadline)
@@ -178,64 +181,4 @@ const char *
 xf_driver_hostname (XfDriver *driver)
 {
   return driver->hostname;
-}
-
-/* ---- autostart -------------------------------------------------------------------------------------------- */
-
-static void
-autostarted (const XfDomainRef *ref, const GError *error, gpointer data)
-{
-  if (error)
-    g_warning ("autostart: %s", error->message);
-}
-
-void
-xf_autostart_guest (XfGuest *guest)
-{
-  guest->autostart_waits = FALSE;
-  xf_driver_domain_start (guest->driver, guest->uuid, 0, autostarted, NULL);
-}
-
-/* It may run on another host: there it went, or there it was being sent when this host went down. */
-static gboolean
-is_elsewhere (XfGuest *guest)
-{
-  XfJournal *journal = guest->driver->journal;
-  g_autoptr (GPtrArray) entries = xf_journal_of_guest (journal, XF_SIDE_SOURCE, guest->uuid);
-
-  if (xf_journal_is_given_back (journal, guest->uuid)) {
-    g_message ("autostart: domain '%s' is not started, it was given back to where it came from", guest->name);
-    return TRUE;
-  }
-  if (xf_journal_may_know (journal, guest->uuid) || xf_journal_has_undecided (journal, guest->uuid)) {
-    g_warning (
-      "autostart: domain '%s' is not started: what the journal says of it cannot be read, or waits for a person "
-      "to decide (see xenferry migrations); start it by hand when it does not run on another host",
-      guest->name);
-    return TRUE;
-  }
-  if (entries->len == 0)
-    return FALSE;
-  guest->autostart_waits = guest->job != NULL;
-  g_message ("autostart: domain '%s' is not started, it %s; start it by hand where it is to run", guest->name,
-             guest->job ? "may have moved to another host, which is being asked" : "has moved to another host");
-  return TRUE;
-}
-
-void
-xf_driver_autostart (XfDriver *driver)
-{
-  g_autofree char *marker = g_build_filename (driver->config.state_dir, "autostarted", NULL);
-  g_autofree char *done_for = NULL;
-
-  /* A restart of the daemon is no boot of the host. */
-  if (g_file_get_contents (marker, &done_for, NULL, NULL) && g_str_equal (done_for, driver->config.boot_id))
-    return;
-  (void)g_file_set_contents (marker, driver->config.boot_id, -1, NULL);
-  for (guint i = 0; i < driver->guests->len; i++) {
-    XfGuest *guest = driver->guests->pdata[i];
-
-    if (guest->autostart && guest->domid < 0 && !is_elsewhere (guest))
-      xf_autostart_guest (guest);
-  }
 }

@@ -22,18 +22,17 @@ struct XfGuest {
   char *file;              /* its definition is in FILE.xml; NULL: in one of its own name, or there is none */
   char *refused;           /* why persistent only shows: this driver refuses the definition (definitions.h); or NULL */
   gboolean autostart;
-  gboolean autostart_waits; /* for another host to say that the guest does not run there */
-  int state, reason;        /* virDomainState and its reason */
-  gboolean incoming;        /* being received */
-  gboolean foreign;         /* another toolstack started it, and may look after it */
-  guint keeper_id;          /* it has ended: that toolstack's turn */
-  gboolean may_suspend;     /* a migration that is over had asked it to, and it may still obey */
-  gboolean watch_spent;     /* libxl has told of one shutdown, and tells each watch of one only */
-  int dumped;               /* the domid whose memory has been written to a file after its end; or 0 */
-  gboolean end_seen;        /* while a job had it: looked at when that has ended */
-  char *refused_name;       /* what others call it, which cannot be its name here; or NULL */
-  char *tty;                /* of its console */
-  char *message;            /* what a person should know, or NULL */
+  int state, reason;    /* virDomainState and its reason */
+  gboolean incoming;    /* being received */
+  gboolean foreign;     /* another toolstack started it, and may look after it */
+  guint keeper_id;      /* it has ended: that toolstack's turn */
+  gboolean may_suspend; /* a migration that is over had asked it to, and it may still obey */
+  gboolean watch_spent; /* libxl has told of one shutdown, and tells each watch of one only */
+  int dumped;           /* the domid whose memory has been written to a file after its end; or 0 */
+  gboolean end_seen;    /* while a job had it: looked at when that has ended */
+  char *refused_name;   /* what others call it, which cannot be its name here; or NULL */
+  char *tty;            /* of its console */
+  char *message;        /* what a person should know, or NULL */
   XfJob *job;
   GSList *job_waiters;      /* job.c's */
   XfTypedParams *completed; /* its last job, or NULL */
@@ -89,9 +88,6 @@ void xf_guest_set_message (XfGuest *guest, const char *message);
 /* Stores @def (taken on success) as its definition. Refused where that would write over what others wrote. */
 gboolean xf_guest_make_persistent (XfGuest *guest, XfDomainDef *def, GError **error);
 void xf_guest_remove_persistent (XfGuest *guest);
-
-/* driver.c: starts it, as at the host's boot. */
-void xf_autostart_guest (XfGuest *guest);
 
 void xf_guest_emit_lifecycle (XfGuest *guest, int event, int detail);
 void xf_guest_emit_iteration (XfGuest *guest, int iteration);

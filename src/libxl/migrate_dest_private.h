@@ -11,7 +11,7 @@
 #include "libxl/ctx.h"
 #include "libxl/driver_private.h"
 #include "libxl/memory.h"
-#include "libxl/migrate.h"
+#include "libxl/migrations.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_listen.h"
 #include "libxl/migrate_plan.h"

@@ -44,18 +44,14 @@ static void
 rolled_back (XfMigrateSource *source)
 {
   const GError *told = source->again_s ? NULL : source->error;
-  XfGuest *waits; /* for this, to be started */
 
   source->progress.resumed_us = g_get_monotonic_time ();
   xf_migrate_source_unthrottle (source);
   show_as_before (source);
   xf_migrate_source_tell_decision (source, TRUE);
-  waits = source->guest->autostart_waits && source->guest->domid < 0 ? source->guest : NULL;
   xf_migrate_source_end_job (source, source->error);
   g_info ("%s: rolled back%s%s", source->sm.id, source->error ? ": " : "", source->error ? source->error->message : "");
   xf_migrate_source_finish (source, CANCELLED, told);
-  if (waits)
-    xf_autostart_guest (waits);
 }
 
 /* ---- it cannot be resumed ----------------------------------------------------------------------------------- */

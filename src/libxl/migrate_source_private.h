@@ -9,7 +9,7 @@
 #include "libxl/ao.h"
 #include "libxl/ctx.h"
 #include "libxl/driver_private.h"
-#include "libxl/migrate.h"
+#include "libxl/migrations.h"
 #include "libxl/migrate_progress.h"
 #include "libxl/migrate_source.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The source's phases as clients call them (driver.h): each reads its arguments, finds the migration, and hands over to
- * migrate_source.c or migrate_p2p.c. The destination's are in migrate_in.c. And the lists of what is under way.
+ * the source's state machine or to the peer-to-peer one. The destination's are in dest_calls.c.
  */
-#include "libxl/migrate.h"
+#include "libxl/migrations.h"
 
 #include <libvirt/libvirt.h>
 
@@ -11,131 +11,8 @@
 #include "conf/cookie.h"
 #include "conf/migrate_uri.h"
 #include "libxl/driver_private.h"
-#include "libxl/migrate_dest.h"
 #include "libxl/migrate_p2p.h"
 #include "libxl/migrate_source.h"
-
-/* ---- the lists -------------------------------------------------------------------------------------------- */
-
-void
-xf_migrations_add_source (XfDriver *driver, XfMigrateSource *source)
-{
-  g_ptr_array_add (driver->sources, source);
-}
-
-void
-xf_migrations_remove_source (XfDriver *driver, XfMigrateSource *source)
-{
-  g_ptr_array_remove (driver->sources, source);
-}
-
-void
-xf_migrations_add_dest (XfDriver *driver, XfMigrateDest *dest)
-{
-  g_ptr_array_add (driver->destinations, dest);
-}
-
-void
-xf_migrations_remove_dest (XfDriver *driver, XfMigrateDest *dest)
-{
-  g_ptr_array_remove (driver->destinations, dest);
-}
-
-/* Calls one of both for each migration. Each call may end its migration and so change the list. */
-static void
-for_all (XfDriver *driver, void (*of_source) (XfMigrateSource *source, gconstpointer client),
-         void (*of_dest) (XfMigrateDest *dest, gconstpointer client), gconstpointer client)
-{
-  g_autoptr (GPtrArray) sources = g_ptr_array_copy (driver->sources, NULL, NULL);
-  g_autoptr (GPtrArray) destinations = g_ptr_array_copy (driver->destinations, NULL, NULL);
-
-  for (guint i = 0; i < sources->len; i++) {
-    if (g_ptr_array_find (driver->sources, sources->pdata[i], NULL))
-      of_source (sources->pdata[i], client);
-  }
-  for (guint i = 0; i < destinations->len; i++) {
-    if (g_ptr_array_find (driver->destinations, destinations->pdata[i], NULL))
-      of_dest (destinations->pdata[i], client);
-  }
-}
-
-static void
-end_source (XfMigrateSource *source, gconstpointer client)
-{
-  xf_migrate_source_daemon_ends (source);
-}
-
-static void
-end_dest (XfMigrateDest *dest, gconstpointer client)
-{
-  xf_migrate_dest_daemon_ends (dest);
-}
-
-void
-xf_migrations_end (XfDriver *driver)
-{
-  driver->ends = TRUE;
-  for_all (driver, end_source, end_dest, NULL);
-}
-
-void
-xf_driver_client_gone (XfDriver *driver, gconstpointer client)
-{
-  for_all (driver, xf_migrate_source_client_gone, xf_migrate_dest_client_gone, client);
-}
-
-XfCookie *
-xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, const guint8 *id)
-{
-  XfCookie *cookie = xf_cookie_new (name, uuid, driver->hostname);
-
-  xf_cookie_set_peer (cookie, id);
-  return cookie;
-}
-
-/* ---- answers ---------------------------------------------------------------------------------------------- */
-
-typedef struct {
-  XfMigrateDone done;
-  gpointer data;
-  GBytes *cookie;
-  char *xml, *uri;
-  XfDomainRef *ref;
-  GError *error;
-} Answer;
-
-static gboolean
-deliver (gpointer data)
-{
-  Answer *answer = data;
-  XfMigrateResult result = { .cookie = answer->cookie, .xml = answer->xml, .uri = answer->uri, .ref = answer->ref };
-
-  answer->done (answer->error ? NULL : &result, answer->error, answer->data);
-  g_clear_pointer (&answer->cookie, g_bytes_unref);
-  g_clear_error (&answer->error);
-  g_free (answer->xml);
-  g_free (answer->uri);
-  g_clear_pointer (&answer->ref, xf_domain_ref_free);
-  g_free (answer);
-  return G_SOURCE_REMOVE;
-}
-
-void
-xf_migrate_answer_later (XfMigrateDone done, gpointer data, const XfMigrateResult *result, GError *error)
-{
-  Answer *answer = g_new0 (Answer, 1);
-
-  answer->done = done;
-  answer->data = data;
-  answer->error = error;
-  if (result) {
-    answer->cookie = result->cookie ? g_bytes_ref (result->cookie) : NULL;
-    answer->xml = g_strdup (result->xml);
-    answer->uri = g_strdup (result->uri);
-    answer->ref = result->ref ? xf_domain_ref_copy (result->ref) : NULL;
-  }
-  g_idle_add_full (G_PRIORITY_DEFAULT, deliver, answer, NULL);
-}
 
 /* A callback of the source's kind that answers a phase. */
 typedef struct {

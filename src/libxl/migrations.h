@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the two sides of a migration share inside the driver: the lists of them, and the cookie. The phases that
- * clients call are in migrate.c.
+ * What the two sides of a migration share inside the driver: the lists of them, the cookie, and the answer to a phase.
  */
 #pragma once
 
@@ -18,9 +17,6 @@ void xf_migrations_add_source (XfDriver *driver, XfMigrateSource *source);
 void xf_migrations_remove_source (XfDriver *driver, XfMigrateSource *source);
 void xf_migrations_add_dest (XfDriver *driver, XfMigrateDest *dest);
 void xf_migrations_remove_dest (XfDriver *driver, XfMigrateDest *dest);
-
-/* The daemon ends: every migration here is told to stop, and rolls back. */
-void xf_migrations_end (XfDriver *driver);
 
 /* Our cookie for a migration @id of that guest; the caller's, who may add to it before it is formatted. */
 XfCookie *xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, const guint8 *id);
