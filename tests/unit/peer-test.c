@@ -623,7 +623,7 @@ test_tunnel (char *fixture, gconstpointer data)
   wait_for (&caller.finished, 1);
   g_assert_no_error (caller.error);
   g_assert_cmpint (server->how, ==, XF_STREAM_FINISHED);
-  settle ();
+  wait_for (&server->received->len, g_bytes_get_size (payload));
   g_assert_cmpmem (server->received->data, server->received->len, g_bytes_get_data (payload, NULL),
                    g_bytes_get_size (payload));
   g_assert_cmpuint (xf_peer_ops ()->sent (caller.peer), ==, g_bytes_get_size (payload));
@@ -692,7 +692,7 @@ test_tunnel_aborted (char *fixture, gconstpointer data)
   open_tunnel (&caller);
   xf_peer_ops ()->set_rate (caller.peer, 100 * 1000);
   thread = start_sending (&caller, &writer);
-  settle ();
+  wait_for (&server->received->len, 1);
   xf_peer_ops ()->send_abort (caller.peer);
   g_thread_join (thread);
   xf_peer_ops ()->finish (caller.peer, params, NULL, 0, TRUE, migrated, &caller);

@@ -122,14 +122,17 @@ wait_for (const guint *count, guint wanted)
   g_source_remove (id);
 }
 
+/* Both ends live in this loop, so what was written is read, and answered, before nothing is ready any more. */
 static void
 settle (void)
 {
-  gboolean over = FALSE;
+  gboolean late = FALSE;
+  guint id = g_timeout_add_seconds (5, overdue, &late);
 
-  g_timeout_add (30, overdue, &over);
-  while (!over)
-    g_main_context_iteration (NULL, TRUE);
+  while (g_main_context_iteration (NULL, FALSE) && !late)
+    ;
+  g_assert_false (late);
+  g_source_remove (id);
 }
 
 #define SEND_TO(program, fixture, reply, name, args_type, args, ret_type)                                              \
@@ -650,19 +653,15 @@ wire_send (Wire *wire, gint32 procedure, xdrproc_t xdr, gconstpointer args)
   g_assert_cmpint (write (wire->fd, bytes, size), ==, (gssize)size);
 }
 
-/* The next frame within 100 ms; FALSE: none. */
+/* The next frame; FALSE: none. */
 static gboolean
 wire_next (Wire *wire, XfFrameHeader *header_out, gpointer value, xdrproc_t xdr)
 {
   guint8 bytes[4096];
-  gboolean late = FALSE;
-  guint id = g_timeout_add (100, overdue, &late);
-  gssize n = -1;
+  gssize n;
 
-  while (!late && (n = recv (wire->fd, bytes, XF_FRAME_HEADER, MSG_DONTWAIT)) < 0)
-    g_main_context_iteration (NULL, TRUE);
-  if (!late)
-    g_source_remove (id);
+  settle ();
+  n = recv (wire->fd, bytes, XF_FRAME_HEADER, MSG_DONTWAIT);
   if (n != XF_FRAME_HEADER || !xf_frame_get_header (bytes, header_out))
     return FALSE;
   n = header_out->length - XF_FRAME_HEADER;
