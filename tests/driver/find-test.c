@@ -107,8 +107,7 @@ test_meanwhile (void)
   host_idle (50);
   xf_driver_free (host->driver);
   host_domain_destroy (host->dir, domid);
-  host_ask (host, "d", SIM_ASK_SHUTDOWN);
-  g_usleep (100000);
+  host_ask_until (host, "d", SIM_ASK_SHUTDOWN, SIM_SHUTDOWN);
   host->driver = xf_driver_new (&host->config, NULL, NULL, NULL);
   g_assert_nonnull (host->driver);
   g_assert_cmpuint (host_count_listed (host, 0), ==, 1);

@@ -240,6 +240,33 @@ host_ask (Host *host, const char *name, SimAsk ask)
   g_assert_true (found);
 }
 
+static gboolean
+is_in_state (Host *host, const char *name, SimState state)
+{
+  g_autoptr (GArray) ids = host_domains (host->dir);
+  gboolean is = FALSE;
+
+  for (guint i = 0; i < ids->len; i++) {
+    SimBlock *block = host_block_map (host->dir, g_array_index (ids, guint32, i));
+
+    is |= block && g_str_equal (block->name, name) && block->state == state;
+    host_block_unmap (block);
+  }
+  return is;
+}
+
+void
+host_ask_until (Host *host, const char *name, SimAsk ask, SimState state)
+{
+  gint64 end = host_wait_begin ();
+
+  host_ask (host, name, ask);
+  while (!is_in_state (host, name, state)) {
+    g_assert_cmpint (g_get_monotonic_time (), <, end);
+    g_usleep (1000);
+  }
+}
+
 guint
 host_count_domains (Host *host)
 {

@@ -48,6 +48,9 @@ gboolean host_call (Host *host, HostCall call, const guint8 *uuid, GError **erro
 /* What a guest does by itself. */
 void host_ask (Host *host, const char *name, SimAsk ask);
 
+/* The same; returns when Xen shows @state. The loop does not run meanwhile. */
+void host_ask_until (Host *host, const char *name, SimAsk ask, SimState state);
+
 /* Domains that exist on the host, whatever the driver thinks of them. */
 guint host_count_domains (Host *host);
 
