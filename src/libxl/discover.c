@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "conf/domain_name.h"
-#include "libxl/ao.h"
+#include "libxl/xen/ao.h"
 #include "libxl/death.h"
 #include "libxl/driver_private.h"
 #include "libxl/find.h"

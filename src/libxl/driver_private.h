@@ -5,7 +5,7 @@
 #pragma once
 
 #include "driver.h"
-#include "libxl/ctx.h"
+#include "libxl/xen/ctx.h"
 #include "libxl/guest.h"
 #include "libxl/journal.h"
 

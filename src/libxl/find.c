@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libxl/ao.h"
+#include "libxl/xen/ao.h"
 #include "libxl/config.h"
 #include "libxl/driver_private.h"
 #include "libxl/guest.h"

@@ -41,7 +41,7 @@
 #pragma once
 
 #include "conf/cookie.h"
-#include "libxl/ctx.h"
+#include "libxl/xen/ctx.h"
 #include "libxl/guest.h"
 #include "libxl/journal.h"
 #include "libxl/migrate_params.h"

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "base/sm.h"
-#include "libxl/ao.h"
-#include "libxl/ctx.h"
+#include "libxl/xen/ao.h"
+#include "libxl/xen/ctx.h"
 #include "libxl/driver_private.h"
 #include "libxl/migrations.h"
 #include "libxl/migrate_progress.h"

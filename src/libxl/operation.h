@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "libxl/ao.h"
+#include "libxl/xen/ao.h"
 #include "libxl/guest.h"
 #include "libxl/memory.h"
 

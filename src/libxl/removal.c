@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "libxl/ao.h"
+#include "libxl/xen/ao.h"
 
 #define PAUSE_MAX_S 30
 

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "libxl/ctx.h"
+#include "libxl/xen/ctx.h"
 
 typedef struct XfAo XfAo;
 typedef void (*XfAoDone) (int rc, gpointer data);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/ctx.h"
+#include "libxl/xen/ctx.h"
 
 #include <glib-unix.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/ao.h"
+#include "libxl/xen/ao.h"
 
 #include <string.h>
 
