@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "cli/cli.h"
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 
 typedef struct {
   char *domain;

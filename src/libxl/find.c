@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "libxl/xen/ao.h"
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 #include "libxl/driver_private.h"
 #include "libxl/guest.h"
 #include "libxl/look.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 #include "libxl/death.h"
 #include "libxl/definitions.h"
 #include "libxl/driver_private.h"

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "libxl/config.h"
-#include "libxl/config_lost.h"
+#include "libxl/convert/config.h"
+#include "libxl/convert/lost.h"
 
 /* Parts of a configuration that an error names. */
 #define LOST_SHOWN 8

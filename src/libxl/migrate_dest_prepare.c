@@ -14,7 +14,7 @@
 #include "base/secret.h"
 #include "conf/cookie.h"
 #include "conf/migrate_uri.h"
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 #include "libxl/definitions.h"
 
 /* What was answered of a migration once must stay true. */

@@ -6,7 +6,7 @@
 #include "libxl/migrate_dest_private.h"
 
 #include "base/error.h"
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 
 /* What libxl knows of the domain. */
 static XfDomainDef *

@@ -9,8 +9,8 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "libxl/config.h"
-#include "libxl/config_merge.h"
+#include "libxl/convert/config.h"
+#include "libxl/convert/merge.h"
 
 typedef struct XfMigrateFetch {
   XfMigrateSource *source; /* NULL: it has ended meanwhile */

@@ -6,9 +6,9 @@
 #include <time.h>
 
 #include "host.h"
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 #include "libxl/driver_private.h"
-#include "libxl/json_bounds.h"
+#include "libxl/convert/json_bounds.h"
 
 /* On an idle machine it is below 100; other tests run beside this one, and sanitizers multiply. */
 #ifdef __SANITIZE_ADDRESS__

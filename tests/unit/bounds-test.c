@@ -10,7 +10,7 @@
 #include "conf/cookie.h"
 #include "conf/xml.h"
 #include "conf/xml_bounds.h"
-#include "libxl/json_bounds.h"
+#include "libxl/convert/json_bounds.h"
 
 static gint64
 processor_ms (void)

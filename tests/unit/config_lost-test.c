@@ -3,11 +3,11 @@
  * The reader is one of ours that knows a few keys, as libxl's does: it ignores others, writes no defaults, and refuses
  * words that it does not know.
  */
-#include "libxl/config_lost.h"
+#include "libxl/convert/lost.h"
 
 #include <string.h>
 
-#include "libxl/config_tree.h"
+#include "libxl/convert/tree.h"
 
 static void
 keep_string (yajl_gen out, yajl_val object, const char *key)

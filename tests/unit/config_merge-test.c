@@ -2,7 +2,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "libxl/config_merge.h"
+#include "libxl/convert/merge.h"
 
 typedef struct {
   const char *name, *exact, *known, *wanted, *merged;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 
 typedef struct {
   char *in, *json, *out; /* or the error's text in out */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 
 #define UUID "c7a5fdb2-cdaf-9455-926a-d65c16db1809"
 

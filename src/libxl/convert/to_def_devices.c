@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "libxl/config_private.h"
+#include "libxl/convert/private.h"
 
 #define VNC_FIRST_PORT 5900
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What libxl knows of a guest, as domain XML: for guests that xl or another toolstack started. What our XML cannot say
- * is noted, never dropped in silence. The devices are in config_reverse_devices.c.
+ * is noted, never dropped in silence. The devices are in convert/to_def_devices.c.
  */
 #include "base/error.h"
 #include "conf/domain_name.h"
-#include "libxl/config_private.h"
+#include "libxl/convert/private.h"
 
 void
 xf_config_append (GString *xml, const char *format, ...)

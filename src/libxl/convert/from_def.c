@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A definition as libxl is told it: who it is, what it boots, an HVM guest's machine. vCPUs and clock are in
- * config_cpu.c, devices in config_devices.c.
+ * convert/cpu.c, devices in convert/devices.c.
  */
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "libxl/config_private.h"
+#include "libxl/convert/private.h"
 
 /* libxl frees what is in its structs with free(): its strings are made with the C library's allocator. */
 static char *

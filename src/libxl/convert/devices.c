@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libxl/config_private.h"
+#include "libxl/convert/private.h"
 
 #define VNC_PORT_0 5900
 

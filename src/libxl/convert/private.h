@@ -6,7 +6,7 @@
 
 #include <libxl_utils.h>
 
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 
 /* XF_ERROR_CONFIG_UNSUPPORTED that names the guest. Always FALSE. */
 gboolean xf_config_refuse (const XfDomainDef *def, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);

@@ -2,11 +2,11 @@
  *
  * A three-way merge of trees. Values are compared and copied as they are written: numbers keep all their digits.
  */
-#include "libxl/config_merge.h"
+#include "libxl/convert/merge.h"
 
 #include <string.h>
 
-#include "libxl/config_tree.h"
+#include "libxl/convert/tree.h"
 
 static gboolean equal (yajl_val a, yajl_val b);
 

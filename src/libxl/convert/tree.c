@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/config_tree.h"
+#include "libxl/convert/tree.h"
 
 #include <string.h>
 

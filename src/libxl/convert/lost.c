@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/config_lost.h"
+#include "libxl/convert/lost.h"
 
 #include <string.h>
 
 #include "base/error.h"
-#include "libxl/config_tree.h"
+#include "libxl/convert/tree.h"
 
 /* Configurations of libxl are not deep. */
 #define DEPTH_MAX 32

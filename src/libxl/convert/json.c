@@ -2,7 +2,7 @@
  *
  * A configuration in libxl's own JSON, both ways.
  */
-#include "libxl/config.h"
+#include "libxl/convert/config.h"
 
 /* The header asks its includer which yajl there is. */
 #define HAVE_YAJL_YAJL_VERSION_H 1
@@ -10,7 +10,7 @@
 #include <yajl/yajl_gen.h>
 
 #include "base/error.h"
-#include "libxl/json_bounds.h"
+#include "libxl/convert/json_bounds.h"
 
 /* libxl_domain_config_to_json() would want a context for nothing but its errors. */
 char *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/json_bounds.h"
+#include "libxl/convert/json_bounds.h"
 
 #include <string.h>
 #include <yajl/yajl_parse.h>

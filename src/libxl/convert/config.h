@@ -27,5 +27,5 @@ char *xf_config_to_json (const libxl_domain_config *config, GError **error);
 /* Fills @config, which the caller has initialised, from libxl's own JSON. */
 gboolean xf_config_from_json (libxl_ctx *ctx, const char *json, libxl_domain_config *config, GError **error);
 
-/* The devices' part of xf_config_from_def(), in config_devices.c. */
+/* The devices' part of xf_config_from_def(), in convert/devices.c. */
 gboolean xf_config_devices (const XfDomainDef *def, libxl_domain_config *config, GError **error);

@@ -2,7 +2,7 @@
  *
  * vCPUs, where they may run, and what time they see.
  */
-#include "libxl/config_private.h"
+#include "libxl/convert/private.h"
 
 /* libxl frees it; its own allocator wants a context. */
 static void
