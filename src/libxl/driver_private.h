@@ -7,7 +7,7 @@
 #include "driver.h"
 #include "libxl/xen/ctx.h"
 #include "libxl/guest.h"
-#include "libxl/journal.h"
+#include "libxl/journal/journal.h"
 
 struct XfDriver {
   XfDriverConfig config; /* own copies */

@@ -28,7 +28,7 @@
 
 #include "conf/cookie.h"
 #include "libxl/guest.h"
-#include "libxl/journal.h"
+#include "libxl/journal/journal.h"
 #include "libxl/migrate_params.h"
 
 typedef struct XfMigrateDest XfMigrateDest;

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "libxl/driver_private.h"
-#include "libxl/journal.h"
+#include "libxl/journal/journal.h"
 
 /* @entry: the source's; one that says nowhere to ask is told nothing. @here: the guest runs here, else it is gone from
  * here. The object frees itself. */

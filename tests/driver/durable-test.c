@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "conf/migrate_uri.h"
 #include "host.h"
-#include "libxl/journal.h"
+#include "libxl/journal/journal.h"
 
 /* Long enough for any of it to come when nothing holds it. */
 #define HELD_MS 300

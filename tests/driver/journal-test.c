@@ -2,7 +2,7 @@
  *
  * The journal by itself: what is written comes back; order, groups, failures; files that are none of ours; bounds.
  */
-#include "libxl/journal.h"
+#include "libxl/journal/journal.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "conf/cookie.h"
 #include "host.h"
-#include "libxl/journal.h"
+#include "libxl/journal/journal.h"
 
 static const guint8 uuid[XF_UUID_LENGTH] = "0123456789abcdef", id[XF_UUID_LENGTH] = "fedcba9876543210";
 static const char secret[] = "5ec2e7";

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "libxl/journal.h"
+#include "libxl/journal/journal.h"
 
 int
 LLVMFuzzerTestOneInput (const guint8 *data, gsize size)

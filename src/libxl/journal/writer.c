@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/journal_writer.h"
+#include "libxl/journal/writer.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -101,7 +101,7 @@ gboolean xf_journal_may_know (const XfJournal *journal, const guint8 *uuid);
 /* Files that could not be read, "PATH: REASON". */
 const GPtrArray *xf_journal_unreadable (const XfJournal *journal);
 
-/* journal_json.c: NULL and an error for what is no entry of this format. */
+/* journal/json.c: NULL and an error for what is no entry of this format. */
 GBytes *xf_journal_entry_format (const XfJournalEntry *entry);
 XfJournalEntry *xf_journal_entry_parse (const char *text, gsize length, GError **error);
 /* The uuid of the guest that a file of another format is about, where it can be made out. */

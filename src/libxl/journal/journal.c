@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/journal.h"
+#include "libxl/journal/journal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "conf/uuid.h"
-#include "libxl/journal_writer.h"
+#include "libxl/journal/writer.h"
 
 /* How long a destination's end is remembered after its source has asked for it. */
 #define KEPT_S (24 * 3600)

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "conf/uuid.h"
-#include "libxl/journal.h"
+#include "libxl/journal/journal.h"
 
 #define FORMAT 1
 
