@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "libxl/autostart.h"
 
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 
 #define LOOK_S 1
 

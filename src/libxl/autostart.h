@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 /* The daemon ends: what still waits is not started. */
 void xf_autostart_stop (XfDriver *driver);

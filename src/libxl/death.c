@@ -4,10 +4,10 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 #include "libxl/lifecycle.h"
-#include "libxl/look.h"
-#include "libxl/job.h"
+#include "libxl/guest/look.h"
+#include "libxl/guest/job.h"
 
 /* How long another toolstack has to look after a guest of its own that has ended. */
 #define KEEPER_MS 2000

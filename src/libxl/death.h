@@ -7,7 +7,7 @@
 
 #include <libxl.h>
 
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 
 /* Hooks the driver's context, and lets go of it. */
 void xf_death_start (XfDriver *driver);

@@ -5,11 +5,11 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "libxl/driver_private.h"
-#include "libxl/guest.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/guest.h"
 #include "libxl/restart.h"
-#include "libxl/job.h"
-#include "libxl/store.h"
+#include "libxl/guest/job.h"
+#include "libxl/guest/store.h"
 
 gboolean
 xf_driver_domain_set_autostart (XfDriver *driver, const guint8 *uuid, gboolean yes, GError **error)

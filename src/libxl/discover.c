@@ -8,10 +8,10 @@
 #include "conf/domain_name.h"
 #include "libxl/xen/ao.h"
 #include "libxl/death.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 #include "libxl/find.h"
-#include "libxl/guest.h"
-#include "libxl/look.h"
+#include "libxl/guest/guest.h"
+#include "libxl/guest/look.h"
 #include "libxl/remains.h"
 #include "libxl/restart.h"
 

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 typedef struct XfDump XfDump;
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 
 /* The daemon ends: every migration here is told to stop, and rolls back, or is left to the journal. */
 void xf_migrations_end (XfDriver *driver);

@@ -7,11 +7,11 @@
 
 #include "libxl/xen/ao.h"
 #include "libxl/convert/config.h"
-#include "libxl/driver_private.h"
-#include "libxl/guest.h"
-#include "libxl/look.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/guest.h"
+#include "libxl/guest/look.h"
 #include "libxl/remains.h"
-#include "libxl/store.h"
+#include "libxl/guest/store.h"
 
 /* Domain-0 has no definition; this is what libvirt's driver shows of it. */
 static XfDomainDef *

@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "libxl/driver_private.h"
-#include "libxl/guest.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/guest.h"
 
 static gboolean
 silent (GError **error, const char *what)

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "conf/xml.h"
-#include "libxl/driver_private.h"
-#include "libxl/guest.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/guest.h"
 
 /* ---- list and lookup -------------------------------------------------------------------------------------- */
 

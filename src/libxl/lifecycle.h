@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 
 /* The guest has shut itself down: its domain is destroyed, then it is gone, with that STOPPED event. @dump: its memory
  * is written to a file before; a dump that fails stops nothing. */

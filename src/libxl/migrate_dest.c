@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "base/secret.h"
 #include "conf/cookie.h"
-#include "libxl/removal.h"
+#include "libxl/guest/removal.h"
 
 const XfSmState xf_migrate_dest_states[N_STATES] = {
   [RESERVING] = { "reserving", XF_SM_TO (RECORDING) | XF_SM_TO (PREPARED) | XF_SM_TO (CANCELLED) },

@@ -27,7 +27,7 @@
 #pragma once
 
 #include "conf/cookie.h"
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 #include "libxl/journal/journal.h"
 #include "libxl/migrate_params.h"
 

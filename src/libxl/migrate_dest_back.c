@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
-#include "libxl/removal.h"
+#include "libxl/guest/removal.h"
 
 /* How long a failure waits for the finish that will ask for its reason. */
 #define FAILED_KEPT_S 60

@@ -15,7 +15,7 @@
 #include "conf/cookie.h"
 #include "conf/migrate_uri.h"
 #include "libxl/convert/config.h"
-#include "libxl/definitions.h"
+#include "libxl/guest/definitions.h"
 
 /* What was answered of a migration once must stay true. */
 static gboolean

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "conf/cookie.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 #include "libxl/migrate_dest.h"
 
 /* A prepare whose guest's memory is being found. */

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_source.h"
-#include "libxl/operation.h"
+#include "libxl/guest/operation.h"
 #include "libxl/remains.h"
 
 static XfMigrateSource *

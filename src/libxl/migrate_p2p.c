@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/sm.h"
 #include "conf/migrate_uri.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 #include "libxl/migrations.h"
 
 /* libvirt's feature numbers for an offline migration and for phases with typed parameters (docs/wire.md, Features). */

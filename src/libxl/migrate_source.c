@@ -7,10 +7,10 @@
 #include "base/error.h"
 #include "conf/cookie.h"
 #include "conf/uuid.h"
-#include "libxl/job.h"
-#include "libxl/look.h"
+#include "libxl/guest/job.h"
+#include "libxl/guest/look.h"
 #include "libxl/migrate_plan.h"
-#include "libxl/removal.h"
+#include "libxl/guest/removal.h"
 
 const XfSmState xf_migrate_source_states[N_STATES] = {
   [DESCRIBING] = { "describing", XF_SM_TO (BEGUN) | XF_SM_TO (CANCELLED) },

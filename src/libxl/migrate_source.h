@@ -42,7 +42,7 @@
 
 #include "conf/cookie.h"
 #include "libxl/xen/ctx.h"
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 #include "libxl/journal/journal.h"
 #include "libxl/migrate_params.h"
 #include "libxl/migrate_transport.h"

@@ -11,9 +11,9 @@
 #include <libxl.h>
 
 #include "base/error.h"
-#include "libxl/end_watch.h"
-#include "libxl/look.h"
-#include "libxl/removal.h"
+#include "libxl/guest/end_watch.h"
+#include "libxl/guest/look.h"
+#include "libxl/guest/removal.h"
 
 /* Between two tries to resume, doubled each time. */
 #define AGAIN_FIRST_S 1

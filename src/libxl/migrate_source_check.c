@@ -7,7 +7,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "libxl/definitions.h"
+#include "libxl/guest/definitions.h"
 
 static gboolean
 check_guest (const XfGuest *guest, const XfMigrateParams *params, GError **error)

@@ -7,7 +7,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "libxl/removal.h"
+#include "libxl/guest/removal.h"
 
 /* After how many tries in vain to destroy the shell of a guest that has left its client is not kept waiting: the guest
  * is where it should be. */

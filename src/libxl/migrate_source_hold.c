@@ -11,7 +11,7 @@
 #include <libxl.h>
 #include <string.h>
 
-#include "libxl/look.h"
+#include "libxl/guest/look.h"
 
 /* libxl tells of the request only in its log. */
 #define SUSPEND_REQUEST "suspend request via"

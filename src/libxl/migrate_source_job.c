@@ -7,7 +7,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "libxl/job.h"
+#include "libxl/guest/job.h"
 
 void
 xf_migrate_source_count (XfMigrateSource *source)

@@ -8,7 +8,7 @@
 #include "base/sm.h"
 #include "libxl/xen/ao.h"
 #include "libxl/xen/ctx.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 #include "libxl/migrations.h"
 #include "libxl/migrate_progress.h"
 #include "libxl/migrate_source.h"

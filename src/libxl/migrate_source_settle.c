@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "conf/migrate_uri.h"
-#include "libxl/operation.h"
+#include "libxl/guest/operation.h"
 #include "libxl/telling.h"
 
 /* Between two questions, doubled each time. */

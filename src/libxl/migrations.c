@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "libxl/migrations.h"
 
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 /* ---- the lists -------------------------------------------------------------------------------------------- */
 

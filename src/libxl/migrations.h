@@ -5,7 +5,7 @@
 #pragma once
 
 #include "conf/cookie.h"
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 
 typedef struct XfMigrateSource XfMigrateSource;
 typedef struct XfMigrateDest XfMigrateDest;

@@ -5,11 +5,11 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "libxl/end_watch.h"
-#include "libxl/driver_private.h"
-#include "libxl/look.h"
-#include "libxl/job.h"
-#include "libxl/operation.h"
+#include "libxl/guest/end_watch.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/look.h"
+#include "libxl/guest/job.h"
+#include "libxl/guest/operation.h"
 
 /* ---- pause and resume ------------------------------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_source.h"
 #include "libxl/remains.h"

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 /* Goes through the journal, once, when all guests are known. libxl is waited for here: nobody is served yet. */
 void xf_recover (XfDriver *driver);

@@ -4,9 +4,9 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
-#include "libxl/guest.h"
-#include "libxl/look.h"
-#include "libxl/removal.h"
+#include "libxl/guest/guest.h"
+#include "libxl/guest/look.h"
+#include "libxl/guest/removal.h"
 
 /* ---- what Xen shows --------------------------------------------------------------------------------------- */
 

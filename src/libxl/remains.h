@@ -7,7 +7,7 @@
 
 #include <libxl.h>
 
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 /* What Xen shows of a guest. What libxl is still building, and what it has restored, are both paused and look the same:
  * the journal tells one from the other. One that has stopped by itself has run. XF_N_FOUND: libxl cannot look. */

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "libxl/driver_private.h"
-#include "libxl/look.h"
-#include "libxl/removal.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/look.h"
+#include "libxl/guest/removal.h"
 
 #define PAUSE_MAX_S 30
 #define TRIES_MAX 10

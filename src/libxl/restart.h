@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "libxl/operation.h"
+#include "libxl/guest/operation.h"
 
 /* Reads libxl's configuration into the operation's, then calls @next. When libxl cannot say it there is a warning, the
  * operation stays without a configuration, and the definition is what remains. */

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "conf/cookie.h"
 #include "conf/migrate_uri.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 #include "libxl/migrate_p2p.h"
 #include "libxl/migrate_source.h"
 

@@ -5,8 +5,8 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "libxl/driver_private.h"
-#include "libxl/guest.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/guest.h"
 
 static void
 add_state (XfDriver *driver, XfGuest *guest, XfTypedParams *params)

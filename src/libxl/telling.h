@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 #include "libxl/journal/journal.h"
 
 /* @entry: the source's; one that says nowhere to ask is told nothing. @here: the guest runs here, else it is gone from

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "driver.h"
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 #include "sim/host.h"
 
 typedef struct {

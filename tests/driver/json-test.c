@@ -7,7 +7,7 @@
 
 #include "host.h"
 #include "libxl/convert/config.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 #include "libxl/convert/json_bounds.h"
 
 /* On an idle machine it is below 100; other tests run beside this one, and sanitizers multiply. */

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "host.h"
-#include "libxl/end_watch.h"
+#include "libxl/guest/end_watch.h"
 #include "libxl/discover.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 typedef void (*Change) (Host *host, SimBlock *block, const char *word);
 

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "host.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 static gboolean
 file_exists (Host *host, const char *name)

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "host.h"
-#include "libxl/driver_private.h"
-#include "libxl/operation.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/operation.h"
 
 #define RESTART "<on_reboot>restart</on_reboot>"
 

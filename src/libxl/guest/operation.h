@@ -6,8 +6,8 @@
 #pragma once
 
 #include "libxl/xen/ao.h"
-#include "libxl/guest.h"
-#include "libxl/memory.h"
+#include "libxl/guest/guest.h"
+#include "libxl/guest/memory.h"
 
 typedef struct XfOperation XfOperation;
 

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 typedef struct XfRemoval XfRemoval;
 

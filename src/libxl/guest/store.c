@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/store.h"
+#include "libxl/guest/store.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "conf/domain_name.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 #define STATUS_GROUP "status"
 

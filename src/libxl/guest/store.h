@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 
 /* Makes the directories. */
 gboolean xf_store_open (XfDriver *driver, GError **error);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "libxl/end_watch.h"
-#include "libxl/definitions.h"
-#include "libxl/driver_private.h"
-#include "libxl/removal.h"
-#include "libxl/store.h"
+#include "libxl/guest/end_watch.h"
+#include "libxl/guest/definitions.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/removal.h"
+#include "libxl/guest/store.h"
 
 /* ---- registry --------------------------------------------------------------------------------------------- */
 

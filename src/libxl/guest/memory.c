@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/memory.h"
+#include "libxl/guest/memory.h"
 
 #include <string.h>
 
 #include "base/error.h"
 #include "conf/uuid.h"
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 #define KIB_A_MIB 1024
 #define POLL_MS 100

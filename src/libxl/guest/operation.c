@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/operation.h"
+#include "libxl/guest/operation.h"
 
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "libxl/driver_private.h"
-#include "libxl/moved.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/moved.h"
 
 typedef struct {
   XfDone done;

@@ -10,7 +10,7 @@
 
 #include "conf/domain_def.h"
 #include "driver.h"
-#include "libxl/job.h"
+#include "libxl/guest/job.h"
 
 struct XfGuest {
   XfDriver *driver;

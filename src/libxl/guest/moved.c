@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/moved.h"
+#include "libxl/guest/moved.h"
 
 #include <libvirt/libvirt.h>
 

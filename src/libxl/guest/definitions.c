@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/definitions.h"
+#include "libxl/guest/definitions.h"
 
 #include <string.h>
 
 #include "base/error.h"
 #include "conf/domain_name.h"
 #include "conf/domain_refused.h"
-#include "libxl/driver_private.h"
-#include "libxl/store.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/store.h"
 
 #define SUFFIX ".xml"
 

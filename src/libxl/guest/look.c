@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/look.h"
+#include "libxl/guest/look.h"
 
 #include <libvirt/libvirt.h>
 #include <libxl_utils.h>
@@ -7,11 +7,11 @@
 
 #include "base/error.h"
 #include "conf/domain_name.h"
-#include "libxl/end_watch.h"
-#include "libxl/definitions.h"
-#include "libxl/driver_private.h"
-#include "libxl/removal.h"
-#include "libxl/store.h"
+#include "libxl/guest/end_watch.h"
+#include "libxl/guest/definitions.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/removal.h"
+#include "libxl/guest/store.h"
 
 /* What xl calls a guest for the time of a migration of its own. */
 #define XL_INCOMING "--incoming"

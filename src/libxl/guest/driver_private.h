@@ -6,7 +6,7 @@
 
 #include "driver.h"
 #include "libxl/xen/ctx.h"
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 #include "libxl/journal/journal.h"
 
 struct XfDriver {

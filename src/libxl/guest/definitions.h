@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 
 /* Reads every definition into the registry, the same order always: first those in a file of their own name, then those
  * in another's (their guests write to their own name later, and the other file goes), then those that this driver

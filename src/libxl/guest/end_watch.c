@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/end_watch.h"
+#include "libxl/guest/end_watch.h"
 
-#include "libxl/driver_private.h"
+#include "libxl/guest/driver_private.h"
 
 void
 xf_end_watch (XfGuest *guest)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/job.h"
+#include "libxl/guest/job.h"
 
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "libxl/driver_private.h"
-#include "libxl/guest.h"
+#include "libxl/guest/driver_private.h"
+#include "libxl/guest/guest.h"
 
 static const char *const words[] = {
   [XF_JOB_START] = "being started",         [XF_JOB_DESTROY] = "being destroyed",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/removal.h"
+#include "libxl/guest/removal.h"
 
 #include <string.h>
 

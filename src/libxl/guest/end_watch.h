@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 
 /* Begins, or renews, the watch. death.c gets the events. */
 void xf_end_watch (XfGuest *guest);

@@ -8,7 +8,7 @@
 
 #include <libxl.h>
 
-#include "libxl/guest.h"
+#include "libxl/guest/guest.h"
 
 typedef enum {
   XF_SHOWN_UNKNOWN, /* Xen could not be asked */
