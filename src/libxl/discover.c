@@ -7,13 +7,13 @@
 
 #include "conf/domain_name.h"
 #include "libxl/xen/ao.h"
-#include "libxl/death.h"
+#include "libxl/act/death.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/find.h"
 #include "libxl/guest/guest.h"
 #include "libxl/guest/look.h"
-#include "libxl/remains.h"
-#include "libxl/restart.h"
+#include "libxl/act/remains.h"
+#include "libxl/act/restart.h"
 
 #define PERIOD_MS 1000
 /* A domain that its toolstack still builds is paused and has never run. One that stays so for this many looks was

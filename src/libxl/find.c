@@ -10,7 +10,7 @@
 #include "libxl/guest/driver_private.h"
 #include "libxl/guest/guest.h"
 #include "libxl/guest/look.h"
-#include "libxl/remains.h"
+#include "libxl/act/remains.h"
 #include "libxl/guest/store.h"
 
 /* Domain-0 has no definition; this is what libvirt's driver shows of it. */

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
-#include "libxl/remains.h"
+#include "libxl/act/remains.h"
 
 typedef struct {
   XfVerdictDone done;

@@ -10,7 +10,7 @@
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_source.h"
 #include "libxl/guest/operation.h"
-#include "libxl/remains.h"
+#include "libxl/act/remains.h"
 
 static XfMigrateSource *
 find_source (XfDriver *driver, const guint8 *id)

@@ -10,7 +10,7 @@
 #include <libxl.h>
 
 #include "base/error.h"
-#include "libxl/death.h"
+#include "libxl/act/death.h"
 
 /* How often the transport's byte count is looked at, for a stream that no longer moves. */
 #define STALL_CHECK_S 5

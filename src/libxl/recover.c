@@ -7,7 +7,7 @@
 #include "libxl/guest/guest.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/migrate_source.h"
-#include "libxl/remains.h"
+#include "libxl/act/remains.h"
 
 typedef enum {
   S_FORGET,     /* the guest is here, or nobody misses it */

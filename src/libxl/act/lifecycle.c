@@ -2,23 +2,23 @@
  *
  * Starting guests and ending them.
  */
-#include "libxl/lifecycle.h"
+#include "libxl/act/lifecycle.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "libxl/convert/config.h"
-#include "libxl/death.h"
+#include "libxl/act/death.h"
 #include "libxl/guest/definitions.h"
 #include "libxl/guest/driver_private.h"
-#include "libxl/dump.h"
+#include "libxl/act/dump.h"
 #include "libxl/guest/job.h"
 #include "libxl/guest/moved.h"
 #include "libxl/guest/operation.h"
-#include "libxl/remains.h"
+#include "libxl/act/remains.h"
 #include "libxl/guest/removal.h"
-#include "libxl/restart.h"
+#include "libxl/act/restart.h"
 
 /* ---- start ------------------------------------------------------------------------------------------------ */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/restart.h"
+#include "libxl/act/restart.h"
 
 #include <libvirt/libvirt.h>
 #include <libxl_utils.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/dump.h"
+#include "libxl/act/dump.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>

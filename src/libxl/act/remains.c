@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/remains.h"
+#include "libxl/act/remains.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>

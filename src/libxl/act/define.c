@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/guest/guest.h"
-#include "libxl/restart.h"
+#include "libxl/act/restart.h"
 #include "libxl/guest/job.h"
 #include "libxl/guest/store.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/death.h"
+#include "libxl/act/death.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>
 
 #include "libxl/guest/driver_private.h"
-#include "libxl/lifecycle.h"
+#include "libxl/act/lifecycle.h"
 #include "libxl/guest/look.h"
 #include "libxl/guest/job.h"
 
