@@ -19,7 +19,7 @@
 #include "libxl/guest/guest.h"
 #include "libxl/ends.h"
 #include "libxl/migrations.h"
-#include "libxl/migrate_door.h"
+#include "libxl/transport/door.h"
 #include "libxl/recover.h"
 #include "libxl/guest/removal.h"
 #include "libxl/act/restart.h"

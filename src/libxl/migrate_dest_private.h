@@ -13,10 +13,10 @@
 #include "libxl/guest/memory.h"
 #include "libxl/migrations.h"
 #include "libxl/migrate_dest.h"
-#include "libxl/migrate_listen.h"
+#include "libxl/transport/listen.h"
 #include "libxl/migrate_plan.h"
 #include "libxl/migrate_progress.h"
-#include "libxl/pump.h"
+#include "libxl/transport/pump.h"
 
 /* Each state waits for one thing. */
 enum {

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "conf/domain_name.h"
-#include "libxl/migrate_ticket.h"
+#include "libxl/transport/ticket.h"
 
 /* libvirt's name of it is younger than the libvirt that we build with. */
 #define PARAM_ZSTD_LEVEL "compression.zstd.level"

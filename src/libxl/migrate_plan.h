@@ -5,7 +5,7 @@
  * done. Features decide, not versions: what either does not know it does not use; but what the other requires and it
  * does not know ends the migration in prepare, by name.
  *
- *   ticket    data connections begin with a ticket (migrate_ticket.h)
+ *   ticket    data connections begin with a ticket (transport/ticket.h)
  *   frames    the data travels in frames with checksums (docs/stream.md), through a pump on both sides
  *   zstd      which may be compressed
  *   parallel  on several connections
@@ -18,7 +18,7 @@
 #include "conf/cookie.h"
 #include "driver.h"
 #include "libxl/migrate_params.h"
-#include "libxl/migrate_ticket.h"
+#include "libxl/transport/ticket.h"
 
 typedef struct {
   gboolean ticket, frames, zstd, parallel, tls;

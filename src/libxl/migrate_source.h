@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A migration as its source sees it: one object from begin to confirm, whoever drives it (a client in managed mode,
- * migrate_p2p.c in peer-to-peer mode) and however the bytes go (migrate_transport.h). It holds the guest's job all
+ * migrate_p2p.c in peer-to-peer mode) and however the bytes go (transport/transport.h). It holds the guest's job all
  * the time.
  *
  *   describing ──► begun ──perform──► recording ──written──► connecting ──connected──► sending
@@ -45,7 +45,7 @@
 #include "libxl/guest/guest.h"
 #include "libxl/journal/journal.h"
 #include "libxl/migrate_params.h"
-#include "libxl/migrate_transport.h"
+#include "libxl/transport/transport.h"
 
 typedef struct XfMigrateSource XfMigrateSource;
 

@@ -9,7 +9,7 @@
 
 #include "base/crowd.h"
 #include "base/fd.h"
-#include "libxl/lobby.h"
+#include "libxl/transport/lobby.h"
 
 typedef struct {
   XfLobby *lobby;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/migrate_listen.h"
+#include "libxl/transport/listen.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -13,8 +13,8 @@
 #include "base/fd.h"
 #include "base/listen.h"
 #include "base/secret.h"
-#include "libxl/lobby.h"
-#include "libxl/migrate_door.h"
+#include "libxl/transport/lobby.h"
+#include "libxl/transport/door.h"
 
 /* The first eight bytes of libxl's migration stream (docs/wire.md, Migration URIs). */
 static const char stream_ident[8] = { 'L', 'i', 'b', 'x', 'l', 'F', 'm', 't' };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/migrate_door.h"
+#include "libxl/transport/door.h"
 
 #include <unistd.h>
 
 #include "base/secret.h"
-#include "libxl/lobby.h"
+#include "libxl/transport/lobby.h"
 
 /* Enough to tell a ticket from anything else. */
 #define FIRST 8

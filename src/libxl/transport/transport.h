@@ -15,9 +15,9 @@
 #pragma once
 
 #include "driver.h"
-#include "libxl/migrate_door.h"
-#include "libxl/migrate_ticket.h"
-#include "libxl/pump.h"
+#include "libxl/transport/door.h"
+#include "libxl/transport/ticket.h"
+#include "libxl/transport/pump.h"
 
 typedef struct XfMigrateTransport XfMigrateTransport;
 

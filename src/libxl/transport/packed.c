@@ -4,12 +4,12 @@
  * other transports have opened: several connections, or a tunnel. When libxl has written everything, the pump must
  * have passed all of it on, and then they.
  */
-#include "libxl/migrate_transport.h"
+#include "libxl/transport/transport.h"
 
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "libxl/pump.h"
+#include "libxl/transport/pump.h"
 
 typedef struct Packed Packed;
 

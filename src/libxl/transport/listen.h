@@ -9,14 +9,14 @@
  * those who come later (lobby.h). The first that sends the
  * ident is the one; door and waiting strangers are closed in the same moment, so a second one can never follow.
  *
- * A xenferry source shows a ticket (migrate_ticket.h), on each of its connections.
+ * A xenferry source shows a ticket (transport/ticket.h), on each of its connections.
  */
 #pragma once
 
 #include <glib.h>
 
 #include "driver.h"
-#include "libxl/migrate_ticket.h"
+#include "libxl/transport/ticket.h"
 
 typedef struct XfMigrateListener XfMigrateListener;
 struct XfMigrateDoor;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/lobby.h"
+#include "libxl/transport/lobby.h"
 
 #include <errno.h>
 #include <glib-unix.h>

@@ -3,7 +3,7 @@
  * The direct transport. No process stands in the way: libxl's helper writes into the socket, the kernel paces it
  * (SO_MAX_PACING_RATE) and counts for us (TCP_INFO).
  */
-#include "libxl/migrate_transport.h"
+#include "libxl/transport/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "conf/migrate_uri.h"
-#include "libxl/migrate_listen.h"
+#include "libxl/transport/listen.h"
 
 typedef struct {
   XfMigrateTransport base;

@@ -3,7 +3,7 @@
  * The tunnelled transport: libxl writes into a pipe, the RPC side moves what arrives there into the stream of the
  * peer connection.
  */
-#include "libxl/migrate_transport.h"
+#include "libxl/transport/transport.h"
 
 #include "base/error.h"
 #include "base/fd.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/migrate_ticket.h"
+#include "libxl/transport/ticket.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "driver.h"
-#include "libxl/migrate_listen.h"
+#include "libxl/transport/listen.h"
 
 typedef struct XfMigrateDoor XfMigrateDoor;
 
