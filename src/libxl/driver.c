@@ -18,12 +18,12 @@
 #include "libxl/find.h"
 #include "libxl/guest/guest.h"
 #include "libxl/ends.h"
-#include "libxl/migrations.h"
+#include "libxl/migrate/migrations.h"
 #include "libxl/transport/door.h"
 #include "libxl/recover.h"
 #include "libxl/guest/removal.h"
 #include "libxl/act/restart.h"
-#include "libxl/telling.h"
+#include "libxl/migrate/telling.h"
 #include "libxl/guest/store.h"
 
 /* How long the end of the daemon waits for what is under way. */

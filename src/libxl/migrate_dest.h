@@ -29,7 +29,7 @@
 #include "conf/cookie.h"
 #include "libxl/guest/guest.h"
 #include "libxl/journal/journal.h"
-#include "libxl/migrate_params.h"
+#include "libxl/migrate/params.h"
 
 typedef struct XfMigrateDest XfMigrateDest;
 

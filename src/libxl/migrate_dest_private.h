@@ -11,11 +11,11 @@
 #include "libxl/xen/ctx.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/guest/memory.h"
-#include "libxl/migrations.h"
+#include "libxl/migrate/migrations.h"
 #include "libxl/migrate_dest.h"
 #include "libxl/transport/listen.h"
-#include "libxl/migrate_plan.h"
-#include "libxl/migrate_progress.h"
+#include "libxl/migrate/plan.h"
+#include "libxl/migrate/progress.h"
 #include "libxl/transport/pump.h"
 
 /* Each state waits for one thing. */

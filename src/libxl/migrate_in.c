@@ -3,7 +3,7 @@
  * The destination's phases as clients and other daemons call them (driver.h): each reads its arguments, finds the
  * migration, and hands over to migrate_dest.c. Prepare is answered when the guest's memory is there.
  */
-#include "libxl/migrations.h"
+#include "libxl/migrate/migrations.h"
 
 #include <libvirt/libvirt.h>
 

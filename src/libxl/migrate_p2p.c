@@ -7,7 +7,7 @@
 #include "base/sm.h"
 #include "conf/migrate_uri.h"
 #include "libxl/guest/driver_private.h"
-#include "libxl/migrations.h"
+#include "libxl/migrate/migrations.h"
 
 /* libvirt's feature numbers for an offline migration and for phases with typed parameters (docs/wire.md, Features). */
 enum { FEATURE_OFFLINE = 12, FEATURE_PARAMS = 13 };

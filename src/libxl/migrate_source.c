@@ -9,7 +9,7 @@
 #include "conf/uuid.h"
 #include "libxl/guest/job.h"
 #include "libxl/guest/look.h"
-#include "libxl/migrate_plan.h"
+#include "libxl/migrate/plan.h"
 #include "libxl/guest/removal.h"
 
 const XfSmState xf_migrate_source_states[N_STATES] = {

@@ -44,7 +44,7 @@
 #include "libxl/xen/ctx.h"
 #include "libxl/guest/guest.h"
 #include "libxl/journal/journal.h"
-#include "libxl/migrate_params.h"
+#include "libxl/migrate/params.h"
 #include "libxl/transport/transport.h"
 
 typedef struct XfMigrateSource XfMigrateSource;

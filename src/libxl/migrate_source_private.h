@@ -9,8 +9,8 @@
 #include "libxl/xen/ao.h"
 #include "libxl/xen/ctx.h"
 #include "libxl/guest/driver_private.h"
-#include "libxl/migrations.h"
-#include "libxl/migrate_progress.h"
+#include "libxl/migrate/migrations.h"
+#include "libxl/migrate/progress.h"
 #include "libxl/migrate_source.h"
 
 /* Each state waits for one thing. */

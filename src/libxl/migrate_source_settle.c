@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "conf/migrate_uri.h"
 #include "libxl/guest/operation.h"
-#include "libxl/telling.h"
+#include "libxl/migrate/telling.h"
 
 /* Between two questions, doubled each time. */
 #define ASK_FIRST_S 1

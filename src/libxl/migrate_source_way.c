@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
-#include "libxl/migrate_plan.h"
+#include "libxl/migrate/plan.h"
 
 #define CONNECTIONS 2 /* of --parallel without a number */
 

@@ -3,7 +3,7 @@
  * The source's phases as clients call them (driver.h): each reads its arguments, finds the migration, and hands over to
  * the source's state machine or to the peer-to-peer one. The destination's are in dest_calls.c.
  */
-#include "libxl/migrations.h"
+#include "libxl/migrate/migrations.h"
 
 #include <libvirt/libvirt.h>
 

@@ -4,7 +4,7 @@
  * here once more, in other words; and the ticket.
  */
 #include "base/secret.h"
-#include "libxl/migrate_plan.h"
+#include "libxl/migrate/plan.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>

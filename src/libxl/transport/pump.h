@@ -3,7 +3,7 @@
  * The driver's hold on one xenferry-pump: the unprivileged process that does to a migration's bytes whatever must be
  * done to them. On the destination it stands between a peer's bytes and libxl's restore code, which runs as root, and
  * is started before a byte is read; on the source between libxl and the wire, when frames, compression, encryption or
- * several connections were agreed upon (migrate_plan.h). Its death is a failed migration: what it has not ended has no
+ * several connections were agreed upon (migrate/plan.h). Its death is a failed migration: what it has not ended has no
  * END, and never looks whole to whoever reads it.
  */
 #pragma once

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/telling.h"
+#include "libxl/migrate/telling.h"
 
 #include <string.h>
 

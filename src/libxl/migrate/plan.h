@@ -17,7 +17,7 @@
 
 #include "conf/cookie.h"
 #include "driver.h"
-#include "libxl/migrate_params.h"
+#include "libxl/migrate/params.h"
 #include "libxl/transport/ticket.h"
 
 typedef struct {

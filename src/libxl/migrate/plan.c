@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/migrate_plan.h"
+#include "libxl/migrate/plan.h"
 
 #include <libvirt/libvirt.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/migrate_params.h"
+#include "libxl/migrate/params.h"
 
 #include <libvirt/libvirt.h>
 

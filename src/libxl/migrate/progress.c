@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/migrate_progress.h"
+#include "libxl/migrate/progress.h"
 
 #include <libvirt/libvirt.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/migrations.h"
+#include "libxl/migrate/migrations.h"
 
 #include "libxl/guest/driver_private.h"
 
