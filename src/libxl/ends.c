@@ -3,7 +3,7 @@
 
 #include "libxl/guest/driver_private.h"
 #include "libxl/migrate_dest.h"
-#include "libxl/migrate_source.h"
+#include "libxl/source/source.h"
 
 /* Calls one of both for each migration. Each call may end its migration and so change the list. */
 static void

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/migrate_dest.h"
-#include "libxl/migrate_source.h"
+#include "libxl/source/source.h"
 #include "libxl/guest/operation.h"
 #include "libxl/act/remains.h"
 

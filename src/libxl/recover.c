@@ -6,7 +6,7 @@
 
 #include "libxl/guest/guest.h"
 #include "libxl/migrate_dest.h"
-#include "libxl/migrate_source.h"
+#include "libxl/source/source.h"
 #include "libxl/act/remains.h"
 
 typedef enum {

@@ -12,7 +12,7 @@
 #include "conf/migrate_uri.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/migrate_p2p.h"
-#include "libxl/migrate_source.h"
+#include "libxl/source/source.h"
 
 /* A callback of the source's kind that answers a phase. */
 typedef struct {

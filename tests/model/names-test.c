@@ -8,7 +8,7 @@
 #define STATES xf_migrate_dest_states
 #define MOVE "D_TO"
 #else
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 #define STATES xf_migrate_source_states
 #define MOVE "S_TO"
 #endif

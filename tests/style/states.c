@@ -7,7 +7,7 @@
 #define STATES xf_migrate_dest_states
 #define SIDE "destination"
 #else
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 #define STATES xf_migrate_source_states
 #define SIDE "source"
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The inside of a migration's source, for migrate_source.c (its life), migrate_source_send.c (perform),
- * migrate_source_settle.c (who has it?), migrate_source_back.c (the way back) and migrate_source_end.c (the way out).
+ * The inside of a migration's source, for source/source.c (its life), source/send.c (perform),
+ * source/settle.c (who has it?), source/back.c (the way back) and source/end.c (the way out).
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "libxl/guest/driver_private.h"
 #include "libxl/migrate/migrations.h"
 #include "libxl/migrate/progress.h"
-#include "libxl/migrate_source.h"
+#include "libxl/source/source.h"
 
 /* Each state waits for one thing. */
 enum {
@@ -36,7 +36,7 @@ enum {
   N_STATES,
 };
 
-/* What keeps the guest from running while it is sent (migrate_source_hold.c). */
+/* What keeps the guest from running while it is sent (source/hold.c). */
 typedef enum {
   XF_STAND_RUNS,
   XF_STAND_PAUSED,  /* it was paused before, and arrives paused */
@@ -117,7 +117,7 @@ extern const XfSmState xf_migrate_source_states[N_STATES];
 /* Of the migration @id (XF_UUID_LENGTH bytes) to @host, with its job not begun yet. */
 XfMigrateSource *xf_migrate_source_new (XfDriver *driver, XfGuest *guest, const guint8 *id, const char *host);
 
-/* migrate_source_check.c: can this guest go, in this way? */
+/* source/check.c: can this guest go, in this way? */
 gboolean xf_migrate_source_check (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *params,
                                   GError **error);
 /* The XML for the destination: what the client wants it to be there (--xml), checked against what it is, else what
@@ -145,11 +145,11 @@ void xf_migrate_source_fail (XfMigrateSource *source, const GError *error);
 /* Goes on when libxl does nothing more with the guest that is sent, in success as in failure. */
 void xf_migrate_source_check_written (XfMigrateSource *source);
 
-/* migrate_source_throttle.c: another pass begins, of pass_total pages; and the end of it. */
+/* source/throttle.c: another pass begins, of pass_total pages; and the end of it. */
 void xf_migrate_source_another_pass (XfMigrateSource *source);
 void xf_migrate_source_unthrottle (XfMigrateSource *source);
 
-/* migrate_source_hold.c: a line of libxl's log. */
+/* source/hold.c: a line of libxl's log. */
 void xf_migrate_source_libxl_said (const char *text, gpointer source);
 
 /* Job operations (XfJobOps). */

@@ -5,7 +5,7 @@
  * after 1, 2, 4 … 30 seconds until the guest runs or is gone. Meanwhile virsh resume tries at once, and virsh destroy
  * removes the guest instead. After a daemon's end the next one goes on, by the journal.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 #include <libxl.h>

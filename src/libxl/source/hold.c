@@ -5,7 +5,7 @@
  * minute and give up. So it is woken when the request has been made, which is all that it finds to do. The one that was
  * paused before, or by another toolstack since, arrives paused; the one that was paused here meanwhile runs there.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 #include <libxl.h>

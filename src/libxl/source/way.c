@@ -3,7 +3,7 @@
  * The way that a guest's data takes: what the destination has chosen of what we offered, put together out of
  * transports.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  *
  * What begin looks at before anything moves: can this guest go, in this way, and as what.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 

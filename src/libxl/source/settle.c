@@ -9,7 +9,7 @@
  * ago), and one that is absent may have run there and moved on, or ended: finish may have been called. A person
  * decides.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>

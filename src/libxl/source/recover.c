@@ -3,7 +3,7 @@
  * A source that the daemon before us left in the journal, as an object again. Which row of the table applies,
  * recover.c decides; here the migration goes on from there.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 

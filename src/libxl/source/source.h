@@ -31,7 +31,7 @@
  * the source does not decide: it resumes on the destination's promise that the guest does not and will not run there,
  * and destroys on its word that it does. A client's confirm is no such word: cancelled, it says the same when the
  * answer to finish was lost; and one that says that the guest runs there may be about another migration. So the source
- * asks by itself (migrate_source_settle.c), until it is answered, and after a restart again (migrate_source_recover.c);
+ * asks by itself (source/settle.c), until it is answered, and after a restart again (source/recover.c);
  * a person who knows better says virsh resume or virsh destroy, once: the first decision counts. A resume that fails is
  * tried until it succeeds or the guest is gone; a person may try it at once, or destroy the guest, meanwhile.
  *

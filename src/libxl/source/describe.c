@@ -4,7 +4,7 @@
  * everything that libxl can, and a guest that xl started may use all of it; between two xenferries nothing is lost.
  * A libvirtd never looks at this part of the cookie: what domain XML cannot say keeps the guest from going there.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 

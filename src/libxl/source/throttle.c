@@ -6,7 +6,7 @@
  * back with the end of the migration, whichever, or at the daemon's next start. At the destination the guest never had
  * another: its configuration was read before.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 #include <libxl.h>

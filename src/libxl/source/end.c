@@ -2,7 +2,7 @@
  *
  * The way out of a migration on its source: the guest is at the destination, and what is left of it here is destroyed.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 

@@ -3,7 +3,7 @@
  * Perform: the journal gets `sending`, the transport is opened, libxl writes, the transport hands on the rest, the
  * journal gets `sent`. A failure stops libxl first; its end leads on.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>

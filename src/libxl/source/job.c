@@ -2,7 +2,7 @@
  *
  * A migration as the job of its guest: what it tells of its progress, and what it can be told while it runs.
  */
-#include "libxl/migrate_source_private.h"
+#include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 
