@@ -2,7 +2,7 @@
 #include "libxl/ends.h"
 
 #include "libxl/guest/driver_private.h"
-#include "libxl/migrate_dest.h"
+#include "libxl/dest/dest.h"
 #include "libxl/source/source.h"
 
 /* Calls one of both for each migration. Each call may end its migration and so change the list. */

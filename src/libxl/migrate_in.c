@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The destination's phases as clients and other daemons call them (driver.h): each reads its arguments, finds the
- * migration, and hands over to migrate_dest.c. Prepare is answered when the guest's memory is there.
+ * migration, and hands over to dest/dest.c. Prepare is answered when the guest's memory is there.
  */
 #include "libxl/migrate/migrations.h"
 
@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "conf/cookie.h"
 #include "libxl/guest/driver_private.h"
-#include "libxl/migrate_dest.h"
+#include "libxl/dest/dest.h"
 
 /* A prepare whose guest's memory is being found. */
 typedef struct {

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "libxl/guest/driver_private.h"
-#include "libxl/migrate_dest.h"
+#include "libxl/dest/dest.h"
 #include "libxl/source/source.h"
 #include "libxl/guest/operation.h"
 #include "libxl/act/remains.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "libxl/guest/guest.h"
-#include "libxl/migrate_dest.h"
+#include "libxl/dest/dest.h"
 #include "libxl/source/source.h"
 #include "libxl/act/remains.h"
 

@@ -4,7 +4,7 @@
  * in the model. Built once for each side.
  */
 #ifdef XF_DESTINATION
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 #define STATES xf_migrate_dest_states
 #define MOVE "D_TO"
 #else

@@ -15,7 +15,7 @@ import sys
 import layers
 
 PAGE = "ARCHITECTURE.md"
-HEADERS = {"source": "src/libxl/source/source.h", "destination": "src/libxl/migrate_dest.h"}
+HEADERS = {"source": "src/libxl/source/source.h", "destination": "src/libxl/dest/dest.h"}
 MOVE = re.compile(r"^(\w+: [a-z ]+? -> [a-z]+(?: [a-z]+)*)(?:  .*)?$", re.M)
 
 

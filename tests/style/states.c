@@ -3,7 +3,7 @@
  * Prints the moves of a side's table of states, for drawings.py. Built once for each side.
  */
 #ifdef XF_DESTINATION
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 #define STATES xf_migrate_dest_states
 #define SIDE "destination"
 #else

@@ -3,7 +3,7 @@
  * A source that sends a part of the guest and then nothing: its connection lives, libxl waits for more, and only who
  * counts notices. Looked at until the restore has ended.
  */
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 
 /* linux/tcp.h and not netinet/tcp.h: glibc's tcp_info ends before the byte counters. */
 #include <linux/tcp.h>

@@ -3,7 +3,7 @@
  * A destination that the daemon before us left in the journal, as an object again. Which row of the table applies,
  * recover.c decides; here the migration goes on from there.
  */
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 
 #include "base/error.h"
 #include "libxl/convert/config.h"

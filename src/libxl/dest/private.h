@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The inside of a migration's destination, for migrate_dest.c (its life), migrate_dest_prepare.c,
- * migrate_dest_receive.c (data), migrate_dest_back.c (the way back), migrate_dest_finish.c, migrate_dest_settle.c (who
- * asks what became of it) and migrate_dest_recover.c.
+ * The inside of a migration's destination, for dest/dest.c (its life), dest/prepare.c,
+ * dest/receive.c (data), dest/back.c (the way back), dest/finish.c, dest/settle.c (who
+ * asks what became of it) and dest/recover.c.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 #include "libxl/guest/driver_private.h"
 #include "libxl/guest/memory.h"
 #include "libxl/migrate/migrations.h"
-#include "libxl/migrate_dest.h"
+#include "libxl/dest/dest.h"
 #include "libxl/transport/listen.h"
 #include "libxl/migrate/plan.h"
 #include "libxl/migrate/progress.h"
@@ -139,7 +139,7 @@ void xf_migrate_dest_identify (XfMigrateDest *dest);
 /* Takes name and uuid of its def, and the job of the guest that they are; the error of whoever has one of them. */
 gboolean xf_migrate_dest_reserve (XfMigrateDest *dest, GError **error);
 
-/* migrate_dest_exact.c: the exact configuration that the source sent takes the place of the one from the XML. Refused
+/* dest/exact.c: the exact configuration that the source sent takes the place of the one from the XML. Refused
  * when they do not mean the same guest, and, by its paths, for what this host's libxl does not know of it. */
 gboolean xf_migrate_dest_use_exact (XfMigrateDest *dest, GError **error);
 

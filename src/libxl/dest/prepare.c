@@ -2,7 +2,7 @@
  *
  * Prepare: everything that can be known before a byte moves, and the door or the tunnel for the bytes.
  */
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 
 #include <errno.h>
 #include <libvirt/libvirt.h>

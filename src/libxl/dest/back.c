@@ -5,7 +5,7 @@
  * then the callers of finish and settle are answered. The tombstone is first because an entry in `unpausing` without a
  * domain reads, after a crash, as a guest that ran here and has ended.
  */
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 
 #include <sys/socket.h>
 

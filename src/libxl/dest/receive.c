@@ -2,7 +2,7 @@
  *
  * Data: libxl restores the guest, paused.
  */
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 
 #include <glib-unix.h>
 #include <fcntl.h>

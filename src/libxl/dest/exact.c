@@ -3,7 +3,7 @@
  * The guest's exact configuration, as libxl on the source has it, which can be more than the XML says: both must mean
  * the same guest, and this host's libxl must know all of it.
  */
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 
 #include <stdlib.h>
 #include <string.h>

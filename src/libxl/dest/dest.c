@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 
 #include <libvirt/libvirt.h>
 

@@ -2,7 +2,7 @@
  *
  * Finish: the definition is stored, the guest unpaused; then it is ours.
  */
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 
 #include <libvirt/libvirt.h>
 

@@ -3,7 +3,7 @@
  * A source asks what became of its guest. The answer is a promise, and so is durable before it is given: what runs here
  * was written before it ran, and what has not been decided when the question comes is cancelled by it.
  */
-#include "libxl/migrate_dest_private.h"
+#include "libxl/dest/private.h"
 
 #include <string.h>
 
