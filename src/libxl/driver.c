@@ -17,7 +17,7 @@
 #include "libxl/act/dump.h"
 #include "libxl/find.h"
 #include "libxl/guest/guest.h"
-#include "libxl/ends.h"
+#include "libxl/phases/ends.h"
 #include "libxl/migrate/migrations.h"
 #include "libxl/transport/door.h"
 #include "libxl/recover.h"

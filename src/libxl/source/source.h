@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A migration as its source sees it: one object from begin to confirm, whoever drives it (a client in managed mode,
- * migrate_p2p.c in peer-to-peer mode) and however the bytes go (transport/transport.h). It holds the guest's job all
+ * phases/p2p.c in peer-to-peer mode) and however the bytes go (transport/transport.h). It holds the guest's job all
  * the time.
  *
  *   describing ──► begun ──perform──► recording ──written──► connecting ──connected──► sending

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/migrate_p2p.h"
+#include "libxl/phases/p2p.h"
 
 #include <libvirt/libvirt.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/ends.h"
+#include "libxl/phases/ends.h"
 
 #include "libxl/guest/driver_private.h"
 #include "libxl/dest/dest.h"

@@ -11,7 +11,7 @@
 #include "conf/cookie.h"
 #include "conf/migrate_uri.h"
 #include "libxl/guest/driver_private.h"
-#include "libxl/migrate_p2p.h"
+#include "libxl/phases/p2p.h"
 #include "libxl/source/source.h"
 
 /* A callback of the source's kind that answers a phase. */
