@@ -7,7 +7,7 @@
 
 #include "host.h"
 #include "libxl/guest/end_watch.h"
-#include "libxl/discover.h"
+#include "libxl/boot/discover.h"
 #include "libxl/guest/driver_private.h"
 
 typedef void (*Change) (Host *host, SimBlock *block, const char *word);

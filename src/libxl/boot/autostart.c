@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/autostart.h"
+#include "libxl/boot/autostart.h"
 
 #include "libxl/guest/guest.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/recover.h"
+#include "libxl/boot/recover.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>

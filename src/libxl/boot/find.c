@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/find.h"
+#include "libxl/boot/find.h"
 
 #include <libvirt/libvirt.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/discover.h"
+#include "libxl/boot/discover.h"
 
 #include <libvirt/libvirt.h>
 #include <libxl_utils.h>
@@ -9,7 +9,7 @@
 #include "libxl/xen/ao.h"
 #include "libxl/act/death.h"
 #include "libxl/guest/driver_private.h"
-#include "libxl/find.h"
+#include "libxl/boot/find.h"
 #include "libxl/guest/guest.h"
 #include "libxl/guest/look.h"
 #include "libxl/act/remains.h"
