@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A xenferryd as destination: src/libxl/migrate_dest*.c, and of recover.c what it finds at its start.
+ * A xenferryd as destination: src/libxl/dest/, and of src/libxl/boot/recover.c what it finds at its start.
  */
 /* A libvirtd takes its guest back when the answer to finish is lost: so the connection is looked at before the guest is
  * said to run, and once more right before it does. OLD_CALLER: it is not. What no look helps against, LIMIT_…: a loss

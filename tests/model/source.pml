@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A xenferryd as source: src/libxl/migrate_source*.c, and of recover.c what it finds at its start.
+ * A xenferryd as source: src/libxl/source/, and of src/libxl/boot/recover.c what it finds at its start.
  */
 #ifdef OLD_BLIND
 #define S_MAY_AUTOSTART (js == nothing || s_blind)

@@ -20,6 +20,13 @@ import tempfile
 LAYERS = """base
 conf protocol pump sim
 rpc driver
+libxl/xen libxl/convert libxl/journal
+libxl/guest
+libxl/act libxl/info libxl/transport
+libxl/migrate
+libxl/source libxl/dest
+libxl/phases
+libxl/boot
 libxl
 remote
 daemon
