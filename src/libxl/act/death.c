@@ -8,6 +8,7 @@
 #include "libxl/act/lifecycle.h"
 #include "libxl/guest/look.h"
 #include "libxl/guest/job.h"
+#include "libxl/xen/dominfo.h"
 
 /* How long another toolstack has to look after a guest of its own that has ended. */
 #define KEEPER_MS 2000
@@ -141,7 +142,7 @@ look (gpointer data)
 {
   g_autofree Later *later = data;
   XfGuest *guest = xf_guest_find_uuid (later->driver, later->uuid);
-  libxl_dominfo info;
+  g_auto (XfDominfo) info = { 0 };
   int rc;
 
   if (!guest || guest->domid != later->domid)
@@ -151,15 +152,13 @@ look (gpointer data)
     return G_SOURCE_REMOVE;
   }
   guest->end_seen = FALSE;
-  libxl_dominfo_init (&info);
-  rc = libxl_domain_info (xf_ctx_libxl (later->driver->ctx), &info, later->domid);
+  rc = xf_dominfo_get (later->driver->ctx, (guint32)later->domid, &info);
   if (rc == ERROR_DOMAIN_NOTFOUND)
     vanished (guest);
   else if (rc == 0 && xf_look_is_preserved (guest->driver, &info))
     replaced (guest);
   else if (rc == 0 && xf_look_shown (&info) == XF_SHOWN_ENDED && !xf_look_is_kept (guest))
     shut_down (guest, info.shutdown_reason);
-  libxl_dominfo_dispose (&info);
   return G_SOURCE_REMOVE;
 }
 
@@ -182,18 +181,14 @@ how_it_ended (XfShown shown, int xen_reason)
 const char *
 xf_death_how (const XfGuest *guest)
 {
-  const char *how = NULL;
-  libxl_dominfo info;
-  int rc;
+  g_auto (XfDominfo) info = { 0 };
+  int rc = xf_dominfo_get (guest->driver->ctx, (guint32)guest->domid, &info);
 
-  libxl_dominfo_init (&info);
-  rc = libxl_domain_info (xf_ctx_libxl (guest->driver->ctx), &info, guest->domid);
   if (rc == ERROR_DOMAIN_NOTFOUND)
-    how = how_it_ended (XF_SHOWN_GONE, 0);
-  else if (rc == 0 && (xf_look_shown (&info) == XF_SHOWN_GONE || xf_look_shown (&info) == XF_SHOWN_ENDED))
-    how = how_it_ended (xf_look_shown (&info), info.shutdown_reason);
-  libxl_dominfo_dispose (&info);
-  return how;
+    return how_it_ended (XF_SHOWN_GONE, 0);
+  if (rc == 0 && (xf_look_shown (&info) == XF_SHOWN_GONE || xf_look_shown (&info) == XF_SHOWN_ENDED))
+    return how_it_ended (xf_look_shown (&info), info.shutdown_reason);
+  return NULL;
 }
 
 /* A migration has nothing to wait for any more. */

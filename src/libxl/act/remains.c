@@ -7,6 +7,7 @@
 #include "libxl/guest/guest.h"
 #include "libxl/guest/look.h"
 #include "libxl/guest/removal.h"
+#include "libxl/xen/dominfo.h"
 
 /* ---- what Xen shows --------------------------------------------------------------------------------------- */
 
@@ -27,21 +28,18 @@ XfFound
 xf_remains_look (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
 {
   XfFound found = XF_ABSENT;
-  int n = 0;
-  libxl_dominfo *list = libxl_list_domain (xf_ctx_libxl (driver->ctx), &n);
+  g_auto (XfDominfoList) list = xf_dominfo_list (driver->ctx);
 
   *domid_out = 0;
-  if (!list)
+  if (!list.items)
     return XF_N_FOUND;
-  for (int i = 0; i < n && found == XF_ABSENT; i++) {
-    if (!xf_uuid_equal (libxl_uuid_bytearray_const (&list[i].uuid), entry->uuid)
-        || xf_look_is_preserved (driver, &list[i]))
+  for (int i = 0; i < list.n && found == XF_ABSENT; i++) {
+    if (!xf_uuid_equal (libxl_uuid_bytearray_const (&list.items[i].uuid), entry->uuid)
+        || xf_look_is_preserved (driver, &list.items[i]))
       continue;
-    found = found_of (&list[i]);
-    *domid_out = list[i].domid;
+    found = found_of (&list.items[i]);
+    *domid_out = list.items[i].domid;
   }
-  if (list)
-    libxl_dominfo_list_free (list, n);
   return found;
 }
 
@@ -210,14 +208,12 @@ xf_remains_resolve_guest (XfDriver *driver, const guint8 *uuid)
 void
 xf_remains_bury (XfDriver *driver, XfJournalEntry *entry)
 {
-  libxl_dominfo info;
+  g_auto (XfDominfo) info = { 0 };
 
   if (entry->domid <= 0 || !xf_journal_is_of_this_boot (driver->journal, entry))
     return;
-  libxl_dominfo_init (&info);
-  if (libxl_domain_info (xf_ctx_libxl (driver->ctx), &info, (uint32_t)entry->domid) == 0
+  if (xf_dominfo_get (driver->ctx, (guint32)entry->domid, &info) == 0
       && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), entry->uuid)
       && (is_shell (entry, &info) || is_copy (entry, &info)))
     destroy (driver, entry, info.domid);
-  libxl_dominfo_dispose (&info);
 }

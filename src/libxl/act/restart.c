@@ -9,6 +9,7 @@
 #include "libxl/guest/driver_private.h"
 #include "libxl/guest/look.h"
 #include "libxl/guest/removal.h"
+#include "libxl/xen/dominfo.h"
 
 #define PAUSE_MAX_S 30
 #define TRIES_MAX 10
@@ -122,9 +123,8 @@ static gboolean
 check_alone (XfOperation *operation, GError **error)
 {
   XfGuest *guest = operation->guest;
-  libxl_dominfo *list;
+  g_auto (XfDominfoList) list = { 0 };
   gboolean alone = TRUE;
-  int n = 0;
 
   if (xf_removal_find (guest->driver, guest->uuid)) {
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
@@ -132,12 +132,11 @@ check_alone (XfOperation *operation, GError **error)
                  xf_removal_find (guest->driver, guest->uuid));
     return FALSE;
   }
-  list = libxl_list_domain (xf_operation_libxl (operation), &n);
-  if (!list)
+  list = xf_dominfo_list (guest->driver->ctx);
+  if (!list.items)
     return xf_rc_to_error (ERROR_FAIL, error, guest->driver->ctx, "libxl cannot list the domains of this host");
-  for (int i = 0; i < n && alone; i++)
-    alone = !is_rival (guest, &list[i]);
-  libxl_dominfo_list_free (list, n);
+  for (int i = 0; i < list.n && alone; i++)
+    alone = !is_rival (guest, &list.items[i]);
   operation->stopped = !alone;
   if (!alone)
     g_set_error_literal (error, XF_ERROR, XF_ERROR_ABORTED, STARTED_BY_OTHERS);

@@ -14,6 +14,7 @@
 #include "libxl/guest/look.h"
 #include "libxl/act/remains.h"
 #include "libxl/act/restart.h"
+#include "libxl/xen/dominfo.h"
 
 #define PERIOD_MS 1000
 /* A domain that its toolstack still builds is paused and has never run. One that stays so for this many looks was
@@ -158,22 +159,19 @@ static gboolean
 period (gpointer data)
 {
   XfDiscover *discover = data;
-  int n = 0;
-  libxl_dominfo *list;
+  g_auto (XfDominfoList) list = xf_dominfo_list (discover->driver->ctx);
 
-  list = libxl_list_domain (xf_ctx_libxl (discover->driver->ctx), &n);
-  if (!list)
+  if (!list.items)
     return G_SOURCE_CONTINUE;
-  compare (discover->driver, list, n);
+  compare (discover->driver, list.items, list.n);
   follow_names (discover);
   /* One at a time: there is no hurry. */
-  for (int i = 0; i < n; i++)
-    xf_restart_compare (discover->driver, &list[i]);
-  for (int i = 0; i < n && !discover->look; i++) {
-    if (!is_ours (discover, &list[i]) && is_complete (discover, &list[i]))
-      look_at (discover, &list[i]);
+  for (int i = 0; i < list.n; i++)
+    xf_restart_compare (discover->driver, &list.items[i]);
+  for (int i = 0; i < list.n && !discover->look; i++) {
+    if (!is_ours (discover, &list.items[i]) && is_complete (discover, &list.items[i]))
+      look_at (discover, &list.items[i]);
   }
-  libxl_dominfo_list_free (list, n);
   return G_SOURCE_CONTINUE;
 }
 

@@ -12,6 +12,7 @@
 #include "libxl/guest/look.h"
 #include "libxl/act/remains.h"
 #include "libxl/guest/store.h"
+#include "libxl/xen/dominfo.h"
 
 /* Domain-0 has no definition; this is what libvirt's driver shows of it. */
 static XfDomainDef *
@@ -128,16 +129,14 @@ adopt (XfDriver *driver, const libxl_dominfo *info)
 gboolean
 xf_find_running (XfDriver *driver, GError **error)
 {
-  int n = 0;
-  libxl_dominfo *list = libxl_list_domain (xf_ctx_libxl (driver->ctx), &n);
+  g_auto (XfDominfoList) list = xf_dominfo_list (driver->ctx);
 
   /* Domain-0 is always there. Without a list each guest that runs would count as ended. */
-  if (!list)
+  if (!list.items)
     return xf_rc_to_error (ERROR_FAIL, error, driver->ctx, "libxl cannot list the domains of this host");
-  for (int i = 0; i < n; i++) {
-    if (!list[i].dying)
-      adopt (driver, &list[i]);
+  for (int i = 0; i < list.n; i++) {
+    if (!list.items[i].dying)
+      adopt (driver, &list.items[i]);
   }
-  libxl_dominfo_list_free (list, n);
   return TRUE;
 }

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "libxl/guest/removal.h"
+#include "libxl/xen/dominfo.h"
 
 /* How long a failure waits for the finish that will ask for its reason. */
 #define FAILED_KEPT_S 60
@@ -83,19 +84,15 @@ remains_stay (guint tries, const GError *error, gpointer data)
 static gboolean
 something_remains (XfMigrateDest *dest)
 {
-  libxl_dominfo info;
-  gboolean yes;
+  g_auto (XfDominfo) info = { 0 };
   int rc;
 
-  if (!dest->ctx || dest->domid == 0 || dest->domid == ~0u)
+  if (!dest->ctx || xf_migrate_dest_domid (dest) < 0)
     return FALSE;
-  libxl_dominfo_init (&info);
-  rc = libxl_domain_info (xf_ctx_libxl (dest->ctx), &info, dest->domid);
+  rc = xf_dominfo_get (dest->ctx, dest->domid, &info);
   /* What cannot be looked at counts as there: removing it looks again. */
-  yes = rc == 0 ? xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), dest->def->uuid)
-                : rc != ERROR_DOMAIN_NOTFOUND;
-  libxl_dominfo_dispose (&info);
-  return yes;
+  return rc == 0 ? xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), dest->def->uuid)
+                 : rc != ERROR_DOMAIN_NOTFOUND;
 }
 
 static void
@@ -163,7 +160,7 @@ write_tombstone (XfMigrateDest *dest)
 {
   XfJournalEntry *entry = dest->entry;
 
-  entry->domid = dest->domid == 0 || dest->domid == ~0u ? -1 : (gint64)dest->domid;
+  entry->domid = xf_migrate_dest_domid (dest);
   g_free (entry->reason);
   entry->reason = g_strdup (dest->error ? dest->error->message : "cancelled");
   xf_journal_write_final (dest->driver->journal, entry, xf_migrate_dest_states[CANCELLED].name, tombstone_written,

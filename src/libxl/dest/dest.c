@@ -168,10 +168,16 @@ xf_migrate_dest_free (XfMigrateDest *dest)
   g_free (dest);
 }
 
+gint64
+xf_migrate_dest_domid (const XfMigrateDest *dest)
+{
+  return dest->domid == 0 || dest->domid == ~0u ? -1 : (gint64)dest->domid;
+}
+
 void
 xf_migrate_dest_write (XfMigrateDest *dest, int state, XfDone done)
 {
-  dest->entry->domid = dest->domid == 0 || dest->domid == ~0u ? -1 : (gint64)dest->domid;
+  dest->entry->domid = xf_migrate_dest_domid (dest);
   dest->entry->flags = dest->params.flags;
   xf_journal_write (dest->driver->journal, dest->entry, xf_migrate_dest_states[state].name, done, dest);
 }

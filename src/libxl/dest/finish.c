@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "conf/cookie.h"
+#include "libxl/xen/dominfo.h"
 
 /* The definition is stored before the guest runs, so that a failure can still send it back. */
 static gboolean
@@ -83,13 +84,9 @@ arrived (XfMigrateDest *dest)
 static gboolean
 is_paused (const XfMigrateDest *dest)
 {
-  libxl_dominfo info;
-  gboolean yes;
+  g_auto (XfDominfo) info = { 0 };
 
-  libxl_dominfo_init (&info);
-  yes = libxl_domain_info (xf_ctx_libxl (dest->ctx), &info, dest->domid) == 0 && info.paused;
-  libxl_dominfo_dispose (&info);
-  return yes;
+  return xf_dominfo_get (dest->ctx, dest->domid, &info) == 0 && info.paused;
 }
 
 /* From unpausing or arriving: the definition was stored. */

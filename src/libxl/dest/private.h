@@ -114,6 +114,9 @@ extern const XfSmState xf_migrate_dest_states[N_STATES];
 /* The driver's hold on the tunnel, if there is one, ends. */
 void xf_migrate_dest_release_tunnel (XfMigrateDest *dest);
 
+/* Of the domain that libxl restores, or -1. */
+gint64 xf_migrate_dest_domid (const XfMigrateDest *dest);
+
 /* Writes that it is in @state; @done (may be NULL) as xf_journal_write(). */
 void xf_migrate_dest_write (XfMigrateDest *dest, int state, XfDone done);
 

@@ -12,6 +12,7 @@
 #include "libxl/guest/driver_private.h"
 #include "libxl/guest/removal.h"
 #include "libxl/guest/store.h"
+#include "libxl/xen/dominfo.h"
 
 /* What xl calls a guest for the time of a migration of its own. */
 #define XL_INCOMING "--incoming"
@@ -35,18 +36,12 @@ xf_look_shown (const libxl_dominfo *info)
 XfShown
 xf_look_at (const XfGuest *guest)
 {
-  XfShown shown = XF_SHOWN_UNKNOWN;
-  libxl_dominfo info;
-  int rc;
+  g_auto (XfDominfo) info = { 0 };
+  int rc = xf_dominfo_get (guest->driver->ctx, (guint32)guest->domid, &info);
 
-  libxl_dominfo_init (&info);
-  rc = libxl_domain_info (xf_ctx_libxl (guest->driver->ctx), &info, guest->domid);
   if (rc == ERROR_DOMAIN_NOTFOUND)
-    shown = XF_SHOWN_GONE;
-  else if (rc == 0)
-    shown = xf_look_shown (&info);
-  libxl_dominfo_dispose (&info);
-  return shown;
+    return XF_SHOWN_GONE;
+  return rc == 0 ? xf_look_shown (&info) : XF_SHOWN_UNKNOWN;
 }
 
 gboolean

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "conf/uuid.h"
 #include "libxl/guest/driver_private.h"
+#include "libxl/xen/dominfo.h"
 
 #define KIB_A_MIB 1024
 #define POLL_MS 100
@@ -52,18 +53,15 @@ room_kib (const XfMemoryClaim *claim, guint64 *room_out, GError **error)
   GPtrArray *claims = claim->driver->claims;
   guint64 promised = 0;
   uint64_t free_kib = 0;
-  libxl_dominfo *domains;
-  int n = 0;
+  g_auto (XfDominfoList) domains = { 0 };
 
   if (libxl_get_free_memory (libxl_of (claim), &free_kib) != 0) {
     g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "Xen does not say how much memory it has free");
     return FALSE;
   }
-  domains = libxl_list_domain (libxl_of (claim), &n);
+  domains = xf_dominfo_list (claim->driver->ctx);
   for (guint i = 0; i < claims->len; i++)
-    promised += claims->pdata[i] != claim ? outstanding_kib (claims->pdata[i], domains, n) : 0;
-  if (domains)
-    libxl_dominfo_list_free (domains, n);
+    promised += claims->pdata[i] != claim ? outstanding_kib (claims->pdata[i], domains.items, domains.n) : 0;
   *room_out = free_kib > promised ? free_kib - promised : 0;
   return TRUE;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "libxl/xen/ao.h"
+#include "libxl/xen/dominfo.h"
 
 #define PAUSE_MAX_S 30
 
@@ -46,18 +47,13 @@ end (XfRemoval *removal)
 static gboolean
 is_there (const XfRemoval *removal)
 {
-  libxl_dominfo info;
-  gboolean there;
-  int rc;
+  g_auto (XfDominfo) info = { 0 };
+  int rc = xf_dominfo_get (removal->driver->ctx, removal->domid, &info);
 
-  libxl_dominfo_init (&info);
-  rc = libxl_domain_info (xf_ctx_libxl (removal->driver->ctx), &info, removal->domid);
-  there = rc != ERROR_DOMAIN_NOTFOUND;
-  if (rc == 0)
-    there = xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), removal->uuid)
-            && !(info.dying && removal->tries >= DYING_TRIES);
-  libxl_dominfo_dispose (&info);
-  return there;
+  if (rc != 0)
+    return rc != ERROR_DOMAIN_NOTFOUND;
+  return xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), removal->uuid)
+         && !(info.dying && removal->tries >= DYING_TRIES);
 }
 
 static void destroy (XfRemoval *removal);

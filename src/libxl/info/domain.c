@@ -9,6 +9,7 @@
 #include "conf/xml.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/guest/guest.h"
+#include "libxl/xen/dominfo.h"
 
 /* ---- list and lookup -------------------------------------------------------------------------------------- */
 
@@ -62,7 +63,7 @@ gboolean
 xf_driver_domain_info (XfDriver *driver, const guint8 *uuid, XfDomainInfo *info_out, GError **error)
 {
   XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
-  libxl_dominfo info;
+  g_auto (XfDominfo) info = { 0 };
 
   if (!guest)
     return FALSE;
@@ -74,8 +75,7 @@ xf_driver_domain_info (XfDriver *driver, const guint8 *uuid, XfDomainInfo *info_
   };
   if (guest->domid < 0)
     return TRUE;
-  libxl_dominfo_init (&info);
-  if (libxl_domain_info (xf_ctx_libxl (driver->ctx), &info, guest->domid) == 0) {
+  if (xf_dominfo_get (driver->ctx, (guint32)guest->domid, &info) == 0) {
     info_out->memory_kib = info.current_memkb;
     info_out->cpu_time_ns = info.cpu_time;
     if (guest->domid == 0)
@@ -83,7 +83,6 @@ xf_driver_domain_info (XfDriver *driver, const guint8 *uuid, XfDomainInfo *info_
     if (info.vcpu_online)
       info_out->vcpus = info.vcpu_online;
   }
-  libxl_dominfo_dispose (&info);
   return TRUE;
 }
 

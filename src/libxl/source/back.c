@@ -14,6 +14,7 @@
 #include "libxl/guest/end_watch.h"
 #include "libxl/guest/look.h"
 #include "libxl/guest/removal.h"
+#include "libxl/xen/dominfo.h"
 
 /* Between two tries to resume, doubled each time. */
 #define AGAIN_FIRST_S 1
@@ -170,14 +171,10 @@ xf_migrate_source_decide_stuck (XfMigrateSource *source, gboolean here, const ch
 static gboolean
 is_suspended (XfMigrateSource *source)
 {
-  libxl_dominfo info;
-  gboolean yes;
+  g_auto (XfDominfo) info = { 0 };
 
-  libxl_dominfo_init (&info);
-  yes = source->guest->domid > 0 && libxl_domain_info (xf_ctx_libxl (source->ctx), &info, source->guest->domid) == 0
-        && info.shutdown && info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
-  libxl_dominfo_dispose (&info);
-  return yes;
+  return source->guest->domid > 0 && xf_dominfo_get (source->ctx, (guint32)source->guest->domid, &info) == 0
+         && info.shutdown && info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
 }
 
 static void
