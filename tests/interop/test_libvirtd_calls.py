@@ -41,7 +41,13 @@ def test_interface_comes_and_goes(host, tmp_path):
     assert "00:16:3e:11:22:33" not in host.virsh("dumpxml", "g").ok().out
 
 
-def test_what_is_not_simulated_fails_and_libvirtd_lives(host, tmp_path):
-    host.virsh("dump", "g", str(tmp_path / "core")).failed("Failed to core dump domain 'g'")
+def test_dump_writes_the_memory_and_the_guest_runs_on(host, tmp_path):
+    host.virsh("dump", "g", str(tmp_path / "core")).ok()
+    assert (tmp_path / "core").stat().st_size == 32 * 1024 * 1024
+    assert host.state("g") == "running"
+
+
+def test_what_is_not_simulated_fails_and_libvirtd_lives(host):
+    host.virsh("dompmsuspend", "g", "mem").failed("Domain 'g' could not be suspended", "Failed to suspend domain")
     host.assert_healthy()
     assert host.state("g") == "running"
