@@ -150,7 +150,14 @@ xf_dump_start (XfDriver *driver, guint32 domid, const char *name, XfDone done, g
 void
 xf_dumps_forget (XfDriver *driver)
 {
-  for (guint i = 0; i < driver->dumps->len; i++)
-    ((XfDump *)driver->dumps->pdata[i])->driver = NULL;
+  for (guint i = 0; i < driver->dumps->len; i++) {
+    XfDump *dump = driver->dumps->pdata[i];
+    g_autoptr (GError) error = g_error_new (XF_ERROR, XF_ERROR_ABORTED,
+                                            "the daemon ends while the memory of domain '%s' is written to '%s'",
+                                            dump->name, dump->path);
+
+    dump->driver = NULL;
+    dump->done (error, dump->data);
+  }
   g_clear_pointer (&driver->dumps, g_ptr_array_unref);
 }

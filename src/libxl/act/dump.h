@@ -15,5 +15,5 @@ typedef struct XfDump XfDump;
  * error that names the file if there is none. */
 void xf_dump_start (XfDriver *driver, guint32 domid, const char *name, XfDone done, gpointer data);
 
-/* The driver ends: no @done comes any more. What is being written ends with the process. */
+/* The driver ends: @done is called now, with an error. A file that is being written ends with the process. */
 void xf_dumps_forget (XfDriver *driver);
