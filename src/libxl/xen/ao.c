@@ -13,7 +13,7 @@ struct XfAo {
   int rc;
   gboolean completed;
   gboolean helper_runs;
-  guint abort_id; /* it will be aborted */
+  guint abort_id; /* the abort is scheduled */
 };
 
 static gboolean
@@ -77,7 +77,7 @@ xf_ao_abort (XfAo *ao)
   if (ao->completed)
     return;
   rc = libxl_ao_abort (xf_ctx_libxl (ao->ctx), &ao->how);
-  /* Not found: it has just ended by itself. Not implemented: it goes on to its end. */
+  /* Not found: the operation has just ended by itself. Not implemented: the operation runs to its end. */
   if (rc != 0)
     g_debug ("libxl_ao_abort answered %d", rc);
 }
@@ -132,7 +132,7 @@ code_of (int rc)
   }
 }
 
-/* libxl names what it waited for in vain; a person wants to know which service that is. */
+/* libxl names the resource for which it waited in vain. The advice names the service that provides it. */
 static const char *
 advice (const char *said)
 {
@@ -156,8 +156,8 @@ xf_rc_to_error (int rc, GError **error, XfCtx *ctx, const char *text)
 {
   const char *said = ctx ? xf_ctx_cause (ctx) : NULL;
 
-  /* ERROR_GUEST_TIMEDOUT is also what libxl returns for every other failure before the guest answered, such as
-   * log-dirty mode that this Xen does not have: what it logged first tells them apart. */
+  /* libxl also returns ERROR_GUEST_TIMEDOUT for every other failure before the guest answered, for example if this
+   * Xen lacks log-dirty mode. The first error that libxl logged tells these apart. */
   if (rc == ERROR_GUEST_TIMEDOUT && !said)
     said = "the guest did not answer the request to suspend";
   else if (rc == ERROR_ABORTED)

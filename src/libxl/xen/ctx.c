@@ -20,7 +20,7 @@ struct XfCtx {
   libxl_ctx *libxl;
   Logger logger;
   char *name;
-  char *cause; /* what libxl logged first as errors */
+  char *cause; /* the errors that libxl logged first */
   guint causes;
   XfCtxProgress progress;
   gpointer progress_data;
@@ -28,12 +28,12 @@ struct XfCtx {
   gpointer listener_data;
   void (*event) (libxl_event *event, gpointer data);
   gpointer event_data;
-  GHashTable *timeouts; /* of Timeout, those that have not fired */
+  GHashTable *timeouts; /* of Timeout: those that have not fired */
 };
 
 /* ---- log and progress ------------------------------------------------------------------------------------- */
 
-/* libxl begins its lines with "libxl_file.c:123:function: ", which tells a person nothing. */
+/* libxl begins its lines with "libxl_file.c:123:function: ", which is of no use to an administrator. */
 static const char *
 without_place (const char *text)
 {
@@ -44,7 +44,7 @@ without_place (const char *text)
   return end && space > end ? end + 2 : text;
 }
 
-/* The first error is the cause; the second often says in what, and the rest follow from them. */
+/* The first error is the cause. The second often names the failed part. The rest are consequences. */
 static void
 add_cause (XfCtx *ctx, const char *text)
 {
@@ -94,8 +94,8 @@ log_destroy (xentoollog_logger *vtable)
 
 /* ---- libxl's descriptors and timeouts on the loop -------------------------------------------------------------
  *
- * The hooks are called from inside any libxl function: they only register and deregister. libxl hears of what
- * happened from the dispatch of the source, never from a hook. */
+ * libxl calls the hooks from inside any of its functions: they only register and deregister. The dispatch of the
+ * source reports an event to libxl; a hook never does. */
 
 typedef struct {
   XfCtx *ctx;
@@ -108,11 +108,11 @@ static gboolean
 fd_ready (int fd, GIOCondition condition, gpointer data)
 {
   Watch *watch = data;
-  /* libxl speaks of poll's bits, and GLib's have the same values on Linux. */
+  /* libxl uses poll's bits. GLib's have the same values on Linux. */
   short revents = condition & (POLLIN | POLLPRI | POLLOUT | POLLERR | POLLHUP);
 
   libxl_osevent_occurred_fd (watch->ctx->libxl, watch->for_libxl, fd, 0, revents);
-  return G_SOURCE_CONTINUE; /* libxl may have deregistered it: then the source is gone already */
+  return G_SOURCE_CONTINUE; /* libxl may have deregistered it; the source is removed already then */
 }
 
 static void
@@ -163,7 +163,7 @@ timeout_fired (gpointer data)
   XfCtx *ctx = timeout->ctx;
   void *for_libxl = timeout->for_libxl;
 
-  /* A timeout that fired is not libxl's to deregister any more. */
+  /* libxl must not deregister a timeout that has fired. */
   g_hash_table_remove (ctx->timeouts, timeout);
   g_free (timeout);
   libxl_osevent_occurred_timeout (ctx->libxl, for_libxl);
@@ -191,7 +191,7 @@ timeout_register (void *user, void **for_app_out, struct timeval absolute, void 
   return 0;
 }
 
-/* libxl modifies only to "now". */
+/* libxl changes a timeout only to "now". */
 static int
 timeout_modify (void *user, void **for_app_update, struct timeval absolute)
 {
@@ -205,7 +205,7 @@ timeout_modify (void *user, void **for_app_update, struct timeval absolute)
 static void
 timeout_deregister (void *user, void *for_app)
 {
-  /* By libxl's contract never called; kept for the table. */
+  /* libxl's contract says that it never calls this. The table needs an entry. */
 }
 
 static const libxl_osevent_hooks osevent_hooks = {
@@ -274,8 +274,8 @@ xf_ctx_new (const char *name, GError **error)
   return g_steal_pointer (&ctx);
 }
 
-/* libxl gives a timeout up by moving it to "now", and frees its own side with the context: what has not fired by
- * then must not fire any more. */
+/* libxl drops a timeout by moving it to "now", and frees its own side with the context. A timeout that has not fired
+ * by then must not fire afterwards. */
 static void
 drop_timeouts (XfCtx *ctx)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What Xen shows of its domains.
+ * The state of domains as Xen reports it.
  */
 #pragma once
 
@@ -8,18 +8,19 @@
 
 #include "libxl/xen/ctx.h"
 
-typedef libxl_dominfo XfDominfo; /* declared with g_auto, it is disposed of */
+typedef libxl_dominfo XfDominfo; /* freed by g_auto */
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (XfDominfo, libxl_dominfo_dispose)
 
-/* What Xen shows of @domid. @info_out is valid when 0 is returned, and to be disposed of in any case. Else libxl's
- * code; ERROR_DOMAIN_NOTFOUND: there is no such domain. Any other code says nothing about the domain. */
+/* Reads the state of @domid. @info_out is valid if 0 is returned; the caller disposes of it in any case. Otherwise
+ * returns libxl's code: ERROR_DOMAIN_NOTFOUND means that the domain does not exist. Any other code is no information
+ * about the domain. */
 int xf_dominfo_get (XfCtx *ctx, guint32 domid, XfDominfo *info_out);
 
 typedef struct {
-  libxl_dominfo *items; /* NULL: libxl cannot list them, which says nothing */
+  libxl_dominfo *items; /* NULL: libxl cannot list the domains; this does not mean that there are none */
   int n;
-} XfDominfoList; /* declared with g_auto, it is freed */
+} XfDominfoList; /* freed by g_auto */
 
 /* All domains. There is always one, domain 0. */
 XfDominfoList xf_dominfo_list (XfCtx *ctx);
