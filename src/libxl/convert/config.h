@@ -10,22 +10,23 @@
 #include "conf/domain_def.h"
 #include "driver.h"
 
-/* Fills @config, which the caller has initialised and disposes of, on error too. A combination that libxl cannot be
- * told is XF_ERROR_CONFIG_UNSUPPORTED, by name. */
+/* Fills @config. The caller initialises it, and disposes of it on error too. A combination that libxl cannot express
+ * is XF_ERROR_CONFIG_UNSUPPORTED; the error names the element. */
 gboolean xf_config_from_def (const XfDomainDef *def, libxl_domain_config *config, GError **error);
 
-/* The reverse, for guests that others started: domain XML, the caller's, from what libxl knows. What XML of this
- * driver cannot say is added to @notes as text (a GPtrArray of char *, NULL when nobody wants to know). */
+/* The reverse, for guests that another toolstack started: returns domain XML made from libxl's configuration; the
+ * caller frees it. Each property that this driver's XML cannot express is added to @notes as text (a GPtrArray of
+ * char *, may be NULL). */
 char *xf_config_to_xml (const libxl_domain_config *config, GPtrArray *notes);
 
-/* The same, parsed. The definition says all that @config said if and only if @notes stays as it was. */
+/* The same, parsed. The definition is complete if and only if no note was added to @notes. */
 XfDomainDef *xf_config_to_def (const libxl_domain_config *config, GPtrArray *notes, GError **error);
 
-/* libxl's own JSON, indented, with a newline at the end; the caller's. */
+/* libxl's own JSON, indented, with a newline at the end. The caller frees it. */
 char *xf_config_to_json (const libxl_domain_config *config, GError **error);
 
-/* Fills @config, which the caller has initialised, from libxl's own JSON. */
+/* Fills @config from libxl's own JSON. The caller initialises it. */
 gboolean xf_config_from_json (libxl_ctx *ctx, const char *json, libxl_domain_config *config, GError **error);
 
-/* The devices' part of xf_config_from_def(), in convert/devices.c. */
+/* The part of xf_config_from_def() for devices, in convert/devices.c. */
 gboolean xf_config_devices (const XfDomainDef *def, libxl_domain_config *config, GError **error);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * vCPUs, where they may run, and what time they see.
+ * vCPUs: their affinity, and the time they see.
  */
 #include "libxl/convert/private.h"
 
-/* libxl frees it; its own allocator wants a context. */
+/* libxl frees the bitmap; libxl_bitmap_alloc() needs a context. */
 static void
 alloc_bitmap (libxl_bitmap *bitmap, guint bits)
 {
@@ -24,7 +24,7 @@ find_pin (const XfDomainDef *def, guint vcpu)
   return NULL;
 }
 
-/* vCPUs without a pin may run anywhere: a full map, which libxl takes for "any". */
+/* vCPUs without a pin may run anywhere: they get a full map, which libxl reads as "any". */
 static void
 fill_affinity (const XfDomainDef *def, libxl_domain_build_info *info)
 {

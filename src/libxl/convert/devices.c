@@ -23,7 +23,7 @@ static const struct {
   { "qed", LIBXL_DISK_FORMAT_QED }, { "vpc", LIBXL_DISK_FORMAT_VHD },   { "vhd", LIBXL_DISK_FORMAT_VHD },
 };
 
-/* What each driver name means for each format; UNKNOWN: not served (docs/domain-xml.md, Served). */
+/* The backend for each driver name and format; UNKNOWN: not served (docs/domain-xml.md, Served). */
 static const struct {
   const char *driver;
   libxl_disk_backend raw, vhd, others;
@@ -68,8 +68,8 @@ disk_backend (const XfDisk *disk, libxl_disk_format format)
   return LIBXL_DISK_BACKEND_UNKNOWN;
 }
 
-/* Without a driver name libxl chooses the backend, and libvirt's driver has it read the disk as raw whatever the type
- * says. A guest that finds a qcow2 header where its boot sector should be is helped by nobody: that is refused. */
+/* If no driver is named, libxl chooses the backend, and libvirt's driver has it read the disk as raw, whatever the
+ * type is. A guest that finds a qcow2 header in place of its boot sector cannot boot: that is refused. */
 static gboolean
 fill_format (const XfDomainDef *def, const XfDisk *disk, libxl_device_disk *out, GError **error)
 {
@@ -187,7 +187,8 @@ make_vfb (const XfDomainDef *def, libxl_domain_config *config)
   out->keymap = copy (vnc->keymap);
 }
 
-/* The card, whose least memory (KiB) is its default too. Without one the guest has no screen at all. */
+/* The card, and its minimum of memory (KiB), which is also the default. Without a card the guest has no screen at
+ * all. */
 static gboolean
 fill_hvm_card (const XfDomainDef *def, libxl_domain_build_info *info, GError **error)
 {
@@ -222,8 +223,8 @@ fill_hvm_card (const XfDomainDef *def, libxl_domain_build_info *info, GError **e
   return TRUE;
 }
 
-/* An HVM guest's screen is its device model's: libxl takes it from the build info, and would open a VNC server unasked
- * where nothing is said. */
+/* The device model provides an HVM guest's screen. libxl takes the screen from the build info, and by default opens a
+ * VNC server. */
 static void
 fill_hvm_screen (libxl_domain_build_info *info, const libxl_device_vfb *vfb)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A definition as libxl is told it: who it is, what it boots, an HVM guest's machine. vCPUs and clock are in
- * convert/cpu.c, devices in convert/devices.c.
+ * A definition as libxl's configuration: its identity, its boot method, an HVM guest's machine. vCPUs and clock are
+ * in convert/cpu.c, devices in convert/devices.c.
  */
 #include "libxl/convert/config.h"
 
@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "libxl/convert/private.h"
 
-/* libxl frees what is in its structs with free(): its strings are made with the C library's allocator. */
+/* libxl frees the members of its structs with free(), so their strings come from the C library's allocator. */
 static char *
 copy (const char *text)
 {
@@ -46,7 +46,7 @@ xf_config_refuse (const XfDomainDef *def, GError **error, const char *format, ..
   return FALSE;
 }
 
-/* At blanks, as libvirt's driver does. */
+/* Splits at blanks, as libvirt's driver does. */
 static char **
 split_args (const char *text)
 {
@@ -88,7 +88,8 @@ fill_boot (const XfDomainDef *def, libxl_domain_build_info *info)
     info->bootloader = copy ("pygrub");
 }
 
-/* The name tells the traditional device model from the present one: asking the program itself would mean to run it. */
+/* The name tells the traditional device model from the present one. The program itself cannot be asked without
+ * running it. */
 static void
 fill_emulator (const XfDomainDef *def, libxl_domain_build_info *info)
 {

@@ -4,7 +4,7 @@
  */
 #include "libxl/convert/config.h"
 
-/* The header asks its includer which yajl there is. */
+/* The header needs its includer to say which yajl there is. */
 #define HAVE_YAJL_YAJL_VERSION_H 1
 #include <libxl_json.h>
 #include <yajl/yajl_gen.h>
@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "libxl/convert/json_bounds.h"
 
-/* libxl_domain_config_to_json() would want a context for nothing but its errors. */
+/* libxl_domain_config_to_json() would need a context, only to report errors. */
 char *
 xf_config_to_json (const libxl_domain_config *config, GError **error)
 {

@@ -12,7 +12,7 @@
 typedef struct {
   guint depth, pieces;
   guint keys[XF_JSON_MAX_DEPTH + 1]; /* of the maps that are open */
-  const char *too_many;              /* what, or NULL */
+  const char *too_many;              /* the exceeded limit, or NULL */
   guint most;
 } Bounds;
 

@@ -6,12 +6,12 @@
 #include "base/error.h"
 #include "libxl/convert/tree.h"
 
-/* Configurations of libxl are not deep. */
+/* libxl's configurations are not deep. */
 #define DEPTH_MAX 32
-/* Values that may have been left out as defaults are asked about one by one, each with a whole configuration. */
+/* Each value that may be a default left out needs a test of its own, with a whole configuration. */
 #define ASKED_MAX 8
 
-/* A value that is not there any more. */
+/* A value that is missing in the new text. */
 typedef struct {
   char *path;
   yajl_val value;
@@ -46,7 +46,7 @@ is_deeper (yajl_val value, guint most)
   return FALSE;
 }
 
-/* "<default>" and "False" are what libxl calls an option that is not on. */
+/* libxl writes "<default>" and "False" for an option that is not set. */
 static gboolean
 says_nothing (yajl_val value)
 {
@@ -131,7 +131,7 @@ compare (Search *search, const char *path, yajl_val sent, yajl_val again)
     compare_items (search, path, sent, again);
 }
 
-/* The path is followed in another tree the way it was found: by comparing again. */
+/* Finds the path in another tree by comparing again. */
 static gboolean
 is_gone (Search *search, const char *json, const char *path)
 {
@@ -152,7 +152,7 @@ is_gone (Search *search, const char *json, const char *path)
   return gone;
 }
 
-/* A key that is known, with its default, is there again, or refused, with any other value. */
+/* A known key with another value than its default either appears in the output or is refused. */
 static gboolean
 is_known (Search *search, const Gone *gone)
 {

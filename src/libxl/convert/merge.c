@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A three-way merge of trees. Values are compared and copied as they are written: numbers keep all their digits.
+ * A three-way merge of trees. Values are compared and copied as text: numbers keep all their digits.
  */
 #include "libxl/convert/merge.h"
 
@@ -50,7 +50,7 @@ equal (yajl_val a, yajl_val b)
     return equal_objects (a, b);
   case yajl_t_array:
     return equal_arrays (a, b);
-  default: /* true, false and null are their types */
+  default: /* true, false and null have no value but their type */
     return TRUE;
   }
 }
@@ -60,7 +60,7 @@ static void merge (yajl_gen out, yajl_val exact, yajl_val known, yajl_val wanted
 static void
 merge_member (yajl_gen out, const char *name, yajl_val exact, yajl_val known, yajl_val wanted)
 {
-  /* Taken away by the person, or never there. */
+  /* Removed in @wanted, or absent from all. */
   if (!wanted && (known || !exact))
     return;
   xf_tree_put_string (out, name);
@@ -104,7 +104,7 @@ same_shape (yajl_val exact, yajl_val known, yajl_val wanted)
   return exact->type == yajl_t_object;
 }
 
-/* At least one of @exact and @wanted is there. */
+/* At least one of @exact and @wanted is present. */
 static void
 merge (yajl_gen out, yajl_val exact, yajl_val known, yajl_val wanted)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of the configuration share.
+ * Functions that the files of this folder share.
  */
 #pragma once
 
@@ -8,17 +8,18 @@
 
 #include "libxl/convert/config.h"
 
-/* XF_ERROR_CONFIG_UNSUPPORTED that names the guest. Always FALSE. */
+/* Sets XF_ERROR_CONFIG_UNSUPPORTED; the error names the guest. Always FALSE. */
 gboolean xf_config_refuse (const XfDomainDef *def, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
-/* vCPUs, where they may run, their weight; the clock and its timers. */
+/* The vCPUs, their affinity and weight; the clock and its timers. */
 void xf_config_cpus (const XfDomainDef *def, libxl_domain_build_info *info);
 void xf_config_clock (const XfDomainDef *def, libxl_domain_build_info *info);
 
-/* "raw", "qcow2", ...; NULL for what has no name in XML. */
+/* "raw", "qcow2", ...; NULL for a format that has no name in XML. */
 const char *xf_config_disk_format_name (libxl_disk_format format);
 
-/* Appends the devices of @config to the XML of a found guest; what it cannot say goes to @notes. */
+/* Appends the devices of @config to the XML of a found guest. Adds a note to @notes for each property that XML cannot
+ * express. */
 void xf_config_reverse_devices (const libxl_domain_config *config, GString *xml, GPtrArray *notes);
 
 /* Appends formatted text in which every argument is escaped. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What libxl knows of a guest, as domain XML: for guests that xl or another toolstack started. What our XML cannot say
- * is noted, never dropped in silence. The devices are in convert/to_def_devices.c.
+ * Domain XML from libxl's configuration, for guests that xl or another toolstack started. Each property that this
+ * driver's XML cannot express is noted, never dropped silently. The devices are in convert/to_def_devices.c.
  */
 #include "base/error.h"
 #include "conf/domain_name.h"
@@ -46,7 +46,7 @@ type_of (const libxl_domain_config *config)
   return XF_GUEST_PV;
 }
 
-/* libxl's defaults are not written into the configuration it keeps, so "unset" stands for them. */
+/* libxl does not write its defaults into the configuration it keeps, so @unset replaces an unset value. */
 static gboolean
 is_on (libxl_defbool value, gboolean unset)
 {
@@ -134,7 +134,7 @@ append_boot_order (const char *letters, GString *xml)
   }
 }
 
-/* What libxl was told in a field that it calls deprecated today counts where the present field is empty. */
+/* libxl's deprecated field counts if the present field is empty. */
 static const char *
 either (const char *present, const char *old)
 {
@@ -146,7 +146,7 @@ append_os (const libxl_domain_config *config, GString *xml)
 {
   const libxl_domain_build_info *info = &config->b_info;
   XfGuestType type = type_of (config);
-  /* The XML has no word for a 64-bit HVM guest without PAE, which cannot be: without it, it is a 32-bit one. */
+  /* XML cannot express a 64-bit HVM guest without PAE. Such a guest cannot exist: without PAE it is a 32-bit guest. */
   gboolean narrow = type == XF_GUEST_HVM && !is_on (info->u.hvm.pae, TRUE);
   gboolean pv = type == XF_GUEST_PV, efi = type == XF_GUEST_HVM && info->u.hvm.bios == LIBXL_BIOS_TYPE_OVMF;
   static const char *const machines[] = {

@@ -22,7 +22,7 @@ driver_of (const libxl_device_disk *disk)
   case LIBXL_DISK_BACKEND_STANDALONE:
     break;
   }
-  /* Another format than raw is qemu's to read; what is raw, libxl may choose. */
+  /* QEMU reads every format but raw; for raw, libxl may choose. */
   return disk->format == LIBXL_DISK_FORMAT_RAW || disk->format == LIBXL_DISK_FORMAT_EMPTY ? NULL : "qemu";
 }
 
@@ -40,7 +40,7 @@ append_driver (const libxl_device_disk *disk, GString *xml)
   xf_config_append (xml, "/>\n");
 }
 
-/* Host devices live in /dev, whatever serves them. */
+/* The host's devices are in /dev, whichever backend serves them. */
 static void
 append_disk (const libxl_device_disk *disk, GString *xml, GPtrArray *notes)
 {
@@ -75,7 +75,7 @@ append_addresses (const char *ip, GString *xml)
   }
 }
 
-/* To the nearest KiB: the way there has rounded down. */
+/* Rounded to the nearest KiB: the conversion to libxl rounded down. */
 static void
 append_rate (const libxl_device_nic *nic, GString *xml)
 {
@@ -212,7 +212,7 @@ append_hvm (const libxl_domain_build_info *info, GString *xml, GPtrArray *notes)
     append_input (*device, xml, notes);
 }
 
-/* Grant and event channel limits travel in the controller of the Xen bus. */
+/* The controller of the Xen bus holds the limits of grants and event channels. */
 static void
 append_xenbus (const libxl_domain_build_info *info, GString *xml)
 {

@@ -8,14 +8,14 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_tree.h>
 
-/* The caller frees it (yajl_tree_free). Errors: it is no JSON, or no object. */
+/* The caller frees the tree (yajl_tree_free). Error: the text is not JSON, or not an object. */
 yajl_val xf_tree_parse (const char *json, GError **error);
 
-/* NULL: there is none, or @object is none. */
+/* NULL: there is no such member, or @object is not an object. */
 yajl_val xf_tree_member (yajl_val object, const char *name);
 
 void xf_tree_put_string (yajl_gen out, const char *text);
 void xf_tree_put (yajl_gen out, yajl_val value);
 
-/* The whole tree; the caller's. */
+/* The whole tree as text; the caller frees it. */
 char *xf_tree_write (yajl_val tree);
