@@ -9,17 +9,17 @@
 #include "conf/uuid.h"
 #include "libxl/journal/writer.h"
 
-/* How long a destination's end is remembered after its source has asked for it. */
+/* How long a destination's end is kept after its source has asked for it. */
 #define KEPT_S (24 * 3600)
 #define PURGE_EVERY_S 3600
 
-/* And how many at most; the oldest go first. */
+/* The maximum of kept ends; the oldest are dropped first. */
 #define KEPT_MAX 4096
 
-/* A file larger than that is none of ours. */
+/* A larger file is not a journal file. */
 #define FILE_MAX (16 * 1024 * 1024)
 
-/* What a file that cannot be read is about: a guest, when that much could be made out. */
+/* The guest of a file that cannot be read, if it could be found. */
 typedef struct {
   gboolean known;
   guint8 uuid[XF_UUID_LENGTH];
@@ -28,11 +28,11 @@ typedef struct {
 struct XfJournal {
   char *dir, *boot_id;
   XfJournalWriter *writer;
-  GPtrArray *entries;   /* of XfJournalEntry, owned, in the order of their last change at the start */
-  GHashTable *by_id[2]; /* a side's: id -> entry */
+  GPtrArray *entries;   /* of XfJournalEntry, owned; at the start in the order of their last change */
+  GHashTable *by_id[2]; /* for each side: id -> entry */
   GHashTable *by_guest; /* uuid -> GPtrArray of entries, in the order of entries */
   GPtrArray *unreadable;
-  GArray *unreadable_of; /* of XfJournalGuess: what each of them is about */
+  GArray *unreadable_of; /* of XfJournalGuess: the guest of each of them */
   guint purge_id;
 };
 
@@ -52,7 +52,7 @@ uuid_is (gconstpointer a, gconstpointer b)
   return xf_uuid_equal (a, b);
 }
 
-/* Keys are the entries' own. */
+/* The entries own the keys. */
 static void
 add_entry (XfJournal *journal, XfJournalEntry *entry)
 {
@@ -147,7 +147,7 @@ load_all (XfJournal *journal, GError **error)
     if (g_str_has_suffix (file, ".json"))
       load (journal, file);
     else if (g_str_has_suffix (file, ".new"))
-      (void)unlink (path); /* never put in place: it was never true */
+      (void)unlink (path); /* never renamed into place: never valid */
   }
   g_ptr_array_sort (journal->entries, by_change);
   return dir != NULL;
@@ -161,8 +161,8 @@ is_end (const XfJournalEntry *entry)
   return entry->final && entry->use == XF_ENTRY_IDLE && !entry->given_back && entry->side == XF_SIDE_DESTINATION;
 }
 
-/* Its source has its answer. Without that it is kept whatever the clock says: the source may have been off for as long.
- */
+/* The source has had its answer. Without that, the end is kept whatever the clock says: the source may have been off
+ * for as long. */
 static gboolean
 is_old (const XfJournalEntry *entry)
 {
@@ -171,7 +171,7 @@ is_old (const XfJournalEntry *entry)
   return is_end (entry) && entry->answered && age > KEPT_S;
 }
 
-/* The oldest end goes, one that was asked for if there is one. */
+/* Drops the oldest end, preferably one that the source has asked for. */
 static void
 drop_one_end (XfJournal *journal)
 {

@@ -75,7 +75,7 @@ put_member (yajl_gen out, const XfJournalEntry *entry, guint i)
   put_text (out, members[i].name);
   switch (members[i].kind) {
   case TEXT:
-    /* A peer's words may be no UTF-8, and a file that cannot be read again is worse than a wrong letter. */
+    /* A peer's text may be invalid UTF-8, and a file that cannot be read again is worse than a wrong letter. */
     valid = g_utf8_make_valid (*(char *const *)field, -1);
     put_text (out, valid);
     return;
@@ -124,7 +124,7 @@ find (yajl_val tree, const char *name)
   return yajl_tree_get (tree, path, yajl_t_any);
 }
 
-/* FALSE when it is there and is not of its kind. */
+/* FALSE if the member is present and of the wrong type. */
 static gboolean
 take_member (XfJournalEntry *entry, guint i, yajl_val value)
 {
@@ -178,7 +178,7 @@ xf_journal_entry_parse (const char *text, gsize length, GError **error)
 {
   g_autoptr (XfJournalEntry) entry = g_new0 (XfJournalEntry, 1);
   char message[256] = "";
-  g_autofree char *copy = g_strndup (text, length); /* which ends in NUL, as yajl wants it */
+  g_autofree char *copy = g_strndup (text, length); /* NUL-terminated, as yajl needs it */
   yajl_val tree = strlen (copy) < length ? NULL : yajl_tree_parse (copy, message, sizeof (message));
   gboolean good;
 

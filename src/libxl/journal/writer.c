@@ -10,26 +10,26 @@
 #include "base/fd.h"
 #include "base/watch.h"
 
-/* As many as are taken together: what is behind them waits no longer than these take. */
+/* The maximum of one batch. Later files wait for no more than these. */
 #define BATCH_MAX 256
 
-/* Between two tries of what failed, doubled each time. */
+/* The longest time between two attempts; the time doubles with each. */
 #define AGAIN_MAX_S 60
 
 typedef struct {
   char *path, *path_new;
   GBytes *contents; /* NULL: remove the file */
   char *point;
-  int errnum;       /* the thread's result */
-  const char *step; /* at which it failed */
-  gboolean end;     /* no file: the thread is to end */
+  int errnum;       /* the result of the thread */
+  const char *step; /* the failed step */
+  gboolean end;     /* no file: ends the thread */
 
-  /* the loop's, which the thread does not touch */
+  /* used by the loop only */
   XfDone done;
   gpointer data;
-  gboolean waited; /* for its result */
+  gboolean waited; /* a caller waits for its result */
   guint64 serial;
-  guint again_s, again_id; /* nobody waited, and it failed: when it is tried again */
+  guint again_s, again_id; /* it has failed and no caller waits: when it is tried again */
   XfJournalWriter *writer;
 } Put;
 
@@ -37,11 +37,11 @@ struct XfJournalWriter {
   char *dir;
   GThread *thread; /* from the first put on */
   GAsyncQueue *todo, *ready;
-  GPtrArray *waiting;  /* of Put that are not yet told, borrowed */
+  GPtrArray *waiting;  /* of Put whose result is not reported yet, borrowed */
   GPtrArray *failed;   /* of Put that will be tried again, owned */
-  GHashTable *serials; /* of files: that of the last put */
+  GHashTable *serials; /* file -> serial of its last put */
   guint64 serial;
-  gint told_id; /* an idle source will look at @ready; set by the thread, cleared by the loop */
+  gint told_id; /* an idle source will read @ready; set by the thread, cleared by the loop */
 };
 
 static void
@@ -77,7 +77,7 @@ write_new (Put *put)
     return failed (put, "create");
   if (!xf_fd_write_all (fd, bytes, length))
     return failed (put, "write");
-  /* Begun for all of a batch before any of them is waited for. */
+  /* Started for the whole batch before the first wait. */
   (void)sync_file_range (fd, 0, 0, SYNC_FILE_RANGE_WRITE);
   return TRUE;
 }
@@ -101,8 +101,8 @@ put_in_place (Put *put)
   return unlink (put->path) == 0 || errno == ENOENT || failed (put, "remove");
 }
 
-/* An older state of a file that a newer one of the same batch replaces is not written: its caller is told with the
- * newer one, which says more. */
+/* An older state of a file is not written if the same batch holds a newer one. Its caller gets the result of the
+ * newer one. */
 static gboolean
 is_superseded (GPtrArray *batch, guint at)
 {
@@ -131,7 +131,7 @@ take_result_of_last (GPtrArray *batch, guint at)
   }
 }
 
-/* What was not put in place is nothing. */
+/* A file that was not renamed into place is not valid. */
 static void
 remove_new (const Put *put)
 {
@@ -139,7 +139,7 @@ remove_new (const Put *put)
     (void)unlink (put->path_new);
 }
 
-/* Once for all; that it failed is everybody's failure. */
+/* One sync for the whole batch. If it fails, every file of the batch has failed. */
 static void
 sync_directory (XfJournalWriter *writer, GPtrArray *batch)
 {
@@ -262,7 +262,7 @@ try_again (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* What nobody waits for is right all the same, and is tried until it is there, or something newer is. */
+/* A write without a waiting caller is retried until it succeeds or a newer one replaces it. */
 static void
 keep_for_later (Put *put)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Puts small files on disk for good, off the loop: the one thread of the daemon, which knows nothing but names and
- * bytes. What is put while it works is written together: every file of a batch is written and synced, then all are
- * renamed into place, then the directory is synced once. So 256 migrations at a time cost the loop nothing and the disk
- * a few syncs. Everything happens in the order in which it was put; a file is there whole, in its old or its new state,
- * or not.
+ * Writes small files durably, off the loop, in the only thread of the daemon; the thread knows only names and bytes.
+ * Files that are put while it works are written together: every file of a batch is written and synced, then all are
+ * renamed into place, then the directory is synced once. So 256 simultaneous migrations cost the loop nothing and the
+ * disk a few syncs. Everything is done in the order of the calls. A file is complete, in its old or its new state, or
+ * absent.
  */
 #pragma once
 
@@ -12,17 +12,17 @@
 
 typedef struct XfJournalWriter XfJournalWriter;
 
-/* @dir exists and is nobody else's. */
+/* @dir exists, and no other program uses it. */
 XfJournalWriter *xf_journal_writer_new (const char *dir);
 
-/* Waits until all that was put is done; nobody is told any more. */
+/* Waits until everything that was put is done. Calls no callback. */
 void xf_journal_writer_free (XfJournalWriter *writer);
 
-/* Replaces @file of the directory by @contents (taken), or removes it (NULL). @done, which may be NULL, is called from
- * the loop when that is durable, or cannot be. @point: what tests call that (base/watch.h): POINT before it is written,
- * where it may be told to fail, and POINT:written when it is durable. */
+/* Replaces @file of the directory by @contents (taken), or removes it (NULL). @done (may be NULL) is called from the
+ * loop when that is durable, or has failed. @point: the name for tests (base/watch.h): POINT is reached before the
+ * write, where a test may make it fail, and POINT:written when it is durable. */
 void xf_journal_writer_put (XfJournalWriter *writer, const char *file, GBytes *contents, const char *point, XfDone done,
                             gpointer data);
 
-/* @data's callbacks are not called any more; what was put is still done. */
+/* The callbacks of @data are not called afterwards; the writes are still done. */
 void xf_journal_writer_forget (XfJournalWriter *writer, gconstpointer data);
