@@ -12,12 +12,12 @@
 #define SUFFIX ".xml"
 
 typedef struct {
-  char *base; /* the file's name without its end */
+  char *base; /* the file's name without its suffix */
   char *path;
-  char *text; /* NULL: it cannot be read */
+  char *text; /* NULL: the file cannot be read */
   gsize length;
-  XfDomainDef *def; /* NULL: refused, or a guest's by now */
-  GError *error;    /* why it is refused */
+  XfDomainDef *def; /* NULL: refused, or given to a guest already */
+  GError *error;    /* the reason for the refusal */
 } File;
 
 static void
@@ -86,7 +86,7 @@ refuse (File *file, const GError *error)
   file->error = g_error_copy (error);
 }
 
-/* Which has none, and is found later. */
+/* Domain-0 has no definition and is found later. */
 static gboolean
 is_dom0 (const char *name, const guint8 *uuid)
 {
@@ -121,7 +121,7 @@ take_up (XfDriver *driver, File *file)
                file->path, guest->name, guest->name);
 }
 
-/* For a file that tells none: always the same for the same file. */
+/* For a file without a UUID: always the same UUID for the same file. */
 static void
 uuid_of_file (const char *base, guint8 *uuid_out)
 {
@@ -133,11 +133,11 @@ uuid_of_file (const char *base, guint8 *uuid_out)
   g_checksum_update (sum, (const guchar *)base, -1);
   g_checksum_get_digest (sum, digest, &length);
   memcpy (uuid_out, digest, XF_UUID_LENGTH);
-  uuid_out[6] = (uuid_out[6] & 0x0f) | 0x80; /* version 8: made as its maker likes */
+  uuid_out[6] = (uuid_out[6] & 0x0f) | 0x80; /* version 8: custom layout */
   uuid_out[8] = (uuid_out[8] & 0x3f) | 0x80;
 }
 
-/* Under the name that stands in it, else under the file's, else under its uuid. */
+/* Under the name in the file, else under the file's name, else under its UUID. */
 static XfGuest *
 claim_any (XfDriver *driver, const File *file, const char *inside, const guint8 *uuid)
 {
@@ -213,7 +213,7 @@ xf_definitions_accepted (const XfGuest *guest, GError **error)
   return FALSE;
 }
 
-/* The guest whose definition is in the file NAME.xml although it is called otherwise. */
+/* The guest whose definition is in the file NAME.xml although its name is another. */
 static const XfGuest *
 file_owner (XfDriver *driver, const char *name)
 {

@@ -30,7 +30,7 @@ struct XfDriver {
   GPtrArray *tellings;     /* telling.c's; NULL: none */
   GPtrArray *removals;     /* of XfRemoval, removal.c's */
   GPtrArray *dumps;        /* of XfDump, dump.c's */
-  gboolean ends;           /* the daemon does: nothing is tried again */
+  gboolean ends;           /* the daemon ends: nothing is retried */
   GPtrArray *sources;      /* of XfMigrateSource */
   GPtrArray *destinations; /* of XfMigrateDest */
 };

@@ -219,7 +219,7 @@ xf_guest_ref (const XfGuest *guest)
   return xf_domain_ref_new (guest->name, guest->uuid, guest->domid);
 }
 
-/* ---- what happens to it ----------------------------------------------------------------------------------- */
+/* ---- changes of its state --------------------------------------------------------------------------------- */
 
 void
 xf_guest_now_running (XfGuest *guest, int domid, XfDomainDef *def, int state, int reason)

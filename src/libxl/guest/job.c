@@ -44,7 +44,7 @@ xf_job_begin (XfGuest *guest, XfJob *job, GError **error)
   return TRUE;
 }
 
-/* ---- what only a migration does --------------------------------------------------------------------------- */
+/* ---- only for migrations ---------------------------------------------------------------------------------- */
 
 static const XfJobOps *
 ops_of (const XfGuest *guest)
@@ -96,7 +96,7 @@ xf_job_needs_definition (const XfGuest *guest)
   return ops->needs_definition && ops->needs_definition (guest->job);
 }
 
-/* ---- those who wait for its end --------------------------------------------------------------------------- */
+/* ---- waiters for its end ---------------------------------------------------------------------------------- */
 
 typedef struct {
   GSourceFunc func;
@@ -240,10 +240,10 @@ xf_driver_get_max_speed (XfDriver *driver, const guint8 *uuid, guint64 *mib_out,
   return TRUE;
 }
 
-/* What libvirt says of a guest of which nobody has said anything. */
+/* libvirt's value for a guest whose limit was never set. */
 #define DOWNTIME_DEFAULT_MS 300
 
-/* As long as a day is nobody's wish, and as short as a millisecond nobody's to grant. */
+/* Sanity limit: one day. */
 #define DOWNTIME_MAX_MS (24 * 3600 * 1000)
 
 gboolean

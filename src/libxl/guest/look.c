@@ -14,11 +14,11 @@
 #include "libxl/guest/store.h"
 #include "libxl/xen/dominfo.h"
 
-/* What xl calls a guest for the time of a migration of its own. */
+/* The name of a guest during xl's own migration. */
 #define XL_INCOMING "--incoming"
 #define XL_OUTGOING "--migratedaway"
 
-/* How xl ends the name of a guest that it keeps after its end, and so does this driver. */
+/* The suffix that xl gives to the name of a guest that it keeps after its end; this driver does the same. */
 #define PRESERVED "-[0-9]{8}T[0-9]{4}Z$"
 
 /* ---- its state -------------------------------------------------------------------------------------------- */
@@ -150,7 +150,7 @@ xf_look_check_alive (const XfGuest *guest, XfShown shown, const char *what, GErr
 
 /* ---- its name --------------------------------------------------------------------------------------------- */
 
-/* The definition, if it has one, gets the new name first: what fails leaves everything as it was. */
+/* Renames the definition first, if there is one: a failure leaves everything as it was. */
 static gboolean
 rename_definition (XfGuest *guest, const char *name, GError **error)
 {
@@ -162,7 +162,7 @@ rename_definition (XfGuest *guest, const char *name, GError **error)
   renamed = xf_domain_def_copy (guest->persistent);
   if (!xf_domain_def_set_name (renamed, name, error) || !xf_store_write_definition (guest, renamed, error))
     return FALSE;
-  /* One that was read from a file of another name has left that already. */
+  /* A definition that was read from a file of another name was removed from there already. */
   if (!elsewhere)
     xf_store_remove_definition (guest);
   xf_domain_def_free (guest->persistent);
@@ -177,7 +177,7 @@ take_name (XfGuest *guest, const char *name)
 
   guest->name = g_strdup (name);
   if (guest->def)
-    (void)xf_domain_def_set_name (guest->def, name, NULL); /* checked */
+    (void)xf_domain_def_set_name (guest->def, name, NULL); /* the name was checked */
   if (guest->persistent && guest->autostart && !xf_store_set_autostart (guest, TRUE, NULL))
     g_warning ("domain '%s' does not start with the host any more: its link could not be made", name);
   xf_store_write_status (guest);

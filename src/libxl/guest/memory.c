@@ -31,22 +31,22 @@ libxl_of (const XfMemoryClaim *claim)
   return xf_ctx_libxl (claim->driver->ctx);
 }
 
-/* What the claim's domain has taken already is no longer free. By uuid: libxl tells a domain's number only when it is
- * complete. */
+/* Memory that the claim's domain already has is no longer free. Found by UUID: libxl returns a domain's number only
+ * when the domain is complete. */
 static guint64
 outstanding_kib (const XfMemoryClaim *claim, const libxl_dominfo *domains, int n)
 {
   guint64 taken = 0;
 
   for (int i = 0; i < n; i++) {
-    /* One that has ended is kept beside it, as rename-restart does. */
+    /* A domain that has ended is kept beside the new one, as rename-restart does. */
     if (!domains[i].shutdown && xf_uuid_equal (libxl_uuid_bytearray_const (&domains[i].uuid), claim->uuid))
       taken = domains[i].current_memkb + domains[i].outstanding_memkb;
   }
   return claim->need_kib - MIN (taken, claim->need_kib);
 }
 
-/* Free memory that nobody else was promised. */
+/* Free memory that no other claim has reserved. */
 static gboolean
 room_kib (const XfMemoryClaim *claim, guint64 *room_out, GError **error)
 {
@@ -82,7 +82,7 @@ set_short (const XfMemoryClaim *claim, guint64 room, const char *dom0, GError **
                mib_up (claim->need_kib - room), dom0);
 }
 
-/* Asks dom0 for @missing. The answer is seen in what becomes free. */
+/* Asks dom0 for @missing. The result appears in the free memory. */
 static gboolean
 balloon (XfMemoryClaim *claim, guint64 room, GError **error)
 {
@@ -107,7 +107,7 @@ balloon (XfMemoryClaim *claim, guint64 room, GError **error)
   return TRUE;
 }
 
-/* On a copy: libxl fills its defaults in, and what it is told later is what it keeps as the guest's configuration. */
+/* Works on a copy: libxl fills in its defaults, and would keep them as the guest's configuration. */
 static gboolean
 needed_kib (XfDriver *driver, const libxl_domain_config *config, uint64_t *need_out)
 {

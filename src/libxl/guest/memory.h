@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Who was promised how much of this host's memory. A guest that starts here or is being received claims what it needs
- * before anything is made; Xen hands pages out only while the guest is built, so what is free now and what is still
- * free for others are two numbers. Where the configuration allows it (dom0_min_memory), dom0 gives memory back for a
- * claim.
+ * Reservations of this host's memory. A guest that is started or received here claims the memory it needs before
+ * anything is built. Xen allocates pages only while the guest is built, so the free memory and the memory that is not
+ * reserved are two numbers. If the configuration allows it (dom0_min_memory), dom0 gives memory back for a claim.
  */
 #pragma once
 
@@ -13,12 +12,12 @@
 
 typedef struct XfMemoryClaim XfMemoryClaim;
 
-/* Claims what @config needs, with all that Xen keeps beside the guest's own memory. What the domain of that uuid has
- * taken already counts no more. NULL, with what is missing in MiB, when there is no room and dom0 may not make any. */
+/* Claims the memory for @config, including Xen's overhead for the guest. Memory that the domain of that UUID already
+ * has no longer counts. NULL, with the missing MiB, if there is not enough memory and dom0 may not free any. */
 XfMemoryClaim *xf_memory_claim_new (XfDriver *driver, const libxl_domain_config *config, GError **error);
 
-/* Calls @done when the memory is there: at once, or when dom0 has given it; or with an error when it did not within
- * half a minute. Not called any more after the claim is freed. */
+/* Calls @done when the memory is available: at once, or when dom0 has given it; or with an error if dom0 did not
+ * within half a minute. Not called after the claim is freed. */
 void xf_memory_claim_wait (XfMemoryClaim *claim, XfDone done, gpointer data);
 
 void xf_memory_claim_free (XfMemoryClaim *claim);

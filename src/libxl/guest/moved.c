@@ -10,12 +10,12 @@ struct XfMoved {
   char *name, *host;
   XfPeer *peer;
   guint answer_id;
-  GError *why; /* it must not be started */
+  GError *why; /* the reason why it must not be started */
   XfDone done;
   gpointer data;
 };
 
-/* The last migration that took it away from here. */
+/* The last migration that moved the guest away from here. */
 static const XfJournalEntry *
 find_entry (XfDriver *driver, const guint8 *uuid)
 {
@@ -52,7 +52,7 @@ answer (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* @problem NULL: it may be started. */
+/* @problem NULL: the guest may be started. */
 static void
 answer_later (XfMoved *moved, const char *problem)
 {

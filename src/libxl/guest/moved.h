@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A guest that has moved away from here and is to be started here: the journal says where it went, and that host is
- * asked for it: one where it has ended gives it back, and does not start it any more. Without an answer, and of a host
- * without a journal, which cannot say whether it has moved on, a person has to say that it does not run elsewhere
- * (virsh start --force-boot).
+ * The start of a guest that has moved away from here. The journal names the host to which it went, and that host is
+ * asked. If the guest has ended there, that host gives it back and does not start it any longer. Without an answer,
+ * and for a host without a journal, which does not know whether the guest has moved on, the administrator must state
+ * that it does not run elsewhere (virsh start --force-boot).
  */
 #pragma once
 
@@ -11,12 +11,12 @@
 
 typedef struct XfMoved XfMoved;
 
-/* The guest with that uuid has moved away from here, as far as is known. */
+/* TRUE if the journal says that the guest with that UUID has moved away from here. */
 gboolean xf_moved_is_known (XfDriver *driver, const guint8 *uuid);
 
-/* Asks where it is. @done, from the loop: NULL when it may be started here, else an error that names the host it has
- * moved to. The object frees itself after @done. */
+/* Asks the host. @done is called from the loop: with NULL if the guest may be started here, else with an error that
+ * names the host it has moved to. The object frees itself after @done. */
 XfMoved *xf_moved_ask (XfDriver *driver, const char *name, const guint8 *uuid, XfDone done, gpointer data);
 
-/* Does not wait any longer: @done comes with an error. */
+/* Stops waiting: @done is called with an error. */
 void xf_moved_stop (XfMoved *moved);

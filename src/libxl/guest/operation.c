@@ -39,8 +39,8 @@ xf_operation_answer (XfDone done, XfRefDone ref_done, gpointer data, GError *err
   g_idle_add_full (G_PRIORITY_DEFAULT, deliver_answer, answer, NULL);
 }
 
-/* What may take long without libxl's doing: a bootloader, a guest that does not acknowledge. A destroy or a person ends
- * such a step early. */
+/* Steps that may take long although libxl does nothing: a bootloader, a guest that does not acknowledge. A destroy or
+ * an abort ends such a step early. */
 static gboolean
 stop_step (XfJob *job, GError **error)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a client has asked to be done with a guest: it holds the guest's job from the call to its answer. Every function
- * that is given one makes the next step; the last is xf_operation_finish().
+ * A client's operation on a guest: it holds the guest's job from the call to the answer. Every function that gets one
+ * performs the next step; the last is xf_operation_finish().
  */
 #pragma once
 
@@ -24,46 +24,47 @@ struct XfOperation {
   libxl_domain_config config;
   gboolean has_config;
   XfMemoryClaim *claim;
-  struct XfMoved *moved; /* the host it has moved to is asked */
+  struct XfMoved *moved; /* asks the host it has moved to */
   XfDomainDef *def;
   uint32_t domid;
   gboolean paused;
-  GError *failure; /* of a step whose remains are being removed */
+  GError *failure; /* the error of a step whose remains are being removed */
 
-  /* an end: what is told */
+  /* the end of a guest: what is reported */
   int reason, detail;
   gboolean again;
   gboolean keeps;                        /* the ended domain is kept under another name */
-  gboolean dumps;                        /* its memory is being written to a file */
-  char *note;                            /* what a person should know afterwards, or NULL */
-  void (*next) (XfOperation *operation); /* after the step that is under way */
+  gboolean dumps;                        /* the domain's memory is being written to a file */
+  char *note;                            /* a message for the guest afterwards, or NULL */
+  void (*next) (XfOperation *operation); /* called after the present step */
 
-  /* a restart, restart.c's */
-  gboolean (*failed) (XfOperation *operation, GError *error); /* TRUE: it has taken @error, and goes on */
+  /* for a restart, used by restart.c */
+  gboolean (*failed) (XfOperation *operation, GError *error); /* TRUE: it has taken @error and continues */
   libxl_domain_config kept;                                   /* of the ended domain */
   gboolean has_kept, stopped;
   guint tries, pause_s, again_id;
 };
 
-/* Takes the guest's job, or refuses. @what: "start", for errors. One of @done and @ref_done is answered, or none. */
+/* Takes the guest's job, or refuses. @what: "start", for errors. At most one of @done and @ref_done is set; that one
+ * gets the answer. */
 XfOperation *xf_operation_begin (XfGuest *guest, XfJobKind kind, const char *what, XfDone done, XfRefDone ref_done,
                                  gpointer data, GError **error);
 
-/* Ends the job and answers; takes @error. The guest may be gone after it. */
+/* Ends the job and answers; takes @error. The guest may be freed. */
 void xf_operation_finish (XfOperation *operation, GError *error);
 
-/* What libxl's code @rc means for it; the caller's. */
+/* The error for libxl's code @rc; the caller frees it. */
 GError *xf_operation_error (const XfOperation *operation, int rc);
 
-/* Finishes with that. */
+/* Finishes with the error for @rc. */
 void xf_operation_finish_rc (XfOperation *operation, int rc);
 
-/* For its next step at libxl. */
+/* For the operation's next call of libxl. */
 XfAo *xf_operation_ao (XfOperation *operation, XfAoDone done);
 libxl_ctx *xf_operation_libxl (XfOperation *operation);
 
-/* Answers through the loop where there is no operation; takes @error and @ref. */
+/* Answers through the loop if there is no operation; takes @error and @ref. */
 void xf_operation_answer (XfDone done, XfRefDone ref_done, gpointer data, GError *error, XfDomainRef *ref);
 
-/* An error when the guest does not run, or is Domain-0. */
+/* FALSE with an error if the guest does not run, or is Domain-0. */
 gboolean xf_operation_check_active (XfGuest *guest, GError **error);

@@ -8,8 +8,8 @@
 
 #define PAUSE_MAX_S 30
 
-/* A domain that dies cannot run again, and may stay so for as long as another one has its memory mapped: after this
- * many tries it counts as gone. */
+/* A dying domain cannot run again, and may stay for as long as another domain maps its memory: after this many
+ * attempts it counts as gone. */
 #define DYING_TRIES 3
 
 struct XfRemoval {
@@ -43,7 +43,7 @@ end (XfRemoval *removal)
     gone (NULL, data);
 }
 
-/* Does Xen still have it? What cannot be looked at counts as there. */
+/* TRUE if Xen still has the domain. A domain whose state cannot be read counts as present. */
 static gboolean
 is_there (const XfRemoval *removal)
 {

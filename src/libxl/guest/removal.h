@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Destroys a domain that must not be here, for as long as that takes: what a guest leaves behind when it has moved
- * away, what a migration built in vain, what is left of a start that failed. One failed destroy is no end: such a
- * domain looks like a paused guest, and one resume makes it a second one.
+ * Destroys a domain that must not exist here, with retries until it is gone: the remains of a guest that has moved
+ * away, a domain that a cancelled migration built, the remains of a failed start. One failed attempt is not the end:
+ * such a domain looks like a paused guest, and one resume would start a second copy.
  */
 #pragma once
 
@@ -10,24 +10,24 @@
 
 typedef struct XfRemoval XfRemoval;
 
-/* After each try that failed: how many there were, and why this one did. */
+/* Called after each failed attempt: the number of attempts, and the reason of the last. */
 typedef void (*XfRemovalFailed) (guint tries, const GError *error, gpointer data);
 
-/* Destroys @domid, at once and then after 1, 2, 4 … 30 s, until Xen does not have it any more. @uuid: of the domain, so
- * that a later one with the same number is left alone. @failed may be NULL; so may @gone, which is called once, from
- * the loop. The object frees itself after it. */
+/* Destroys @domid, at once and then after 1, 2, 4 … 30 s, until Xen does not have it any longer. @uuid: of the
+ * domain, so that a later domain with the same number is left alone. @failed may be NULL; so may @gone, which is
+ * called once, from the loop. The object frees itself after it. */
 XfRemoval *xf_removal_new (XfDriver *driver, guint32 domid, const guint8 *uuid, XfRemovalFailed failed, XfDone gone,
                            gpointer data);
 
-/* @data's callbacks are not called any more; the domain is still destroyed. */
+/* The callbacks of @data are not called afterwards; the domain is still destroyed. */
 void xf_removal_forget (XfDriver *driver, gconstpointer data);
 
-/* The domain is being removed: it is no guest. */
+/* TRUE if the domain is being removed: it is not a guest. */
 gboolean xf_removal_has (const XfDriver *driver, guint32 domid);
 
-/* One with that uuid is, and so keeps its name and uuid from being used; its domid, or 0. */
+/* The domid of a domain with that UUID that is being removed, or 0. Its name and UUID must not be used meanwhile. */
 guint32 xf_removal_find (const XfDriver *driver, const guint8 *uuid);
 
-/* The daemon ends: nothing is tried again. FALSE while libxl still works for one of them. */
+/* The daemon ends: nothing is retried. FALSE while libxl still works on one of them. */
 gboolean xf_removals_stop (XfDriver *driver);
 void xf_removals_free (XfDriver *driver);

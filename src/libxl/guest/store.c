@@ -13,7 +13,7 @@
 
 #define STATUS_GROUP "status"
 
-/* Of a file that was found there, or of a name that was checked. */
+/* @base: from a file that exists, or a name that was checked. */
 static char *
 file_path (XfDriver *driver, const char *below, const char *base)
 {
@@ -22,7 +22,7 @@ file_path (XfDriver *driver, const char *below, const char *base)
   return g_build_filename (driver->config.config_dir, below, file, NULL);
 }
 
-/* No file is made of a name that leads out of its directory: NULL for such a one. */
+/* NULL for a name that leads out of the directory: no such file is created. */
 static char *
 definition_path (XfDriver *driver, const char *name)
 {
@@ -74,7 +74,7 @@ remove_files (XfGuest *guest)
   remove_file (path);
 }
 
-/* It is written: what it was read from, under another name, would be a second one. */
+/* The definition is written; the file of another name that it was read from would be a second copy. */
 static void
 leave_former_file (XfGuest *guest)
 {
@@ -104,7 +104,7 @@ xf_store_write_definition (XfGuest *guest, const XfDomainDef *def, GError **erro
       path);
     return FALSE;
   }
-  /* It may hold passwords. */
+  /* The file may hold passwords. */
   if (!xf_file_replace (path, xml, strlen (xml), 0600, error))
     return FALSE;
   leave_former_file (guest);
@@ -159,7 +159,7 @@ xf_store_write_status (XfGuest *guest)
   g_key_file_set_boolean (file, STATUS_GROUP, "foreign", guest->foreign);
   g_key_file_set_string (file, STATUS_GROUP, "xml", xml);
   text = g_key_file_to_data (file, NULL, NULL);
-  /* Volatile: written in one piece, but not worth a sync. */
+  /* Volatile: replaced atomically, but not worth a sync. */
   if (!g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
     g_warning ("domain '%s' will not be known after a restart: %s", guest->name, error->message);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What is kept on disk: definitions and autostart links, in the files of libvirt's own libxl driver, so that a host
- * can switch either way; and the status of running guests, volatile, by which they are known again after a restart.
+ * Files on disk: definitions and autostart links, in the files of libvirt's own libxl driver, so that a host can
+ * switch between the two; and the volatile status of running guests, by which the daemon recognises them after a
+ * restart.
  */
 #pragma once
 
 #include "libxl/guest/guest.h"
 
-/* Makes the directories. */
+/* Creates the directories. */
 gboolean xf_store_open (XfDriver *driver, GError **error);
 
-/* Writes the guest's definition to the file of its name, and removes the one that it was read from when that is
- * another. A file that is there and is not the guest's is not written over. */
+/* Writes the guest's definition to the file of its name. Removes the file it was read from if that is another one. An
+ * existing file of another guest is not overwritten. */
 gboolean xf_store_write_definition (XfGuest *guest, const XfDomainDef *def, GError **error);
 void xf_store_remove_definition (XfGuest *guest);
 gboolean xf_store_is_autostart (const XfGuest *guest);
@@ -20,13 +21,13 @@ gboolean xf_store_set_autostart (XfGuest *guest, gboolean yes, GError **error);
 void xf_store_write_status (XfGuest *guest);
 void xf_store_remove_status (XfGuest *guest);
 
-/* The definition a running guest had when the daemon ended, or NULL. @state_out, @reason_out, @foreign_out: as it was
- * then. */
+/* The definition that a running guest had when the daemon ended, or NULL. @state_out, @reason_out, @foreign_out: as
+ * they were then. */
 XfDomainDef *xf_store_read_status (XfDriver *driver, const guint8 *uuid, int domid, int *state_out, int *reason_out,
                                    gboolean *foreign_out);
 
-/* The running guest's XML as libvirt's driver leaves it with libxl, for whoever looks after the guest next. */
+/* Stores the running guest's XML with libxl, as libvirt's driver does, for the next daemon that manages the guest. */
 void xf_store_write_userdata (XfGuest *guest);
 
-/* The definition that this daemon or libvirtd left with a running domain, or NULL. */
+/* The definition that this daemon or libvirtd stored with a running domain, or NULL. */
 XfDomainDef *xf_store_read_userdata (XfDriver *driver, const guint8 *uuid, int domid);
