@@ -10,10 +10,10 @@
 #include "libxl/guest/job.h"
 #include "libxl/xen/dominfo.h"
 
-/* How long another toolstack has to look after a guest of its own that has ended. */
+/* The time that another toolstack has to act on the end of its own guest. */
 #define KEEPER_MS 2000
 
-/* How each reason of Xen's ends: which of the guest's actions applies, and what is told. */
+/* For each of Xen's reasons: the guest's action that applies, and the reported reason. */
 typedef struct {
   int reason; /* virDomainShutoffReason */
   int detail; /* of the STOPPED event */
@@ -41,7 +41,7 @@ on_crash (const XfDomainDef *def)
 static const Ending endings[] = {
   [LIBXL_SHUTDOWN_REASON_POWEROFF] = { VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, on_poweroff },
   [LIBXL_SHUTDOWN_REASON_REBOOT] = { VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, on_reboot },
-  [LIBXL_SHUTDOWN_REASON_SUSPEND] = { 0 }, /* a job's doing */
+  [LIBXL_SHUTDOWN_REASON_SUSPEND] = { 0 }, /* caused by a job */
   [LIBXL_SHUTDOWN_REASON_CRASH] = { VIR_DOMAIN_SHUTOFF_CRASHED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, on_crash },
   [LIBXL_SHUTDOWN_REASON_WATCHDOG] = { VIR_DOMAIN_SHUTOFF_CRASHED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, on_crash },
   [LIBXL_SHUTDOWN_REASON_SOFT_RESET] = { VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, on_reboot },
@@ -87,8 +87,8 @@ shut_down (XfGuest *guest, int xen_reason)
 
 static gboolean look_again (gpointer data);
 
-/* xl leaves a process beside each guest it starts, which removes or restarts it when it ends; or none (xl create -e).
- * Only when nothing has come of it is it ours to act. */
+/* xl leaves a process beside each guest it starts, which removes or restarts the guest when it ends; or none (xl
+ * create -e). This daemon acts only if that process has done nothing. */
 static void
 leave_to_keeper (XfGuest *guest)
 {
@@ -96,7 +96,7 @@ leave_to_keeper (XfGuest *guest)
     guest->keeper_id = g_timeout_add (KEEPER_MS, look_again, guest);
 }
 
-/* Destroyed by somebody else (xl destroy). */
+/* Destroyed by another toolstack (xl destroy). */
 static void
 vanished (XfGuest *guest)
 {
@@ -105,7 +105,8 @@ vanished (XfGuest *guest)
   xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
 }
 
-/* Kept under another name by its toolstack, which starts it again: what it starts is found like every new domain. */
+/* The guest's toolstack has kept the domain under another name and starts the guest again. The new domain is found
+ * like every other one. */
 static void
 replaced (XfGuest *guest)
 {
@@ -116,8 +117,8 @@ replaced (XfGuest *guest)
 
 /* ---- while a job has the guest ---------------------------------------------------------------------------------
  *
- * libxl tells an end once. When a job has the guest then (a shutdown that still waits for the guest's acknowledgement,
- * a migration), nothing is done yet: when the job has ended Xen is asked what is left. */
+ * libxl reports an end once. If a job has the guest then (a shutdown that still waits for the guest's
+ * acknowledgement, a migration), nothing is done yet: Xen's state is read again when the job has ended. */
 
 typedef struct {
   XfDriver *driver;
@@ -191,7 +192,7 @@ xf_death_how (const XfGuest *guest)
   return NULL;
 }
 
-/* A migration has nothing to wait for any more. */
+/* A migration must not wait for the guest any longer. */
 static void
 ended_in_job (XfGuest *guest, XfShown shown, int xen_reason)
 {
@@ -215,7 +216,7 @@ resumed_late (const GError *error, gpointer data)
     g_warning ("a guest that suspended after its migration was given up cannot be resumed: %s", error->message);
 }
 
-/* The migration that asked it to suspend is over, and it stayed here: nobody waits for it any more. */
+/* The migration that asked the guest to suspend is over, and the guest stayed here: nothing waits for the suspend. */
 static void
 resume_late (XfGuest *guest)
 {
@@ -288,7 +289,7 @@ take_event (XfGuest *guest, const libxl_event *event)
     vanished (guest);
 }
 
-/* From the loop, not from within libxl: what follows calls libxl again. */
+/* Runs from the loop, not from within libxl: it calls libxl again. */
 static gboolean
 dispatch (gpointer data)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The end of guests that nobody here asked for: libxl's events that a domain has shut down, crashed, asked for a
- * reboot, or vanished, and what the guest's on_poweroff, on_reboot and on_crash say about it.
+ * The end of guests without a request to this daemon: libxl's events that a domain has shut down, crashed, asked for
+ * a reboot, or vanished, and the actions of the guest's on_poweroff, on_reboot and on_crash.
  */
 #pragma once
 
@@ -9,13 +9,13 @@
 
 #include "libxl/guest/guest.h"
 
-/* Hooks the driver's context, and lets go of it. */
+/* Start and stop: sets and clears the event function of the driver's context. */
 void xf_death_start (XfDriver *driver);
 void xf_death_stop (XfDriver *driver);
 
-/* What the look of each second shows of a guest: taken over, or acted upon, as if libxl had told it. NULL: nothing. The
- * guest may be gone afterwards. */
+/* Adopts or acts on the state that the check of each second has found, like an event of libxl. @info NULL: there is
+ * no such domain. The guest may be freed. */
 void xf_death_compare (XfGuest *guest, const libxl_dominfo *info);
 
-/* How a guest that a job has has ended meanwhile, in a sentence; NULL: it has not. */
+/* A sentence that says how the guest has ended during its job; NULL: it has not. */
 const char *xf_death_how (const XfGuest *guest);

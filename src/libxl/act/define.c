@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Definitions and autostart: what outlives a guest's run. Instant but for the disk.
+ * Definitions and autostart: the settings that outlive a guest's run. Every call is instant except for the disk.
  */
 #include <libvirt/libvirt.h>
 
@@ -45,7 +45,7 @@ xf_driver_domain_define (XfDriver *driver, const char *xml, guint flags, GError 
     xf_guest_release_if_unneeded (guest);
     return NULL;
   }
-  def = NULL; /* the guest's now */
+  def = NULL; /* the guest has taken it */
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_DEFINED,
                            existed ? VIR_DOMAIN_EVENT_DEFINED_UPDATED : VIR_DOMAIN_EVENT_DEFINED_ADDED);
   return xf_guest_ref (guest);
@@ -55,7 +55,7 @@ gboolean
 xf_driver_domain_undefine (XfDriver *driver, const guint8 *uuid, guint flags, GError **error)
 {
   XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
-  /* There is nothing of the kind to remove: asking for it is fine. */
+  /* These objects do not exist here, so asking for their removal is harmless. */
   guint served = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM
                  | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA;
 
@@ -81,7 +81,7 @@ xf_driver_domain_undefine (XfDriver *driver, const guint8 *uuid, guint flags, GE
                  guest->name);
     return FALSE;
   }
-  (void)xf_restart_stop (guest, NULL, NULL); /* with a definition it stays */
+  (void)xf_restart_stop (guest, NULL, NULL); /* the guest has a definition, so it stays */
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
   xf_guest_remove_persistent (guest);
   return TRUE;

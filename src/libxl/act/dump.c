@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 #define INCOMPLETE ".incomplete"
-/* The file's name is the guest's, which may be longer, the time, and the above. */
+/* The file's name consists of the guest's name, which may be longer, the time, and the suffix above. */
 #define NAME_BYTES "200"
 
 /* libxl's logger interface: the vtable must be the first member. */
@@ -19,7 +19,7 @@ typedef struct {
 } Logger;
 
 struct XfDump {
-  XfDriver *driver; /* NULL: it has ended */
+  XfDriver *driver; /* NULL: the driver has ended */
   guint32 domid;
   char *name, *path, *incomplete;
   Logger logger;

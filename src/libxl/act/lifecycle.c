@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Starting guests and ending them.
+ * The start and the end of guests.
  */
 #include "libxl/act/lifecycle.h"
 
@@ -47,7 +47,7 @@ failed_start_gone (const GError *error, gpointer data)
   xf_operation_finish (operation, g_steal_pointer (&operation->failure));
 }
 
-/* Who waits for the start is told now; what is left of it is destroyed all the same. */
+/* The waiting client is answered now; the remains are destroyed all the same. */
 static void
 failed_start_stays (guint tries, const GError *error, gpointer data)
 {
@@ -62,9 +62,9 @@ remove_failed_start (XfOperation *operation, int rc)
 {
   XfGuest *guest = operation->guest;
 
-  /* Now: the next operation makes libxl's words forgotten. */
+  /* Read now: the next operation clears libxl's messages. */
   operation->failure = xf_operation_error (operation, rc);
-  operation->job.ops = NULL; /* removing it is not to be stopped */
+  operation->job.ops = NULL; /* the removal must not be stopped */
   (void)xf_removal_new (guest->driver, operation->domid, guest->uuid, failed_start_stays, failed_start_gone, operation);
 }
 
@@ -87,11 +87,11 @@ created (int rc, gpointer data)
   XfAo *ao;
 
   if (rc == ERROR_ABORTED && operation->domid != (uint32_t)INVALID_DOMID) {
-    remove_failed_start (operation, rc); /* half of it may be there */
+    remove_failed_start (operation, rc); /* a half-built domain may exist */
     return;
   }
   if (rc != 0) {
-    xf_operation_finish_rc (operation, rc); /* libxl has removed what it had made */
+    xf_operation_finish_rc (operation, rc); /* libxl has removed its half-built domain */
     return;
   }
   if (operation->paused) {
@@ -132,7 +132,8 @@ may_start (const GError *error, gpointer data)
     start (operation, g_steal_pointer (&operation->def), operation->paused ? VIR_DOMAIN_START_PAUSED : 0);
 }
 
-/* A guest of which something is left here that does not run, or that may run at the host it was coming from. */
+/* FALSE with an error if a domain that does not run is left of the guest here, or if the guest may run on the host
+ * from which it was migrated. */
 static gboolean
 check_remains (XfGuest *guest, gboolean force, GError **error)
 {
@@ -165,7 +166,7 @@ check_remains (XfGuest *guest, gboolean force, GError **error)
   return FALSE;
 }
 
-/* A person's start, of @def (taken): one that has moved away may run where it went. */
+/* A client's start, of @def (taken). A guest that has moved away may run on the host to which it went. */
 static void
 start_unless_elsewhere (XfOperation *operation, XfDomainDef *def, guint flags)
 {
@@ -187,7 +188,7 @@ start_unless_elsewhere (XfOperation *operation, XfDomainDef *def, guint flags)
   operation->moved = xf_moved_ask (guest->driver, guest->name, guest->uuid, may_start, operation);
 }
 
-/* A restart may have brought its configuration. */
+/* A restart may have set its configuration already. */
 static gboolean
 configure (XfOperation *operation, GError **error)
 {
@@ -198,7 +199,7 @@ configure (XfOperation *operation, GError **error)
   return xf_config_from_def (operation->def, &operation->config, error);
 }
 
-/* Takes @def. The guest's job is operation's. */
+/* Takes @def. operation has the guest's job. */
 static void
 start (XfOperation *operation, XfDomainDef *def, guint flags)
 {
@@ -236,7 +237,7 @@ xf_driver_domain_start (XfDriver *driver, const guint8 *uuid, guint flags, XfRef
   XfOperation *operation = NULL;
 
   if (guest && guest->persistent)
-    (void)xf_restart_give_way (guest); /* what is started is the definition */
+    (void)xf_restart_give_way (guest); /* the definition is started */
   if (guest && check_start_flags (flags, &error)) {
     if (guest->domid >= 0)
       g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "domain is already running");
@@ -249,7 +250,7 @@ xf_driver_domain_start (XfDriver *driver, const guint8 *uuid, guint flags, XfRef
     xf_operation_answer (NULL, done, data, error, NULL);
 }
 
-/* What a client starts goes before a restart that waits. */
+/* A client's start takes precedence over a waiting restart. */
 static XfGuest *
 claim_to_start (XfDriver *driver, const XfDomainDef *def, GError **error)
 {
@@ -284,7 +285,7 @@ xf_driver_domain_create_xml (XfDriver *driver, const char *xml, guint flags, XfR
 
 /* ---- the end of a guest ----------------------------------------------------------------------------------- */
 
-/* No client hears of a clean-up: the next look at the guest tries it again. */
+/* A clean-up answers no client: the next check of the guest tries it again. */
 static void
 tell_of_remains (XfOperation *operation, int rc)
 {
@@ -305,7 +306,7 @@ build_again (XfOperation *operation)
   start (operation, g_steal_pointer (&operation->def), 0);
 }
 
-/* It is destroyed, or not the guest any more. */
+/* The ended domain is destroyed, or has another name. */
 static void
 ended_is_gone (XfOperation *operation)
 {
@@ -341,7 +342,7 @@ destroy (XfOperation *operation)
   xf_ao_started (ao, libxl_domain_destroy (xf_operation_libxl (operation), operation->guest->domid, xf_ao_how (ao)));
 }
 
-/* What cannot be kept is destroyed: the guest is started again in either case. */
+/* A domain that cannot be kept is destroyed: the guest is started again in either case. */
 static void
 keep (XfOperation *operation)
 {
@@ -396,7 +397,7 @@ describe_end (XfJob *job)
 
 static const XfJobOps ending = { .describe = describe_end };
 
-/* Once a domain: a removal that fails is tried again, and each dump is as large as the guest. */
+/* Dumps a domain only once: a removal that fails is retried, and each dump is as large as the guest. */
 static void
 end_guest (XfGuest *guest, gboolean dump, int reason, int detail, gboolean again, gboolean keeps)
 {
@@ -434,7 +435,7 @@ xf_lifecycle_restart (XfGuest *guest, XfAction how)
              TRUE, how == XF_ACTION_RENAME_RESTART);
 }
 
-/* A destroy that waits for the end of the job it has aborted. */
+/* A destroy that waits until the job that it has aborted ends. */
 typedef struct {
   XfDriver *driver;
   guint8 uuid[XF_UUID_LENGTH];
@@ -451,8 +452,8 @@ destroy_after_job (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* A person who pulls the plug is not kept waiting by a long job: it is told to stop, and the guest is destroyed as
- * soon as it has. FALSE: there is no such job. */
+/* A destroy does not wait for a long job: the job is aborted, and the guest is destroyed as soon as the job has
+ * ended. FALSE: there is no such job. */
 static gboolean
 abort_then_destroy (XfGuest *guest, XfDone done, gpointer data)
 {
@@ -465,7 +466,7 @@ abort_then_destroy (XfGuest *guest, XfDone done, gpointer data)
   *waiting = (Waiting){ .driver = driver, .done = done, .data = data };
   memcpy (waiting->uuid, guest->uuid, XF_UUID_LENGTH);
   xf_job_when_ended (guest, destroy_after_job, waiting);
-  /* When it cannot be stopped any more it is about to end by itself, and destroy finds what it left. */
+  /* A job that cannot be stopped any longer ends soon by itself. destroy then handles the guest as the job left it. */
   (void)guest->job->ops->abort (guest->job, NULL);
   return TRUE;
 }

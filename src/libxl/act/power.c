@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Pausing, resuming, and asking the guest to end: short jobs on a running guest.
+ * Pause, resume, and requests to the guest to end: short jobs on a running guest.
  */
 #include <libvirt/libvirt.h>
 
@@ -28,8 +28,8 @@ paused (int rc, gpointer data)
   xf_operation_finish (operation, NULL);
 }
 
-/* What a command is about now. While a job has the guest, what is remembered counts: the job knows why it stands still.
- * But one that others have paused is paused. */
+/* The state on which a command acts. During a job the remembered state counts: the job has set it. But a guest that
+ * another toolstack has paused counts as paused. */
 static XfShown
 shown_now (XfGuest *guest)
 {
@@ -81,7 +81,7 @@ unpaused (int rc, gpointer data)
     xf_operation_finish_rc (operation, rc);
     return;
   }
-  /* libxl tells one end of a domain to each watch, and a suspend is one. */
+  /* libxl reports one end of a domain to each watch, and a suspend counts as an end. */
   if (guest->watch_spent || guest->reason == VIR_DOMAIN_PAUSED_MIGRATION)
     xf_end_watch (guest);
   xf_guest_set_message (guest, NULL);
@@ -117,14 +117,14 @@ xf_driver_domain_resume (XfDriver *driver, const guint8 *uuid, XfDone done, gpoi
   }
   libxl = xf_operation_libxl (operation);
   ao = xf_operation_ao (operation, unpaused);
-  /* A guest left suspended by a migration is resumed, one that is paused is unpaused. */
+  /* A guest that a migration left suspended is resumed; a paused guest is unpaused. */
   if (shown == XF_SHOWN_SUSPENDED)
     xf_ao_started (ao, libxl_domain_resume (libxl, guest->domid, 1, xf_ao_how (ao)));
   else
     xf_ao_started (ao, libxl_domain_unpause (libxl, guest->domid, xf_ao_how (ao)));
 }
 
-/* ---- asking the guest ------------------------------------------------------------------------------------- */
+/* ---- requests to the guest -------------------------------------------------------------------------------- */
 
 static void
 asked (int rc, gpointer data)
@@ -148,7 +148,7 @@ asked_by_pv (int rc, gpointer data)
     asked (rc, operation);
     return;
   }
-  /* A guest without Xen's drivers has an ACPI button, if any. */
+  /* A guest without Xen's drivers has at most an ACPI button. */
   ao = xf_operation_ao (operation, asked);
   xf_ao_started (ao, libxl_send_trigger (xf_operation_libxl (operation), operation->guest->domid,
                                          reboot ? LIBXL_TRIGGER_RESET : LIBXL_TRIGGER_POWER, 0, xf_ao_how (ao)));

@@ -9,7 +9,7 @@
 #include "libxl/guest/removal.h"
 #include "libxl/xen/dominfo.h"
 
-/* ---- what Xen shows --------------------------------------------------------------------------------------- */
+/* ---- the state in Xen ------------------------------------------------------------------------------------- */
 
 static XfFound
 found_of (const libxl_dominfo *info)
@@ -21,9 +21,9 @@ found_of (const libxl_dominfo *info)
   return info->paused ? XF_PAUSED : XF_RUNNING;
 }
 
-/* A uuid is in the list more than once while a domain dies, and when an ended one is kept under another name: the one
- * that lives counts. A host without its own domain cannot be: then libxl could not look, and nothing is concluded from
- * that. */
+/* A UUID is in the list more than once while a domain dies, and when an ended domain is kept under another name: the
+ * living one counts. A list without Domain-0 is impossible: libxl could not read the list, and no conclusion is
+ * drawn. */
 XfFound
 xf_remains_look (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
 {
@@ -51,7 +51,7 @@ xf_remains_describe (XfFound found)
   return words[found];
 }
 
-/* What a guest that has moved away has left here. */
+/* The domain that a guest left here when it moved away. */
 static gboolean
 is_shell (const XfJournalEntry *entry, const libxl_dominfo *info)
 {
@@ -59,7 +59,7 @@ is_shell (const XfJournalEntry *entry, const libxl_dominfo *info)
          && found_of (info) == XF_SUSPENDED;
 }
 
-/* What a migration builds here, or has built in vain. */
+/* The domain that a migration builds here, or has built in vain. */
 static gboolean
 is_copy (const XfJournalEntry *entry, const libxl_dominfo *info)
 {
@@ -107,8 +107,8 @@ xf_remains_def (XfDriver *driver, const guint8 *uuid)
 
 /* ---- its two ends ------------------------------------------------------------------------------------------ */
 
-/* An end whose domain is gone is an end like others; of a source without a journal, which never asks, it was kept only
- * to know what the domain is. */
+/* The domain is gone, so its entry is an ordinary end. The entry of a source without a journal, which never asks, was
+ * kept only to identify the domain. */
 static void
 removed (const GError *error, gpointer data)
 {
@@ -134,7 +134,7 @@ destroy (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
   (void)xf_removal_new (driver, domid, entry->uuid, NULL, removed, driver);
 }
 
-/* The entry of a source that never asks is not kept, unless it says what a domain is. */
+/* The entry of a source that never asks is kept only while it identifies a domain. */
 static void
 close_entry (XfDriver *driver, XfJournalEntry *entry, const char *state)
 {
@@ -156,7 +156,7 @@ xf_remains_cancel (XfDriver *driver, XfJournalEntry *entry, XfFound found, guint
   close_entry (driver, entry, "cancelled");
 }
 
-/* Its definition is stored before it runs; but the daemon may have ended before that, and the guest after it. */
+/* The definition is stored before the guest runs. But the daemon may have ended before that, and the guest after it. */
 void
 xf_remains_arrive (XfDriver *driver, XfJournalEntry *entry)
 {
@@ -174,7 +174,7 @@ xf_remains_arrive (XfDriver *driver, XfJournalEntry *entry)
   close_entry (driver, entry, "running");
 }
 
-/* ---- a person ---------------------------------------------------------------------------------------------- */
+/* ---- an administrator's decision --------------------------------------------------------------------------- */
 
 gboolean
 xf_remains_resolve (XfDriver *driver, const guint8 *id, gboolean here, const char *how)
@@ -203,8 +203,8 @@ xf_remains_resolve_guest (XfDriver *driver, const guint8 *uuid)
     (void)xf_remains_resolve (driver, ((XfJournalEntry *)entries->pdata[i])->id, TRUE, "virsh start --force-boot");
 }
 
-/* The daemon ended between an end's being written and the end of the domain that it is about. There may be thousands,
- * and each names its domain: no list of all is asked for. */
+/* The daemon ended after it had written an end and before that end's domain was gone. There may be thousands of
+ * entries, and each names its domain: the list of all domains is not read. */
 void
 xf_remains_bury (XfDriver *driver, XfJournalEntry *entry)
 {

@@ -15,9 +15,9 @@
 #define TRIES_MAX 10
 #define STARTED_BY_OTHERS "another toolstack has started it"
 
-/* ---- as what ---------------------------------------------------------------------------------------------- */
+/* ---- the configuration ------------------------------------------------------------------------------------ */
 
-/* A number that is reused may belong to another guest by now. */
+/* The number may have been reused for another guest. */
 static gboolean
 is_of_guest (const XfOperation *operation)
 {
@@ -31,7 +31,7 @@ remembered (int rc, gpointer data)
 
   operation->ao = NULL;
   if (rc == 0 && is_of_guest (operation)) {
-    /* The ended domain's number is not to be asked for: libxl refuses one that was in use a moment ago. */
+    /* The ended domain's number must not be requested: libxl refuses a number that was in use a moment ago. */
     operation->config.c_info.domid = INVALID_DOMID;
   } else {
     g_warning ("domain '%s': libxl cannot say how it was configured (libxl error %d): it is started again as its XML "
@@ -80,7 +80,7 @@ xf_restart_preserve (XfOperation *operation, GError **error)
   return rc == 0 || xf_rc_to_error (rc, error, operation->guest->driver->ctx, text);
 }
 
-/* ---- again and again -------------------------------------------------------------------------------------- */
+/* ---- attempts --------------------------------------------------------------------------------------------- */
 
 static gboolean stop (XfJob *job, GError **error);
 
@@ -98,7 +98,7 @@ find (const XfGuest *guest)
   return guest->job && guest->job->ops == &restarting ? guest->job->owner : NULL;
 }
 
-/* A transient guest is still shown: its only definition is the one that it ran with. */
+/* A transient guest is still shown: its only definition is that of its last run. */
 static void
 show_as_off (XfOperation *operation, int reason)
 {
@@ -109,7 +109,7 @@ show_as_off (XfOperation *operation, int reason)
     guest->def = xf_domain_def_copy (operation->def);
 }
 
-/* A domain of that uuid that runs, or could: @info is one. */
+/* TRUE if @info is a domain of that UUID that runs or could run. */
 static gboolean
 is_rival (const XfGuest *guest, const libxl_dominfo *info)
 {
@@ -148,7 +148,7 @@ try_now (XfOperation *operation)
 {
   GError *error = NULL;
 
-  operation->job.ops = &restarting; /* a removal may have taken them away */
+  operation->job.ops = &restarting; /* a removal may have cleared them */
   operation->tries++;
   if (!check_alone (operation, &error)) {
     xf_operation_finish (operation, error);
@@ -204,7 +204,7 @@ give_up (XfOperation *operation, const GError *error)
   xf_guest_set_message (guest, message);
 }
 
-/* TRUE: it is not over, and @error is taken. */
+/* TRUE: the restart continues, and @error is taken. */
 static gboolean
 failed (XfOperation *operation, GError *error)
 {
@@ -256,7 +256,7 @@ finish_stopped (XfOperation *operation, const char *why)
   xf_operation_finish (operation, g_error_new_literal (XF_ERROR, XF_ERROR_ABORTED, why));
 }
 
-/* Between two tries, or while memory is waited for, at once; in the middle of one when libxl has ended. */
+/* Ends at once between two attempts or while the restart waits for memory; during an attempt, when libxl has ended. */
 static gboolean
 stop (XfJob *job, GError **error)
 {
@@ -288,7 +288,7 @@ typedef struct {
   gpointer data;
 } Waiting;
 
-/* The try that was under way may have succeeded. */
+/* The attempt in progress may have succeeded. */
 static gboolean
 answer (gpointer data)
 {
