@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Looking at guests: everything here is instant and takes no job.
+ * Read-only calls for guests: every one is instant and takes no job.
  */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -106,7 +106,7 @@ xf_driver_domain_os_type (XfDriver *driver, const guint8 *uuid, GError **error)
   return guest ? xf_guest_type_api (xf_guest_current_def (guest)->type) : NULL;
 }
 
-/* The VNC port libxl chose is in the guest's configuration only as "display"; an automatic one is not known. */
+/* The guest's configuration has libxl's VNC port only as "display"; an automatic one is not known. */
 static int
 vnc_port (const XfGuest *guest)
 {
@@ -159,7 +159,7 @@ xf_driver_domain_is_updated (XfDriver *driver, const guint8 *uuid, gboolean *yes
 {
   XfGuest *guest = xf_guest_find_or_error (driver, uuid, error);
 
-  /* Live changes are not served yet, so a running guest never differs from what it was started as. */
+  /* Live changes are not served yet, so a running guest never differs from the configuration it was started with. */
   if (guest)
     *yes_out = FALSE;
   return guest != NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The host: what it is, what it has, what it can run. And the console, which is the host's to hand out.
+ * The host: its identity, its resources, its capabilities. And the consoles of guests.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -139,7 +139,7 @@ append_cell (GString *xml, int id, const libxl_numainfo *cell, const libxl_cputo
                           id, (guint64)cell->size / 1024, n, inside->str);
 }
 
-/* virsh freecell --all finds the cells here. A host that does not tell them has none. */
+/* virsh freecell --all finds the cells here. A host that does not report them has none. */
 static void
 append_topology (XfDriver *driver, GString *xml)
 {
@@ -252,7 +252,7 @@ xf_driver_domain_open_console (XfDriver *driver, const guint8 *uuid, const char 
     xf_error_set_errno (error, errno, "cannot open the console '%s' of domain '%s'", guest->tty, guest->name);
     return -1;
   }
-  /* One at a time, by a lock that goes with the descriptor; --force takes it regardless. */
+  /* One user at a time, by a lock that is released with the descriptor; --force opens it regardless. */
   if (flock (fd, LOCK_EX | LOCK_NB) < 0 && !(flags & VIR_DOMAIN_CONSOLE_FORCE)) {
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_FAILED, "Active console session exists for this domain");
     return -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * virConnectGetAllDomainStats: its groups, each a function.
+ * virConnectGetAllDomainStats: one function for each group.
  */
 #include <libvirt/libvirt.h>
 
@@ -79,7 +79,7 @@ GPtrArray *
 xf_driver_domain_stats (XfDriver *driver, const guint8 *uuids, guint n, guint stats, guint flags, GError **error)
 {
   guint known = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU;
-  guint filter = flags & 0xff; /* the bits of VIR_CONNECT_LIST_DOMAINS that this call takes */
+  guint filter = flags & 0xff; /* the bits of VIR_CONNECT_LIST_DOMAINS that this call accepts */
   g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func ((GDestroyNotify)xf_domain_stats_free);
 
   if (flags & VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS && stats & ~known) {
