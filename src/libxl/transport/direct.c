@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The direct transport. No process stands in the way: libxl's helper writes into the socket, the kernel paces it
- * (SO_MAX_PACING_RATE) and counts for us (TCP_INFO).
+ * The direct transport. There is no process between libxl and the network: libxl's helper writes into the socket, and
+ * the kernel limits the rate (SO_MAX_PACING_RATE) and counts the bytes (TCP_INFO).
  */
 #include "libxl/transport/transport.h"
 
@@ -45,7 +45,7 @@ count_sent (int fd)
   return info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
 }
 
-/* A new connection has room for it. */
+/* A new connection has room for the ticket. */
 static gboolean
 show_ticket (const Direct *direct, GError **error)
 {
@@ -57,7 +57,7 @@ show_ticket (const Direct *direct, GError **error)
   return xf_error_set_errno (error, errno, "cannot write to the migration port %u of '%s'", direct->port, direct->host);
 }
 
-/* Our own door has seen our ticket. */
+/* The ticket has arrived at this host's own door. */
 static void
 reached_itself (gpointer data)
 {
@@ -79,7 +79,7 @@ connected (GObject *object, GAsyncResult *result, gpointer data)
   int fd = xf_connect_finish (object, result, &error);
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return; /* aborted: the transport may be gone */
+    return; /* aborted: the transport may have been freed */
   direct = data;
   direct->fd = fd;
   if (error) {
@@ -128,7 +128,7 @@ direct_finish_writing (XfMigrateTransport *transport)
 {
   Direct *direct = (Direct *)transport;
 
-  /* What the kernel still holds goes out after the close; whether it arrives, finish will tell. */
+  /* The kernel sends the rest after the close; the reply to finish shows whether it has arrived. */
   direct->sent = count_sent (direct->fd);
   xf_clear_fd (&direct->fd);
   direct->drained_id = g_idle_add_full (G_PRIORITY_DEFAULT, tell_drained, direct, NULL);

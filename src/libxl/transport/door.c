@@ -6,7 +6,7 @@
 #include "base/secret.h"
 #include "libxl/transport/lobby.h"
 
-/* Enough to tell a ticket from anything else. */
+/* Enough bytes to recognise a ticket. */
 #define FIRST 8
 
 static const XfLobbyLimits limits = { .crowd = { 768, 512 }, .first_bytes = FIRST, .stay_ms = 30 * 1000 };
@@ -21,7 +21,7 @@ struct XfMigrateDoor {
   XfLobby *lobby;
   GArray *own;          /* of Own */
   GPtrArray *listeners; /* of XfMigrateListener, borrowed */
-  XfDriverOther other;  /* whom those talk to who bring no ticket */
+  XfDriverOther other;  /* gets the connections without a ticket */
   gpointer data;
 };
 
@@ -66,7 +66,7 @@ xf_migrate_door_forget_own (XfMigrateDoor *door, gconstpointer data)
   }
 }
 
-/* One whose ticket is not wanted here is closed. */
+/* A connection whose ticket no listener expects is closed. */
 static void
 taken (int fd, const guint8 *start, gsize n, gpointer data)
 {

@@ -19,15 +19,16 @@
 /* The first eight bytes of libxl's migration stream (docs/wire.md, Migration URIs). */
 static const char stream_ident[8] = { 'L', 'i', 'b', 'x', 'l', 'F', 'm', 't' };
 
-/* Strangers that may wait at the same time, and for how long; one address may make all connections of a migration. */
+/* The limits for connections that are not identified yet: number and time. One address may make all connections of a
+ * migration. */
 #define CANDIDATES_MAX 64
 #define CANDIDATE_STAY_MS (30 * 1000)
 
-/* Connections that the process has no descriptors for are left in the queue, and asked for again after that time. */
+/* A connection for which the process has no descriptor stays in the queue and is accepted after that time. */
 #define ACCEPT_AGAIN_MS 500
 
 struct XfMigrateListener {
-  XfMigrateDoor *door; /* it waits at the shared one; else fd is its own */
+  XfMigrateDoor *door; /* it uses the shared port; NULL: fd is its own */
   int fd;
   guint port;
   guint source;
@@ -35,7 +36,7 @@ struct XfMigrateListener {
   XfLobby *candidates;
   gboolean has_token;
   guint8 token[XF_TICKET_TOKEN];
-  int chosen[XF_TICKET_CONNECTIONS_MAX]; /* by their index; -1: not here yet */
+  int chosen[XF_TICKET_CONNECTIONS_MAX]; /* by index; -1: not connected yet */
   guint n_chosen;
   XfMigrateAccepted func;
   gpointer data;
@@ -55,7 +56,7 @@ close_door (XfMigrateListener *listener)
 static void
 set_option (int fd, int level, int name, int value)
 {
-  /* Best effort: on a socket that is not TCP there is nothing to tune. */
+  /* Best effort: a socket that is not TCP has no such options. */
   (void)setsockopt (fd, level, name, &value, sizeof (value));
 }
 
@@ -70,7 +71,8 @@ xf_migrate_socket_tune (int fd)
   set_option (fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-/* This one is of the migration. When it is the last of it, strangers and door are closed before the owner hears. */
+/* Accepts a connection of the migration. If it is the last, the other connections and the socket are closed before
+ * @func is called. */
 static void
 choose (XfMigrateListener *listener, int fd, guint index, guint count)
 {
@@ -89,7 +91,7 @@ choose (XfMigrateListener *listener, int fd, guint index, guint count)
   listener->func (fds, count, listener->data);
 }
 
-/* How many first bytes tell. */
+/* The number of first bytes that identify a connection. */
 static gsize
 start_size (const XfMigrateListener *listener)
 {

@@ -9,8 +9,8 @@
 
 #include "base/fd.h"
 
-/* A socket that wakes us for less than it was told to (bytes out of band, a kernel that does not count) is looked at
- * again only after that time. */
+/* A socket may wake the loop for fewer bytes than it was set to (out-of-band bytes, a kernel that does not count). It
+ * is checked again only after that time. */
 #define PAUSE_MS 50
 
 #define ENDED ((GIOCondition)POLLRDHUP | G_IO_HUP | G_IO_ERR)
@@ -28,7 +28,7 @@ struct XfLobby {
   XfLobbyNeed need;
   XfLobbyTaken taken;
   gpointer data;
-  GPtrArray *visitors; /* of Visitor, owned, in the order in which they came */
+  GPtrArray *visitors; /* of Visitor, owned, in the order of arrival */
 };
 
 static void

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Where connections stand that have just come, until their first bytes show who they are: at the shared port and at a
- * migration's own. Each stands there for a bounded time; an address has a bounded number of places; and when all are
- * taken the crowd's rule says who leaves (base/crowd.h). Whoever sends less than is needed costs a look now and then,
- * never a loop that turns.
+ * New connections whose first bytes do not identify them yet, at the shared port and at a migration's own port. Each
+ * may wait for a bounded time, and an address may have a bounded number of them; when all places are taken,
+ * base/crowd.h chooses the connection to close. A peer that sends too few bytes costs an occasional check, never a
+ * busy loop.
  */
 #pragma once
 
@@ -11,26 +11,26 @@
 
 typedef struct XfLobby XfLobby;
 
-/* No more is looked at. */
+/* The maximum of bytes that are examined. */
 #define XF_LOBBY_BYTES 64
 
 typedef struct {
   XfCrowdLimits crowd;
-  guint first_bytes; /* nothing can be said before so many are there */
+  guint first_bytes; /* the minimum of bytes to identify a connection */
   guint stay_ms;
 } XfLobbyLimits;
 
-/* How many bytes it takes to know who it is, of whom the first @n are @start: more than @n, they are waited for; else
- * it is known, and taken() has it. 0: a stranger, whose connection is closed. */
+/* The number of bytes needed to identify a connection whose first @n bytes are @start. If that is more than @n, the
+ * rest is waited for; otherwise taken() gets the connection. 0: unknown; the connection is closed. */
 typedef guint (*XfLobbyNeed) (const guint8 *start, gsize n, gpointer data);
 
-/* @fd, non-blocking, is the callee's. Nothing has been read from it. The lobby may be freed within. */
+/* @fd, non-blocking, is owned by the callee. Nothing has been read from it. The callee may free the lobby. */
 typedef void (*XfLobbyTaken) (int fd, const guint8 *start, gsize n, gpointer data);
 
 XfLobby *xf_lobby_new (const XfLobbyLimits *limits, XfLobbyNeed need, XfLobbyTaken taken, gpointer data);
 
-/* Closes whoever stands there. */
+/* Closes all waiting connections. */
 void xf_lobby_free (XfLobby *lobby);
 
-/* Takes @fd, which does not block. */
+/* Takes @fd, which is non-blocking. */
 void xf_lobby_enter (XfLobby *lobby, int fd);

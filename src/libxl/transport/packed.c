@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A transport through a pump: libxl writes into a pipe, the pump makes of it what was agreed upon, and writes into what
- * other transports have opened: several connections, or a tunnel. When libxl has written everything, the pump must
- * have passed all of it on, and then they.
+ * A transport through a pump: libxl writes into a pipe, and the pump converts the data as agreed and writes it into
+ * the descriptors of other transports: several connections, or a tunnel. When libxl has written everything, first the
+ * pump and then those transports must have passed all of it on.
  */
 #include "libxl/transport/transport.h"
 
@@ -16,19 +16,19 @@ typedef struct Packed Packed;
 typedef struct {
   Packed *packed;
   XfMigrateTransport *transport;
-  int fd; /* its own; -1: not yet open */
+  int fd; /* its own; -1: not open yet */
 } Way;
 
 struct Packed {
   XfMigrateTransport base;
   const XfDriverConfig *settings;
-  XfPumpJob job; /* what it is to do; its texts are ours */
+  XfPumpJob job; /* the pump's task; the transport owns its texts */
   char *compress, *tls, *tls_name;
   guint8 *id;
   GArray *ways; /* of Way */
   guint n_open, n_drained;
   XfPump *pump;
-  int fd; /* libxl's end of the pipe, ours to close; -1 */
+  int fd; /* libxl's end of the pipe, closed here; -1: none */
   gboolean over;
 };
 
@@ -141,7 +141,7 @@ packed_open (XfMigrateTransport *transport)
 static void
 packed_finish_writing (XfMigrateTransport *transport)
 {
-  /* The end of the pump's input, as libxl's helper has closed its own copy. */
+  /* End of file for the pump, as libxl's helper has closed its own copy. */
   xf_clear_fd (&((Packed *)transport)->fd);
 }
 
@@ -151,8 +151,8 @@ packed_abort (XfMigrateTransport *transport)
   Packed *packed = (Packed *)transport;
 
   packed->over = TRUE;
-  /* With the pump goes the other end of the pipe, so that libxl's helper fails. Our end is libxl's until it says that
-   * it has ended. */
+  /* The other end of the pipe is closed with the pump, so that libxl's helper fails. libxl uses this end until it
+   * reports that it has ended. */
   g_clear_pointer (&packed->pump, xf_pump_free);
   for (guint i = 0; i < packed->ways->len; i++) {
     XfMigrateTransport *way = g_array_index (packed->ways, Way, i).transport;

@@ -12,21 +12,21 @@
 #include "base/secret.h"
 #include "conf/uuid.h"
 
-/* A line of the pump's report is shorter. */
+/* A line of the pump's report is shorter than this. */
 #define LINE_SIZE 4096
 
-/* At one time: two lines a second are some hundred bytes. */
+/* At one time: two lines a second are a few hundred bytes. */
 #define READS_MAX 16
 
 /* The pump's descriptors from here on: in, out, control, report. */
 #define FIRST_FD 3
 
 struct XfPump {
-  int control; /* its end is the pump's */
+  int control; /* the pump has the other end */
   int report;
   guint report_id;
-  GString *line;  /* what there is of the next one */
-  gboolean ended; /* the pump said that all is well */
+  GString *line;  /* the incomplete next line */
+  gboolean ended; /* the pump has reported success */
   guint64 in, out;
   GError *failure;
   XfDone done;
@@ -63,7 +63,7 @@ read_line (XfPump *pump)
   g_string_truncate (pump->line, 0);
 }
 
-/* Returns FALSE when no more comes. A pump that was taken over could write for ever. */
+/* FALSE at the end of the report. A compromised pump could write for ever. */
 static gboolean
 read_report (XfPump *pump)
 {
@@ -87,7 +87,7 @@ read_report (XfPump *pump)
   return FALSE;
 }
 
-/* The pump tells its reason before it closes what is read behind it. */
+/* The pump reports its reason before it closes its output. */
 GError *
 xf_pump_reason (XfPump *pump)
 {
@@ -200,7 +200,7 @@ arguments (const XfDriverConfig *settings, const XfPumpJob *job)
   add_tls (argv, settings, job);
   if (job->rate)
     add (argv, "--rate=%" G_GUINT64_FORMAT, job->rate);
-  /* Only root can become somebody else; whoever runs the daemon as another user has done so already. */
+  /* Only root can change the user. A daemon that runs as another user has done so already. */
   if (settings->pump_user && geteuid () == 0)
     add (argv, "--user=%s", settings->pump_user);
   g_ptr_array_add (argv, NULL);
@@ -223,7 +223,7 @@ start (const XfDriverConfig *settings, const XfPumpJob *job, int control, int re
 
     g_array_append_val (names, name);
   }
-  /* Not a child of ours for long: nobody has to wait for it, and libxl has SIGCHLD to itself. */
+  /* The pump does not stay a child of the daemon: no wait is needed, and libxl alone handles SIGCHLD. */
   if (g_spawn_async_with_pipes_and_fds (NULL, (const char *const *)argv->pdata, NULL,
                                         G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, -1, -1, -1,
                                         (const int *)(gpointer)fds->data, (const int *)(gpointer)names->data, fds->len,
@@ -274,7 +274,7 @@ xf_pump_bytes_out (const XfPump *pump)
 void
 xf_pump_set_rate (XfPump *pump, guint64 bytes_per_s)
 {
-  /* A pipe that is full of commands has a reader that is dead or about to be. */
+  /* If the pipe is full of commands, its reader is dead or ends soon. */
   if (dprintf (pump->control, "rate %" G_GUINT64_FORMAT "\n", bytes_per_s) < 0)
     g_info ("the pump takes no commands any more: %s", g_strerror (errno));
 }

@@ -7,7 +7,7 @@
 #define MAGIC "XFERDATA"
 #define VERSION 1
 
-/* Where its fields are; numbers are little endian. */
+/* Offsets of its fields; numbers are little endian. */
 enum { AT_MAGIC = 0, AT_VERSION = 8, AT_FLAGS = 10, AT_INDEX = 12, AT_COUNT = 14, AT_TOKEN = 16 };
 
 static void

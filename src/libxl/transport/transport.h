@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * How a migration's bytes leave the source: the one thing in which the modes differ, behind one table. libxl writes
- * its stream, blocking, into the descriptor that open() brings; the source's state machine knows nothing else.
+ * The transport of a migration's data from the source: the only difference between the modes, behind one table. libxl
+ * writes its stream, blocking, into the descriptor of opened(); the source's state machine knows nothing else.
  *
  *   direct     a TCP connection to the destination's data port: libxl gets the socket itself
  *   tunnelled  a pipe whose other end the RPC side moves into a stream of the peer connection
  *   packed     a pipe whose other end a pump reads, which writes into one or several of the former
  *
- * Order: open, opened once; then set_rate and sent at any time; finish_writing once, when libxl has written
- * everything; drained once: all of it has been handed on, or the way is broken (this may come at any time after
- * opened). abort ends everything at once, so that a writer that is blocked in the descriptor fails; after it no
- * callback comes. free implies abort.
+ * Order: open, then opened once; set_rate and sent at any time afterwards; finish_writing once, when libxl has
+ * written everything; drained once: all data has been passed on, or the transport has failed (possible at any time
+ * after opened). abort ends everything at once, so that a blocked write into the descriptor fails; no callback is
+ * called after it. free implies abort.
  */
 #pragma once
 
@@ -22,7 +22,7 @@
 typedef struct XfMigrateTransport XfMigrateTransport;
 
 typedef struct {
-  /* @fd: for libxl, stays the transport's; -1 with @error. */
+  /* @fd: for libxl, owned by the transport; -1 with @error. */
   void (*opened) (int fd, const GError *error, gpointer data);
   void (*drained) (const GError *error, gpointer data);
 } XfMigrateTransportEvents;
@@ -34,8 +34,10 @@ typedef struct {
   void (*abort) (XfMigrateTransport *transport);
   void (*set_rate) (XfMigrateTransport *transport, guint64 bytes_per_s); /* 0: no limit */
   guint64 (*sent) (XfMigrateTransport *transport);                       /* bytes that have left */
-  GError *(*reason) (XfMigrateTransport *transport);  /* why writing into it failed, or NULL; NULL: it never knows */
-  guint64 (*content) (XfMigrateTransport *transport); /* of libxl's stream, that makes; NULL: the same */
+  GError *(*reason) (
+    XfMigrateTransport *transport); /* the reason why a write into it failed, or NULL; op NULL: it never knows */
+  guint64 (*content) (
+    XfMigrateTransport *transport); /* the bytes of libxl's stream in those that have left; NULL: the same number */
   void (*free) (XfMigrateTransport *transport);
 } XfMigrateTransportOps;
 
@@ -46,12 +48,13 @@ struct XfMigrateTransport {
   gpointer data;
 };
 
-/* To @host (a name or address without brackets) and @port; connecting ends after @timeout_s. @ticket: what the
- * connection begins with, or NULL. @door: this host's own, which must not be where it leads. */
+/* Connects to @host (a name or address without brackets) and @port, for at most @timeout_s. @ticket: sent first, or
+ * NULL. @door: this host's own, which must not be the destination. */
 XfMigrateTransport *xf_migrate_direct_new (XfMigrateDoor *door, const char *host, guint port, guint timeout_s,
                                            const XfTicket *ticket);
 
-/* Through a pump that does @job (its descriptors are not looked at), over @transports (taken, the array is not). */
+/* Through a pump with task @job (its descriptors are ignored), over @transports (the elements are taken, the array is
+ * not). */
 XfMigrateTransport *xf_migrate_packed_new (const XfDriverConfig *settings, const XfPumpJob *job, GPtrArray *transports);
 
 /* Through the stream that prepare_tunnel opened on @peer. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The tunnelled transport: libxl writes into a pipe, the RPC side moves what arrives there into the stream of the
- * peer connection.
+ * The tunnelled transport: libxl writes into a pipe, and the RPC side moves the data from there into the stream of
+ * the peer connection.
  */
 #include "libxl/transport/transport.h"
 
@@ -26,7 +26,7 @@ sent_all (const GError *error, gpointer data)
   tunnel->base.events.drained (error, tunnel->base.data);
 }
 
-/* opened never comes before open has returned. */
+/* opened is never called before open has returned. */
 static gboolean
 tell_opened (gpointer data)
 {
@@ -71,8 +71,8 @@ tunnel_abort (XfMigrateTransport *transport)
   Tunnel *tunnel = (Tunnel *)transport;
 
   g_clear_handle_id (&tunnel->opened_id, g_source_remove);
-  /* Before finish(cancelled): a libvirtd waits for the rest of the stream for ever otherwise. The read end of the
-   * pipe goes with it, so that a blocked writer fails. */
+  /* Before finish(cancelled), because a libvirtd otherwise waits for the rest of the stream for ever. The read end of
+   * the pipe is closed too, so that a blocked write fails. */
   if (tunnel->sending)
     tunnel->peers->send_abort (tunnel->peer);
   tunnel->sending = FALSE;
