@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the two sides of a migration share inside the driver: the lists of them, the cookie, and the answer to a phase.
+ * Shared by both sides of a migration inside the driver: the lists of migrations, the cookie, and the answer to a
+ * phase.
  */
 #pragma once
 
@@ -18,8 +19,10 @@ void xf_migrations_remove_source (XfDriver *driver, XfMigrateSource *source);
 void xf_migrations_add_dest (XfDriver *driver, XfMigrateDest *dest);
 void xf_migrations_remove_dest (XfDriver *driver, XfMigrateDest *dest);
 
-/* Our cookie for a migration @id of that guest; the caller's, who may add to it before it is formatted. */
+/* This host's cookie for a migration @id of that guest. The caller frees it, and may add to it before it is
+ * formatted. */
 XfCookie *xf_migrate_cookie_new (XfDriver *driver, const char *name, const guint8 *uuid, const guint8 *id);
 
-/* Calls @done from the loop: the results of a phase that was instant. @result's strings are copied; takes @error. */
+/* Calls @done from the loop, with the results of a phase that was instant. @result's strings are copied; takes
+ * @error. */
 void xf_migrate_answer_later (XfMigrateDone done, gpointer data, const XfMigrateResult *result, GError *error);

@@ -7,7 +7,7 @@
 #include "conf/domain_name.h"
 #include "libxl/transport/ticket.h"
 
-/* libvirt's name of it is younger than the libvirt that we build with. */
+/* libvirt's constant for it is newer than the libvirt that this is built with. */
 #define PARAM_ZSTD_LEVEL "compression.zstd.level"
 #define ZSTD_LEVEL_MAX 19
 
@@ -20,7 +20,7 @@ static const struct {
   guint bit;
   gboolean served;
   const char *name;
-  const char *option; /* virsh's */
+  const char *option; /* of virsh */
 } flag_table[] = {
   { VIR_MIGRATE_LIVE, TRUE, "VIR_MIGRATE_LIVE", "--live" },
   { VIR_MIGRATE_PEER2PEER, TRUE, "VIR_MIGRATE_PEER2PEER", "--p2p" },
@@ -49,7 +49,7 @@ static const struct {
 static const struct {
   const char *name;
   XfParamType type;
-  gsize offset; /* into XfMigrateParams */
+  gsize offset; /* offset in XfMigrateParams */
   const char *option;
 } param_table[] = {
   { VIR_MIGRATE_PARAM_URI, XF_PARAM_STRING, G_STRUCT_OFFSET (XfMigrateParams, migrate_uri), "--migrateuri" },
@@ -129,7 +129,7 @@ check_combinations (const XfMigrateParams *params, GError **error)
   return !wrong;
 }
 
-/* It becomes the name there without the parser seeing it. */
+/* The destination uses it as the name without the parser's check. */
 static gboolean
 check_name (const XfMigrateParams *params, GError **error)
 {

@@ -7,11 +7,11 @@
 
 typedef struct {
   const char *name;
-  gsize offset;   /* into XfMigratePlan */
-  gssize setting; /* the host's policy, a word in XfDriverConfig; NONE: there is none to set, and it is */
+  gsize offset;   /* offset in XfMigratePlan */
+  gssize setting; /* the host's policy, a word in XfDriverConfig; NONE: not configurable, the policy below applies */
   XfDataPolicy else_policy;
-  guint asked_by;   /* flags of a migration, each of which asks for it */
-  gboolean tunnels; /* a tunnel may have it */
+  guint asked_by;   /* flags of a migration that request it */
+  gboolean tunnels; /* works through a tunnel */
 } Feature;
 
 #define PLAN(field) G_STRUCT_OFFSET (XfMigratePlan, field)
@@ -54,7 +54,7 @@ policy (const XfDriverConfig *settings, const Feature *feature)
 
 /* ---- the source ------------------------------------------------------------------------------------------- */
 
-/* A person who asks insists. */
+/* An option that the client names is a requirement. */
 static XfFeatureNeed
 need_of (XfDataPolicy what, gboolean asked)
 {
@@ -160,7 +160,7 @@ xf_migrate_plan_choose (const XfDriverConfig *settings, const XfCookie *offer, g
     if (!choose (policy (settings, &features[i]), find (offer, features[i].name), features[i].name, use, error))
       return FALSE;
   }
-  /* What needs frames brings them, where the source has any. */
+  /* A feature that needs frames enables them, if the source knows them. */
   if ((plan_out->zstd || plan_out->tls || plan_out->parallel) && find (offer, "frames"))
     plan_out->frames = TRUE;
   if (tunnelled)

@@ -17,8 +17,8 @@ xf_migrate_progress_clear (XfMigrateProgress *progress)
   g_clear_pointer (&progress->pass, g_free);
 }
 
-/* The first pass walks the whole space of page numbers, which for a PVH or HVM guest ends at 4 GiB however small it is:
- * there are no more pages in it than the guest has. */
+/* The first pass walks all page numbers, which for a PVH or HVM guest end at 4 GiB, however small it is. It holds no
+ * more pages than the guest has. */
 static guint64
 pages_of_pass (const XfMigrateProgress *progress)
 {
@@ -39,7 +39,7 @@ next_pass (XfMigrateProgress *progress, const char *what, guint64 total)
   gint64 now = g_get_monotonic_time ();
   gint64 lasted = now - progress->pass_us;
 
-  /* What this pass has to send again is what was dirtied while the last one ran. */
+  /* A pass sends the pages that were dirtied during the one before. */
   if (progress->iteration > 0 && lasted > 0)
     progress->dirty_rate = total * G_USEC_PER_SEC / lasted;
   progress->pages_before += pages_of_pass (progress);
@@ -54,7 +54,7 @@ xf_migrate_progress_report (XfMigrateProgress *progress, const char *what, unsig
 {
   gboolean another;
 
-  /* "Start of stream", "Domain now suspended": words between the passes. */
+  /* "Start of stream", "Domain now suspended": messages between the passes. */
   if (total == 0)
     return FALSE;
   another = g_strcmp0 (what, progress->pass) != 0 || done < progress->pass_done;
@@ -80,8 +80,8 @@ memory_remaining (const XfMigrateProgress *progress)
     return 0;
   if (progress->iteration == 0 || progress->pass_total == 0)
     return progress->memory_bytes;
-  /* How much of the first pass is holes only the bytes tell: what has not been sent is still to come, and something is
-   * as long as the pass goes on. */
+  /* Only the bytes show how much of the first pass is holes: memory that has not been sent remains, and the value is
+   * above 0 until the pass ends. */
   if (progress->iteration == 1 && pages > 0)
     return MIN (MAX (progress->memory_bytes - MIN (content (progress), progress->memory_bytes), XF_MIGRATE_PAGE_SIZE),
                 pages * XF_MIGRATE_PAGE_SIZE);

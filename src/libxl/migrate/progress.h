@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * How far a migration is, in real numbers: libxl reports "this pass, so many pages of so many" through its logger,
- * the transport knows the bytes it has sent. Everything that virsh shows (domjobinfo, --verbose, the completed
- * statistics, the events) is computed here, from one struct, so that it never disagrees with itself.
+ * The progress of a migration in real numbers. libxl reports "this pass, so many pages of so many" through its
+ * logger; the transport knows the bytes it has sent. Everything that virsh shows (domjobinfo, --verbose, the
+ * completed statistics, the events) is computed here, from one struct, so that the values never contradict each
+ * other.
  */
 #pragma once
 
@@ -11,30 +12,30 @@
 #define XF_MIGRATE_PAGE_SIZE 4096
 
 typedef struct {
-  gint64 started_us;   /* monotonic, as all times here; 0: has not happened */
-  gint64 sending_us;   /* the first byte could flow: what was before is set-up time */
-  gint64 suspended_us; /* the guest stopped on this host */
-  gint64 resumed_us;   /* it runs again, there or here */
+  gint64 started_us;   /* monotonic, as all times here; 0: not yet */
+  gint64 sending_us;   /* the start of the transfer: the time before is set-up time */
+  gint64 suspended_us; /* the guest stopped on the source */
+  gint64 resumed_us;   /* it runs again, on either host */
   gint64 ended_us;
-  guint64 memory_bytes;          /* of the guest: what the first pass is about */
-  char *pass;                    /* libxl's own word for the pass under way */
+  guint64 memory_bytes;          /* the guest's memory, which the first pass sends */
+  char *pass;                    /* libxl's name of the present pass */
   guint iteration;               /* 1: the first pass */
-  gint64 pass_us;                /* since when */
+  gint64 pass_us;                /* the start of the pass */
   guint64 pass_done, pass_total; /* pages */
-  guint64 pages_before;          /* sent in the passes before this one */
-  guint64 dirty_rate;            /* pages a second, over the last whole pass */
+  guint64 pages_before;          /* sent in earlier passes */
+  guint64 dirty_rate;            /* pages a second, during the last complete pass */
   guint64 bytes;                 /* on the wire */
-  guint64 content;               /* of libxl's stream, that these were made of; 0: the same */
+  guint64 content;               /* the bytes of libxl's stream in these; 0: the same number */
 } XfMigrateProgress;
 
 void xf_migrate_progress_init (XfMigrateProgress *progress, guint64 memory_bytes);
 void xf_migrate_progress_clear (XfMigrateProgress *progress);
 
-/* What libxl's progress hook said. TRUE when this begins another pass. */
+/* Takes a report of libxl's progress hook. TRUE if it begins another pass. */
 gboolean xf_migrate_progress_report (XfMigrateProgress *progress, const char *what, unsigned long done,
                                      unsigned long total);
 
-/* Bytes of the guest a second since the transfer began. */
+/* Bytes of the guest per second since the transfer began. */
 guint64 xf_migrate_progress_rate (const XfMigrateProgress *progress);
 
 /* Pages sent in all passes together. */

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-/* Between two tries, doubled each time. */
+/* Between two attempts; the time doubles with each. */
 #define AGAIN_FIRST_S 1
 #define AGAIN_MAX_S 30
 
@@ -51,7 +51,7 @@ is_unreachable (const GError *error)
   return error->code == XF_ERROR_NO_CONNECT || error->code == XF_ERROR_TIMEOUT;
 }
 
-/* What it says may be the opposite of what the person has said: then somebody has to look. */
+/* The answer may be the opposite of the administrator's decision: then an administrator must check both hosts. */
 static void
 compare (const Telling *telling, XfVerdict verdict, const GError *error)
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tells a destination what a person has decided at the source and what has been carried out there: a destination whose
- * host was booted in `unpausing` waits for nothing else. It is told after 1, 2, 4 … 30 seconds again until it answers,
- * for as long as this daemon lives; after that the destination waits for a decision of its own.
+ * Reports an administrator's decision at the source, once it was carried out, to the destination: a destination whose
+ * host was booted in `unpausing` waits for that report alone. The report is repeated after 1, 2, 4 … 30 seconds until
+ * the destination answers, for as long as this daemon lives; otherwise the destination waits for a decision of its
+ * own.
  */
 #pragma once
 
 #include "libxl/guest/driver_private.h"
 #include "libxl/journal/journal.h"
 
-/* @entry: the source's; one that says nowhere to ask is told nothing. @here: the guest runs here, else it is gone from
+/* @entry: the source's; without a URI to ask, nothing is reported. @here: the guest runs here, else it is gone from
  * here. The object frees itself. */
 void xf_telling_start (XfDriver *driver, const XfJournalEntry *entry, gboolean here);
 
