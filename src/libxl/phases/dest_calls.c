@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The destination's phases as clients and other daemons call them (driver.h): each reads its arguments, finds the
- * migration, and hands over to dest/dest.c. Prepare is answered when the guest's memory is there.
+ * migration, and passes the call to dest/dest.c. Prepare is answered when the guest's memory is available.
  */
 #include "libxl/migrate/migrations.h"
 
@@ -13,7 +13,7 @@
 #include "libxl/guest/driver_private.h"
 #include "libxl/dest/dest.h"
 
-/* A prepare whose guest's memory is being found. */
+/* A prepare that waits for the guest's memory. */
 typedef struct {
   XfMigrateDest *dest;
   XfMigrateDone done;
@@ -51,7 +51,7 @@ xf_driver_migrate_prepare (XfDriver *driver, gconstpointer client, const XfTyped
     xf_migrate_answer_later (done, data, NULL, error);
 }
 
-/* Not through the loop: the tunnel's stream must be there before the driver can act on it. */
+/* Not through the loop: the tunnel's stream must exist before the driver can act on it. */
 static void
 tunnel_prepared (const GError *error, gpointer data)
 {
@@ -89,7 +89,7 @@ xf_driver_migrate_prepare_tunnel (XfDriver *driver, gconstpointer client, const 
 
 /* ---- finish ----------------------------------------------------------------------------------------------- */
 
-/* The same answer again, for one who has lost the first: the journal still knows. */
+/* Gives the same answer again to a client that has lost the first: the journal has it. */
 static void
 answer_from_journal (XfDriver *driver, const XfJournalEntry *entry, gboolean cancelled, XfMigrateDone done,
                      gpointer data)
@@ -109,8 +109,8 @@ answer_from_journal (XfDriver *driver, const XfJournalEntry *entry, gboolean can
   xf_migrate_answer_later (done, data, error ? NULL : &(XfMigrateResult){ .ref = ref }, error);
 }
 
-/* A xenferry's perform hands out a cookie that says so when everything is sent and its journal knows; until then the
- * source still may take the guest back, and nothing may start it here. */
+/* The cookie of a xenferry's perform says when everything is sent and the source's journal has it. Before that the
+ * source may take the guest back, and nothing may start it here. */
 static gboolean
 check_sent (XfMigrateDest *dest, const XfCookie *cookie, GError **error)
 {
@@ -121,8 +121,8 @@ check_sent (XfMigrateDest *dest, const XfCookie *cookie, GError **error)
   return FALSE;
 }
 
-/* Whose finish it is, a xenferry's cookie says. A libvirtd has none, and no source has one when it cancels: then it is
- * the finish of the client that called prepare, for the guest of that name. */
+/* A xenferry's cookie identifies the migration of a finish. A libvirtd has no cookie, and no source has one when it
+ * cancels: then it is the migration of that guest that the same client prepared. */
 static XfMigrateDest *
 find_dest (XfDriver *driver, gconstpointer client, const XfCookie *cookie, const char *name, GError **error)
 {

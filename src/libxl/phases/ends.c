@@ -5,7 +5,7 @@
 #include "libxl/dest/dest.h"
 #include "libxl/source/source.h"
 
-/* Calls one of both for each migration. Each call may end its migration and so change the list. */
+/* Calls one of the two functions for each migration. Each call may end its migration and so change the list. */
 static void
 for_all (XfDriver *driver, void (*of_source) (XfMigrateSource *source, gconstpointer client),
          void (*of_dest) (XfMigrateDest *dest, gconstpointer client), gconstpointer client)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The journal for a person: what is under way, what waits for whom, how it ended; and a person's word to a source that
- * still asks.
+ * The journal for the administrator: migrations under way, the ones that wait and for which host, how they ended; and
+ * the administrator's decision for a source that still asks.
  */
 #include <string.h>
 
@@ -24,7 +24,7 @@ find_source (XfDriver *driver, const guint8 *id)
   return NULL;
 }
 
-/* The one under way knows better than what was last written of it. */
+/* The state of a migration under way is newer than its last write. */
 static const char *
 state_of (XfDriver *driver, const XfJournalEntry *entry)
 {

@@ -12,8 +12,8 @@
 /* libvirt's feature numbers for an offline migration and for phases with typed parameters (docs/wire.md, Features). */
 enum { FEATURE_OFFLINE = 12, FEATURE_PARAMS = 13 };
 
-/* How long a destination may take to answer that it has cleaned up: a tunnel that is full keeps the very question from
- * being read, and then only the end of the connection tells. */
+/* The time for a destination to report that it has cleaned up: a full tunnel keeps the call itself from being read,
+ * and then only the end of the connection reaches the destination. */
 #define CANCEL_TIMEOUT_S 10
 
 enum { OPENING, ASKING, RECOGNISING, PREPARING, PERFORMING, FINISHING, CONFIRMING, OVER, N_STATES };
@@ -31,8 +31,8 @@ static const XfSmState states[N_STATES] = {
 
 typedef struct {
   XfDriver *driver;
-  XfMigrateSource *source; /* NULL when it has ended by itself */
-  char *dconnuri;          /* as asked for, and as host is told of it */
+  XfMigrateSource *source; /* NULL: it has ended by itself */
+  char *dconnuri;          /* as given, and the form that the destination gets */
   char *host;
   char *guest_name;
   XfDone done;
@@ -41,11 +41,11 @@ typedef struct {
   XfPeer *peer;
   gboolean tunnelled, libvirtd;
   XfMigrateParams params; /* a copy: the source may end first */
-  char *uri;              /* where prepare told us to send to */
+  char *uri;              /* the address for the data, from prepare */
   gboolean aborted;
-  gboolean cancelled; /* what finish wants */
+  gboolean cancelled; /* the argument of finish */
   guint cancel_id;    /* finish(cancelled) waits for its answer */
-  GError *error;      /* the first thing that went wrong */
+  GError *error;      /* the first error */
 } P2p;
 
 static void finish (P2p *p2p, gboolean cancelled);
@@ -109,7 +109,7 @@ confirm (P2p *p2p, gboolean cancelled)
   xf_migrate_source_conclude (g_steal_pointer (&p2p->source), !cancelled, confirmed, p2p);
 }
 
-/* Before anything was prepared there: it ends here alone. */
+/* Nothing was prepared at the destination: the migration ends here alone. */
 static void
 give_up (P2p *p2p, const char *phase, const GError *error)
 {
@@ -128,7 +128,7 @@ stop_when_aborted (P2p *p2p)
   return TRUE;
 }
 
-/* Typed parameters for the destination. @finish: what finish wants. */
+/* Typed parameters for the destination. @for_finish: those of finish. */
 static XfTypedParams *
 destination_params (P2p *p2p, gboolean for_finish)
 {
@@ -149,7 +149,7 @@ destination_params (P2p *p2p, gboolean for_finish)
   return params;
 }
 
-/* A paused guest stays paused there: in managed mode the client adds this flag, here nobody else does. */
+/* A paused guest stays paused at the destination: in managed mode the client adds this flag. */
 static guint
 destination_flags (P2p *p2p)
 {
@@ -159,7 +159,7 @@ destination_flags (P2p *p2p)
 
 /* ---- finish and confirm ----------------------------------------------------------------------------------- */
 
-/* The answer to finish was lost, or is an error, which is no promise: the guest runs there, or it does not, and the
+/* The answer to finish was lost, or is an error, which is not a promise: the guest may run there or not, so the
  * destination is asked. */
 static void
 settle (P2p *p2p, const GError *error)
@@ -173,7 +173,7 @@ settle (P2p *p2p, const GError *error)
                        lost ? "the connection was lost while it decided (" : "", error->message, lost ? ")" : "");
 
   xf_sm_move (&p2p->sm, CONFIRMING);
-  /* In this order: the source still has a tunnel through it, and may end within the call. */
+  /* In this order: the source still has a tunnel through the connection, and may end within the call. */
   xf_migrate_source_settle (g_steal_pointer (&p2p->source), why, confirmed, p2p);
   ops->close (peer);
 }
@@ -185,12 +185,11 @@ finished (const XfMigrateResult *result, const GError *error, gpointer data)
 
   g_clear_handle_id (&p2p->cancel_id, g_source_remove);
   if (!p2p->source) {
-    /* Cancelled, and the source has rolled back by itself: the answer matters to nobody. */
+    /* Cancelled, and the source has rolled back by itself: the answer does not matter. */
     over (p2p);
     return;
   }
-  /* Nothing was sent yet: it was prepare that went wrong, and whatever is said of its cancellation nothing runs there.
-   */
+  /* Nothing was sent yet: prepare failed, and the guest does not run there, whatever the answer to the cancellation. */
   if (xf_migrate_source_is_begun (p2p->source)) {
     if (error)
       remember_phase (p2p, "finish", error);
@@ -380,7 +379,7 @@ opened (XfPeer *peer, const GError *error, gpointer data)
   peers (p2p)->supports_feature (p2p->peer, FEATURE_PARAMS, asked, p2p);
 }
 
-/* Calls under way have been told already; what is left to stop is the sending, which makes no call. */
+/* Pending calls have been answered already. Only the sending is left to stop; it makes no call. */
 static void
 closed (const GError *error, gpointer data)
 {
@@ -398,8 +397,8 @@ closed (const GError *error, gpointer data)
   }
 }
 
-/* Until perform: the next answer from the peer ends it. With a @reason there is nothing to wait for: what was prepared
- * there goes with its connection. */
+/* Until perform: the next answer from the peer ends the migration. With a @reason it ends at once: the destination
+ * drops the prepared migration with its connection. */
 static gboolean
 abort_early (gpointer data, const GError *reason)
 {

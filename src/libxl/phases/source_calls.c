@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The source's phases as clients call them (driver.h): each reads its arguments, finds the migration, and hands over to
- * the source's state machine or to the peer-to-peer one. The destination's are in dest_calls.c.
+ * The source's phases as clients call them (driver.h): each reads its arguments, finds the migration, and passes the
+ * call to the source's state machine or to the peer-to-peer one. The destination's are in dest_calls.c.
  */
 #include "libxl/migrate/migrations.h"
 
@@ -14,11 +14,11 @@
 #include "libxl/phases/p2p.h"
 #include "libxl/source/source.h"
 
-/* A callback of the source's kind that answers a phase. */
+/* Adapts the source's callback to the answer of a phase. */
 typedef struct {
   XfMigrateDone done;
   gpointer data;
-  XfMigrateSource *source; /* whose measures the destination should know, or NULL */
+  XfMigrateSource *source; /* its measurements are for the destination, or NULL */
 } Waiting;
 
 static Waiting *
@@ -30,7 +30,7 @@ waiting_new (XfMigrateDone done, gpointer data)
   return waiting;
 }
 
-/* Through the loop, for the source may have ended within the very call. */
+/* Answers through the loop, because the source may have ended within the call. */
 static void
 phase_ended (const GError *error, gpointer data)
 {
@@ -55,7 +55,7 @@ begin (XfDriver *driver, const guint8 *uuid, gconstpointer client, gboolean p2p,
   return xf_migrate_source_begin (driver, guest, client, p2p, params, host, error);
 }
 
-/* Unless it ended meanwhile, the source is still there. */
+/* The source still exists unless it has ended meanwhile. */
 static void
 begun (const GError *error, gpointer data)
 {
@@ -92,8 +92,8 @@ xf_driver_migrate_begin (XfDriver *driver, const guint8 *uuid, gconstpointer cli
   xf_migrate_source_describe (source, begun, waiting);
 }
 
-/* The migration that this client drives, of that guest, with that id: what @bytes, a phase's cookie, says of it is in
- * @cookie_out (NULL: nothing). Any other caller is refused before anything happens. */
+/* Finds the migration of that guest, with that id, that this client drives. @cookie_out gets the content of @bytes, a
+ * phase's cookie (NULL: empty). Any other caller is refused before anything happens. */
 static XfMigrateSource *
 find_source (XfDriver *driver, const guint8 *uuid, gconstpointer client, GBytes *bytes, const char *phase,
              XfCookie **cookie_out, GError **error)
@@ -116,7 +116,7 @@ find_source (XfDriver *driver, const guint8 *uuid, gconstpointer client, GBytes 
   return xf_migrate_source_check_caller (source, client, *cookie_out, phase, error) ? source : NULL;
 }
 
-/* Unless it failed, the source is still there. */
+/* The source still exists unless it failed. */
 static void
 performed (const GError *error, gpointer data)
 {
@@ -223,7 +223,7 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
     xf_migrate_source_set_host (source, params.migrate_uri);
     xf_migrate_source_set_peer (source, peer, NULL);
     waiting = waiting_new (done, data);
-    /* A libvirtd gets the empty cookie that it knows. */
+    /* A libvirtd gets the empty cookie that it expects. */
     waiting->source = peer && peer->is_xenferry ? source : NULL;
     xf_migrate_source_perform (source, transport, performed, waiting);
     return;
@@ -244,7 +244,7 @@ xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, gconstpointer c
   g_autoptr (XfCookie) cookie = NULL;
 
   if (cancelled && !(guest && xf_migrate_source_find (guest))) {
-    /* It has rolled back by itself: that is what the caller wants. */
+    /* The source has rolled back by itself, as the caller wants. */
     xf_migrate_answer_later (done, data, &(XfMigrateResult){ 0 }, NULL);
     return;
   }
