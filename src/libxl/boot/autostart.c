@@ -12,7 +12,7 @@ autostarted (const XfDomainRef *ref, const GError *error, gpointer data)
     g_warning ("autostart: %s", error->message);
 }
 
-/* It may run on another host, and nothing is under way that would say so. */
+/* TRUE if the guest may run on another host, and no migration is under way that would ask. */
 static gboolean
 is_elsewhere (XfGuest *guest)
 {
@@ -37,7 +37,7 @@ is_elsewhere (XfGuest *guest)
   return TRUE;
 }
 
-/* FALSE: a migration of it asks its destination; look again. */
+/* FALSE: a migration of the guest is asking its destination; try again later. */
 static gboolean
 autostart (XfGuest *guest)
 {
@@ -79,7 +79,7 @@ xf_driver_autostart (XfDriver *driver)
   g_autofree char *marker = g_build_filename (driver->config.state_dir, "autostarted", NULL);
   g_autofree char *done_for = NULL;
 
-  /* A restart of the daemon is no boot of the host. */
+  /* A restart of the daemon is not a boot of the host. */
   if (g_file_get_contents (marker, &done_for, NULL, NULL) && g_str_equal (done_for, driver->config.boot_id))
     return;
   (void)g_file_set_contents (marker, driver->config.boot_id, -1, NULL);

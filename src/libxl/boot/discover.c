@@ -17,26 +17,26 @@
 #include "libxl/xen/dominfo.h"
 
 #define PERIOD_MS 1000
-/* A domain that its toolstack still builds is paused and has never run. One that stays so for this many looks was
- * started paused. */
+/* A domain that its toolstack still builds is paused and has never run. A domain that stays so for this many checks
+ * was started paused. */
 #define PAUSED_LOOKS 10
 #define NAMES_A_LOOK 16
-/* What xl calls a guest that it is receiving, until it is complete. */
+/* xl's name for a guest that it is receiving, until it is complete. */
 #define XL_INCOMING "--incoming"
 
-/* Cannot be one of our guests; or not before another guest's name or uuid is free. */
+/* The domain cannot be a guest here; or not before another guest's name or UUID is free. */
 enum { NONE_FOR_US = -1, CLASHES = -2 };
 
 struct XfDiscover {
   XfDriver *driver;
   guint timer_id;
-  GHashTable *looks; /* domid -> how often it has been seen and was not ours, or one of these */
-  struct Look *look; /* under way, or NULL */
+  GHashTable *looks; /* domid -> the number of checks that found it unknown, or one of these */
+  struct Look *look; /* in progress, or NULL */
   guint next_name;
 };
 
 typedef struct Look {
-  XfDiscover *discover; /* NULL: it ended meanwhile */
+  XfDiscover *discover; /* NULL: the driver has ended */
   libxl_domain_config config;
   libxl_dominfo info;
 } Look;
@@ -57,7 +57,7 @@ is_ours (const XfDiscover *discover, const libxl_dominfo *info)
   if (info->domid == 0 || xf_guest_find_domid (discover->driver, info->domid) || xf_remains_are (discover->driver, info)
       || xf_look_is_preserved (discover->driver, info))
     return TRUE;
-  /* One that we are about to start, receive or restart; or the old domain of one that has moved on. */
+  /* A guest that is being started, received or restarted here; or the old domain of one that has moved on. */
   return guest && (guest->job || guest->incoming || guest->domid >= 0);
 }
 
@@ -67,7 +67,7 @@ is_incoming (const Look *look)
   return look->info.paused && look->config.c_info.name && g_str_has_suffix (look->config.c_info.name, XL_INCOMING);
 }
 
-/* One of our guests has its name or its uuid. */
+/* TRUE if a known guest has its name or its UUID. */
 static gboolean
 clashes (const XfDiscover *discover, const libxl_dominfo *info)
 {
@@ -90,7 +90,7 @@ looked (int rc, gpointer data)
     return;
   }
   discover->look = NULL;
-  /* Gone again, or not yet complete: the next look tells. */
+  /* Gone again, or not complete yet: the next check repeats this. */
   if (rc == 0 && !is_ours (discover, &look->info) && !is_incoming (look)
       && !xf_find_adopt (discover->driver, &look->info, &look->config))
     g_hash_table_insert (discover->looks, GUINT_TO_POINTER (look->info.domid),
@@ -129,7 +129,7 @@ is_complete (XfDiscover *discover, const libxl_dominfo *info)
   return looks >= PAUSED_LOOKS;
 }
 
-/* For our own too: events of libxl only make it sooner. Backwards: a guest may go. */
+/* For known guests too: events of libxl only make it earlier. Backwards: a guest may be removed. */
 static void
 compare (XfDriver *driver, const libxl_dominfo *list, int n)
 {
@@ -145,7 +145,7 @@ compare (XfDriver *driver, const libxl_dominfo *list, int n)
   }
 }
 
-/* Names are asked for one by one: a few a look. */
+/* Names are read one by one: a few in each check. */
 static void
 follow_names (XfDiscover *discover)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Guests that another toolstack (xl) starts while the daemon runs. libxl tells of deaths, not of births: once a second
- * the domains Xen has are compared with the guests we know, which costs one hypercall. A new one that runs is looked at
- * without waiting, and becomes a guest like any other.
+ * Guests that another toolstack (xl) starts while the daemon runs. libxl reports the end of domains but not their
+ * start: once a second Xen's domains are compared with the known guests, which costs one hypercall. A new domain that
+ * runs is examined without blocking, and becomes a guest like any other.
  */
 #pragma once
 

@@ -14,7 +14,7 @@
 #include "libxl/guest/store.h"
 #include "libxl/xen/dominfo.h"
 
-/* Domain-0 has no definition; this is what libvirt's driver shows of it. */
+/* Domain-0 has no definition; this is the one that libvirt's driver shows. */
 static XfDomainDef *
 dom0_def (const libxl_dominfo *info)
 {
@@ -27,7 +27,7 @@ dom0_def (const libxl_dominfo *info)
   return xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, NULL);
 }
 
-/* A guest that xl or another toolstack started. @config: what libxl knows of it, or NULL when that is nothing. */
+/* A guest that xl or another toolstack started. @config: libxl's, or NULL if there is none. */
 static XfDomainDef *
 foreign_def (guint domid, const libxl_domain_config *config)
 {
@@ -44,7 +44,7 @@ foreign_def (guint domid, const libxl_domain_config *config)
                "'%s'",
                domid, printable, def->name);
   }
-  /* It goes on as it is, and moves as it is; only another start from this XML would be without. */
+  /* The guest runs on and migrates with everything; only another start from this XML would lack it. */
   for (guint i = 0; def && i < notes->len; i++)
     g_info ("domain '%s' was started by others: %s", def->name, (char *)notes->pdata[i]);
   return def;
@@ -65,7 +65,7 @@ adopt_as (XfDriver *driver, const libxl_dominfo *info, XfDomainDef *def, int sta
   xf_look_judge (info, &state, &reason);
   guest->foreign = foreign;
   xf_guest_now_running (guest, info->domid, def, state, reason);
-  /* A guest that runs here has come back, whatever has started it; one that is suspended may have moved away. */
+  /* A guest that runs here has returned, however it was started; a suspended one may have moved away. */
   if (reason != VIR_DOMAIN_PAUSED_MIGRATION)
     xf_journal_guest_is_here (driver->journal, guest->uuid);
   if (reason == VIR_DOMAIN_PAUSED_MIGRATION)
@@ -74,7 +74,7 @@ adopt_as (XfDriver *driver, const libxl_dominfo *info, XfDomainDef *def, int sta
   return guest;
 }
 
-/* libxl is waited for here: nobody is served before the start is complete. */
+/* Blocks in libxl: clients are not served before the start is complete. */
 static void
 adopt_foreign (XfDriver *driver, const libxl_dominfo *info)
 {
@@ -117,7 +117,7 @@ adopt (XfDriver *driver, const libxl_dominfo *info)
     def = xf_store_read_status (driver, uuid, info->domid, &state, &reason, &foreign);
   if (!def)
     def = xf_remains_def (driver, uuid);
-  /* libvirtd's guests have their XML with them; those of others are made out from what libxl knows. */
+  /* libvirtd's guests have their XML stored with libxl; that of other guests is made from libxl's configuration. */
   if (!def)
     def = xf_store_read_userdata (driver, uuid, info->domid);
   if (def)
@@ -131,7 +131,7 @@ xf_find_running (XfDriver *driver, GError **error)
 {
   g_auto (XfDominfoList) list = xf_dominfo_list (driver->ctx);
 
-  /* Domain-0 is always there. Without a list each guest that runs would count as ended. */
+  /* Domain-0 always exists. Without a list each running guest would count as ended. */
   if (!list.items)
     return xf_rc_to_error (ERROR_FAIL, error, driver->ctx, "libxl cannot list the domains of this host");
   for (int i = 0; i < list.n; i++) {

@@ -10,17 +10,17 @@
 #include "libxl/act/remains.h"
 
 typedef enum {
-  S_FORGET,     /* the guest is here, or nobody misses it */
-  S_GO_ON,      /* xf_migrate_source_recover(): rolls back, asks or destroys, as its state says */
-  S_IF_DEFINED, /* the same where a definition is left to be decided about, else forget */
+  S_FORGET,     /* the guest is here, or is gone for good */
+  S_GO_ON,      /* xf_migrate_source_recover(): rolls back, asks or destroys, depending on its state */
+  S_IF_DEFINED, /* the same if a definition is left to decide about, else S_FORGET */
 } SourceAction;
 
 typedef enum {
-  D_CANCEL,  /* what is there is destroyed; it will never run */
-  D_GO_ON,   /* xf_migrate_dest_recover(): waits for finish, or begins to live, as its state says */
-  D_ARRIVED, /* it has run here, and may do so still */
-  D_LEAVE,   /* a person must look */
-  D_ENDED,   /* what came to life here is gone: it has run, or the host was booted before that */
+  D_CANCEL,  /* destroys the domain; it will never run */
+  D_GO_ON,   /* xf_migrate_dest_recover(): waits for finish, or starts the guest, depending on its state */
+  D_ARRIVED, /* the guest has run here, and may still run */
+  D_LEAVE,   /* an administrator must check */
+  D_ENDED,   /* the guest was started here and is gone: it has run, or the host was booted before that */
 } DestAction;
 
 /* ---- the table -------------------------------------------------------------------------------------------- */
@@ -29,12 +29,13 @@ static const struct {
   const char *state;
   SourceAction actions[XF_N_FOUND];
 } source_rows[] = {
-  /* Not all was sent: nobody else can run it. One that is absent has ended, or went with a reboot. */
+  /* Not everything was sent: no other host can run the guest. A guest that is absent has ended, or was lost in a
+   * reboot. */
   { "sending", { [XF_ABSENT] = S_FORGET, [XF_PAUSED] = S_GO_ON, [XF_SUSPENDED] = S_GO_ON, [XF_RUNNING] = S_GO_ON } },
-  /* The destination decides. One that runs, or is paused and not suspended, was resumed: by a person, or by us just
-   * before the end. */
+  /* The destination decides. A guest that runs, or is paused and not suspended, was resumed: by the administrator, or
+   * by the last daemon just before its end. */
   { "sent", { [XF_ABSENT] = S_IF_DEFINED, [XF_PAUSED] = S_FORGET, [XF_SUSPENDED] = S_GO_ON, [XF_RUNNING] = S_FORGET } },
-  /* Decided, by the destination or by a person. */
+  /* Decided, by the destination or by the administrator. */
   { "rolling back",
     { [XF_ABSENT] = S_FORGET, [XF_PAUSED] = S_GO_ON, [XF_SUSPENDED] = S_GO_ON, [XF_RUNNING] = S_FORGET } },
   { "destroying",
@@ -49,15 +50,16 @@ static const struct {
     { [XF_ABSENT] = D_CANCEL, [XF_PAUSED] = D_CANCEL, [XF_SUSPENDED] = D_ARRIVED, [XF_RUNNING] = D_ARRIVED } },
   { "restored",
     { [XF_ABSENT] = D_CANCEL, [XF_PAUSED] = D_GO_ON, [XF_SUSPENDED] = D_ARRIVED, [XF_RUNNING] = D_ARRIVED } },
-  /* Nothing takes it away without writing so first, but the end of the guest and a boot of the host. */
-  /* Written by itself for one that arrives paused. */
+  /* Only the guest's own end and a boot of the host remove the domain without a write to the journal first. */
+  /* Written without `unpausing` for a guest that arrives paused. */
   { "running",
     { [XF_ABSENT] = D_ARRIVED, [XF_PAUSED] = D_ARRIVED, [XF_SUSPENDED] = D_ARRIVED, [XF_RUNNING] = D_ARRIVED } },
   { "unpausing",
     { [XF_ABSENT] = D_ENDED, [XF_PAUSED] = D_GO_ON, [XF_SUSPENDED] = D_ARRIVED, [XF_RUNNING] = D_ARRIVED } },
 };
 
-/* A domain of another boot is none of this one; but one that runs here runs here, whoever started it. */
+/* A domain of another boot does not exist in this one; but a guest that runs here runs here, whichever program
+ * started it. */
 static XfFound
 look_for_half (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out)
 {
@@ -66,9 +68,9 @@ look_for_half (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_out
   return found == XF_PAUSED && !xf_journal_is_of_this_boot (driver->journal, entry) ? XF_ABSENT : found;
 }
 
-/* ---- what follows ----------------------------------------------------------------------------------------- */
+/* ---- the actions ------------------------------------------------------------------------------------------ */
 
-/* It was slowed down for a migration that is over, or will be begun anew. */
+/* The guest was slowed down for a migration that is over, or will start again. */
 static void
 uncap (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
 {
@@ -81,7 +83,7 @@ static void
 recover_source (XfDriver *driver, XfJournalEntry *entry)
 {
   XfGuest *guest = xf_guest_find_uuid (driver, entry->uuid);
-  SourceAction action = S_GO_ON; /* of a state that this version does not know: asking harms nobody */
+  SourceAction action = S_GO_ON; /* for a state that this version does not know: asking is harmless */
   guint32 domid;
   XfFound found = xf_remains_look (driver, entry, &domid);
 
@@ -94,23 +96,23 @@ recover_source (XfDriver *driver, XfJournalEntry *entry)
   if (entry->cap >= 0 && domid)
     uncap (driver, entry, domid);
   if (found == XF_N_FOUND)
-    return; /* the next daemon looks again */
+    return; /* the next daemon tries again */
   if (action == S_FORGET || !guest || (action == S_IF_DEFINED && !guest->persistent))
     xf_journal_drop (driver->journal, entry);
   else
     xf_migrate_source_recover (driver, entry, guest);
 }
 
-/* A source that has no journal takes its guest back when its connection is gone; unless it was told already that the
- * guest is here, which for one that arrives paused needs no more than what is written. */
+/* A source without a journal takes its guest back when its connection ends, unless it has had the answer that the
+ * guest is here. For a guest that arrives paused that answer needs only the written entry. */
 static gboolean
 is_taken_back (const XfJournalEntry *entry)
 {
   return !entry->secret && !(g_str_equal (entry->state, "unpausing") && entry->flags & VIR_MIGRATE_PAUSED);
 }
 
-/* In this boot only its own end takes a guest away. A boot of the host may have come before it ran or after: only of
- * one that was to stay paused it is known that it did not run. */
+/* In this boot only its own end removes a guest. A boot of the host may have been before it ran or after: only a
+ * guest that was to stay paused is known not to have run. */
 static void
 ended (XfDriver *driver, XfJournalEntry *entry)
 {
@@ -135,7 +137,7 @@ static void
 recover_dest (XfDriver *driver, XfJournalEntry *entry)
 {
   g_autoptr (GError) error = NULL;
-  DestAction action = D_LEAVE; /* of a state that this version does not know */
+  DestAction action = D_LEAVE; /* for a state that this version does not know */
   guint32 domid;
   XfFound found = look_for_half (driver, entry, &domid);
 
