@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The way back of a migration on its source: the guest as it was. A guest that cannot be resumed stays suspended,
- * `stuck`, which is `rolling back` in the journal: the client is answered with that, and the resume is tried again
- * after 1, 2, 4 … 30 seconds until the guest runs or is gone. Meanwhile virsh resume tries at once, and virsh destroy
- * removes the guest instead. After a daemon's end the next one goes on, by the journal.
+ * Roll back: a migration's source restores the guest's former state. A guest that cannot be resumed stays suspended,
+ * state `stuck`, which is `rolling back` in the journal: the client gets that as its answer, and the resume is
+ * retried after 1, 2, 4 … 30 seconds until the guest runs or is gone. Meanwhile virsh resume retries at once, and
+ * virsh destroy removes the guest instead. After the daemon's end the next one continues from the journal.
  */
 #include "libxl/source/private.h"
 
@@ -16,13 +16,13 @@
 #include "libxl/guest/removal.h"
 #include "libxl/xen/dominfo.h"
 
-/* Between two tries to resume, doubled each time. */
+/* Between two attempts to resume; the time doubles with each. */
 #define AGAIN_FIRST_S 1
 #define AGAIN_MAX_S 30
 
 /* ---- it is over --------------------------------------------------------------------------------------------- */
 
-/* libxl tells of one shutdown a watch, and the suspend was one. */
+/* libxl reports one shutdown to each watch, and the suspend was one. */
 static void
 show_as_before (XfMigrateSource *source)
 {
@@ -40,7 +40,8 @@ show_as_before (XfMigrateSource *source)
   }
 }
 
-/* Why it has failed was told with the first resume that failed: whoever waits now has asked for another one. */
+/* The first failed resume has reported the reason for the roll back. A caller that waits now has requested another
+ * resume. */
 static void
 rolled_back (XfMigrateSource *source)
 {
@@ -79,7 +80,7 @@ stuck_error (const XfMigrateSource *source, const char *why)
                       source->error && !source->again_s ? "; moreover, " : "", source->guest->name, why);
 }
 
-/* The next daemon finds it in the journal. */
+/* The next daemon reads it from the journal. */
 static void
 write_reason (XfMigrateSource *source, const char *why)
 {
@@ -165,9 +166,9 @@ xf_migrate_source_decide_stuck (XfMigrateSource *source, gboolean here, const ch
                         source);
 }
 
-/* ---- the way back ------------------------------------------------------------------------------------------- */
+/* ---- roll back ---------------------------------------------------------------------------------------------- */
 
-/* Asks Xen, not our memory of events: a guest that stopped with reason "suspend" is the one to be resumed. */
+/* Reads Xen's state, not the remembered events: a guest that stopped with reason "suspend" must be resumed. */
 static gboolean
 is_suspended (XfMigrateSource *source)
 {
@@ -184,7 +185,7 @@ resumed (int rc, gpointer data)
   g_autoptr (GError) error = NULL;
 
   source->ao = NULL;
-  /* libxl may fail after the guest has gone on. */
+  /* libxl may fail after the guest has been resumed. */
   if (rc == 0 || !is_suspended (source)) {
     rolled_back (source);
     return;
@@ -198,11 +199,11 @@ resume (XfMigrateSource *source)
 {
   int rc;
 
-  /* A guest that did not acknowledge its suspend is still running, or will stop at a time nobody knows: resuming it
-   * then damages its registers. */
+  /* A guest that did not acknowledge its suspend still runs, or will stop at an unknown time: a resume would then
+   * damage its registers. */
   if (!source->ctx || source->suspend_rc == ERROR_GUEST_TIMEDOUT || !is_suspended (source)) {
-    /* One that has acknowledged but not yet stopped does so after we are gone: death.c resumes it then. After a
-     * time-out libxl has taken the request back. */
+    /* A guest that has acknowledged but not stopped yet stops after the migration has ended: death.c resumes it then.
+     * After a time-out libxl has cancelled the request. */
     source->guest->may_suspend = source->request != XF_REQUEST_NONE && source->suspend_rc != ERROR_GUEST_TIMEDOUT;
     rolled_back (source);
     return;
@@ -252,8 +253,8 @@ let_run (XfMigrateSource *source)
                  libxl_domain_unpause (xf_ctx_libxl (source->ctx), source->guest->domid, xf_ao_how (source->ao)));
 }
 
-/* A guest that was woken only to suspend is paused before it is resumed; one that was only held meanwhile is let go,
- * unless it was woken or is suspended, and so is not paused any more. */
+/* A guest that was woken only to suspend is paused before it is resumed. A guest that was only held during the
+ * migration is unpaused, unless it was woken or is suspended, and so is not paused any longer. */
 void
 xf_migrate_source_roll_back (XfMigrateSource *source)
 {

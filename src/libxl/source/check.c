@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What begin looks at before anything moves: can this guest go, in this way, and as what.
+ * The checks of begin before anything is sent: whether this guest can migrate with these parameters, and in which
+ * form.
  */
 #include "libxl/source/private.h"
 
@@ -39,7 +40,7 @@ check_guest (const XfGuest *guest, const XfMigrateParams *params, GError **error
   return TRUE;
 }
 
-/* To know what a running guest writes, Xen needs paging that it can watch. */
+/* To track a running guest's writes, Xen needs paging that it can watch. */
 static gboolean
 check_live (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *params, GError **error)
 {
@@ -81,7 +82,8 @@ xf_migrate_source_check (XfDriver *driver, const XfGuest *guest, const XfMigrate
 {
   gboolean needs_definition = params->flags & (VIR_MIGRATE_OFFLINE | VIR_MIGRATE_UNDEFINE_SOURCE);
 
-  /* The definition would move, or go: only an undefine of this very guest gives up one that others wrote. */
+  /* The definition would move or be removed: only an undefine of this very guest may remove one that another program
+   * wrote. */
   return (!needs_definition || xf_definitions_accepted (guest, error)) && check_guest (guest, params, error)
          && check_live (driver, guest, params, error);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The last part of begin: the guest's exact configuration, as libxl has it, into the cookie. Domain XML cannot say
- * everything that libxl can, and a guest that xl started may use all of it; between two xenferries nothing is lost.
- * A libvirtd never looks at this part of the cookie: what domain XML cannot say keeps the guest from going there.
+ * The last part of begin: writes the guest's exact configuration, as libxl has it, into the cookie. Domain XML cannot
+ * express everything that libxl can, and a guest that xl started may use all of it; between two xenferry daemons
+ * nothing is lost. A libvirtd ignores this part of the cookie: a guest with properties that domain XML cannot express
+ * is not sent to it.
  */
 #include "libxl/source/private.h"
 
@@ -13,7 +14,7 @@
 #include "libxl/convert/merge.h"
 
 typedef struct XfMigrateFetch {
-  XfMigrateSource *source; /* NULL: it has ended meanwhile */
+  XfMigrateSource *source; /* NULL: the source has ended */
   libxl_domain_config config;
   XfDone done;
   gpointer data;
@@ -54,7 +55,7 @@ json_of (const XfDomainDef *def, GError **error)
   return json;
 }
 
-/* What --xml changes is changed in the exact configuration too. */
+/* Applies the changes of --xml to the exact configuration too. */
 static char *
 with_changes (XfMigrateSource *source, const char *exact, GError **error)
 {
@@ -69,7 +70,7 @@ with_changes (XfMigrateSource *source, const char *exact, GError **error)
   return changed ? xf_config_merge (exact, known, changed, error) : NULL;
 }
 
-/* NULL: domain XML says it all. */
+/* NULL: domain XML expresses everything. */
 static char *
 list_unsaid (const libxl_domain_config *config)
 {

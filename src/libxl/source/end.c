@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The way out of a migration on its source: the guest is at the destination, and what is left of it here is destroyed.
+ * The end of a migration on its source after success: the guest is at the destination, and the domain that is left
+ * here is destroyed.
  */
 #include "libxl/source/private.h"
 
@@ -9,11 +10,11 @@
 #include "base/error.h"
 #include "libxl/guest/removal.h"
 
-/* After how many tries in vain to destroy the shell of a guest that has left its client is not kept waiting: the guest
+/* After this many failed attempts to destroy the domain of a guest that has left, the client is answered: the guest
  * is where it should be. */
 #define TRIES_TOLD 3
 
-/* Where it came from may ask this host for it. */
+/* The guest's former host may ask this host for it. */
 static void
 remember_that_it_moved_on (XfMigrateSource *source)
 {
@@ -30,7 +31,7 @@ remember_that_it_moved_on (XfMigrateSource *source)
   }
 }
 
-/* A guest whose definition stays could come up twice, when this host boots and autostart finds it. */
+/* A guest that stays defined could run twice if this host boots and autostart finds it. */
 static void
 remember_where (XfMigrateSource *source)
 {
@@ -74,8 +75,8 @@ destroyed (const GError *error, gpointer data)
   leave_host (data);
 }
 
-/* What stays is an empty, suspended shell; but whatever resumed it would make two. The next daemon need not ask again.
- */
+/* The domain that stays is empty and suspended, but a resume would make a second copy. The next daemon need not ask
+ * again. */
 static void
 not_destroyed (guint tries, const GError *error, gpointer data)
 {
@@ -105,11 +106,11 @@ xf_migrate_source_leave (XfMigrateSource *source)
     leave_host (source);
 }
 
-/* Prepare failed, or an offline migration, which has nothing to send. */
+/* After a failed prepare, or for an offline migration, which sends nothing. */
 static void
 confirm_begun (XfMigrateSource *source, gboolean cancelled)
 {
-  /* A guest that runs here has not gone anywhere, whatever a peer says. */
+  /* A guest that runs here has not moved, whatever a peer says. */
   if (!cancelled && source->guest->domid < 0) {
     leave_host (source);
     return;
@@ -127,8 +128,8 @@ xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone d
     xf_migrate_source_conclude (source, !cancelled, done, data);
     return;
   }
-  /* A client says that it is cancelled when the destination has refused, and when its answer was lost; and what it says
-   * of a guest that runs there the destination can say, too. */
+  /* A client says cancelled if the destination has refused, and also if the destination's answer was lost. And if the
+   * guest runs there, the destination itself can say so. */
   if (!cancelled)
     why = xf_migrate_source_error (source, "confirm", XF_ERROR_OPERATION_FAILED,
                                    "the client says that the guest runs there, and the destination has not said so");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A guest that does not run while it is being sent: one that was paused before, and one that is paused meanwhile, which
- * is what virsh migrate --timeout does to have an end. Neither can answer Xen's request to suspend: libxl would wait a
- * minute and give up. So it is woken when the request has been made, which is all that it finds to do. The one that was
- * paused before, or by another toolstack since, arrives paused; the one that was paused here meanwhile runs there.
+ * A guest that does not run while it is sent: one that was paused before the migration, or one that is paused during
+ * it; virsh migrate --timeout does that to end a migration. Neither can answer Xen's request to suspend: libxl would
+ * wait a minute and give up. So the guest is woken after the request was made; the request is the first thing that it
+ * handles. A guest that was paused before, or by another toolstack since, arrives paused; a guest that was paused
+ * here during the migration runs there.
  */
 #include "libxl/source/private.h"
 
@@ -13,7 +14,7 @@
 
 #include "libxl/guest/look.h"
 
-/* libxl tells of the request only in its log. */
+/* libxl reports the request only in its log. */
 #define SUSPEND_REQUEST "suspend request via"
 
 static void
@@ -41,8 +42,8 @@ wake (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* What others have made of it since begin counts: as it is now it arrives, and as it is now it comes back. One that was
- * to arrive paused anyway does. */
+/* Adopts what other toolstacks have changed since begin: the guest arrives, or returns, in its present state. A guest
+ * that was to arrive paused anyway does so. */
 static void
 take_state (XfMigrateSource *source)
 {
@@ -58,7 +59,7 @@ take_state (XfMigrateSource *source)
   source->entry->was_paused = paused; /* written with `sent` */
 }
 
-/* While libxl pauses it the end of that leads on. */
+/* While libxl pauses the guest, the end of the pause continues here. */
 static void
 wake_if_needed (XfMigrateSource *source)
 {
@@ -81,7 +82,7 @@ xf_migrate_source_libxl_said (const char *text, gpointer data)
   wake_if_needed (source);
 }
 
-/* ---- meanwhile -------------------------------------------------------------------------------------------- */
+/* ---- during the migration --------------------------------------------------------------------------------- */
 
 static void
 held (int rc, gpointer data)
@@ -97,7 +98,7 @@ held (int rc, gpointer data)
     g_info ("%s: the guest stands still until it is there", source->sm.id);
     xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
     xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED);
-    /* The request to suspend may have come in between. */
+    /* The request to suspend may have been made in between. */
     wake_if_needed (source);
   } else {
     xf_rc_to_error (rc, &error, source->ctx, "libxl could not pause it");

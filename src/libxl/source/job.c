@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A migration as the job of its guest: what it tells of its progress, and what it can be told while it runs.
+ * A migration as the job of its guest: its progress, and the commands that it accepts while it runs.
  */
 #include "libxl/source/private.h"
 
@@ -93,7 +93,7 @@ job_guest_ended (XfJob *job, const char *how)
     (void)xf_migrate_source_abort (source, reason);
 }
 
-/* The definition of a guest that may run at the destination already is what is left of it here. */
+/* If the guest may run at the destination already, its definition is all that is left here. */
 static gboolean
 job_needs_definition (const XfJob *job)
 {

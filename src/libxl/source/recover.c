@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A source that the daemon before us left in the journal, as an object again. Which row of the table applies,
- * recover.c decides; here the migration goes on from there.
+ * Makes a source again from a journal entry that the last daemon left. recover.c chooses the row of the table; the
+ * migration continues here.
  */
 #include "libxl/source/private.h"
 
@@ -17,7 +17,7 @@ state_of (const XfJournalEntry *entry)
     if (g_str_equal (xf_migrate_source_states[i].name, entry->state))
       return i;
   }
-  return SETTLING; /* the journal of a version with more states: the one that harms nobody */
+  return SETTLING; /* the journal of a version with more states: SETTLING is harmless */
 }
 
 static XfMigrateSource *
@@ -45,7 +45,7 @@ xf_migrate_source_recover (XfDriver *driver, XfJournalEntry *entry, XfGuest *gue
   guint state = state_of (entry);
 
   source->ctx = xf_ctx_new (source->sm.id, &error);
-  /* Nothing else has begun yet: the guest is free, and without libxl there would be no driver. */
+  /* Nothing else has begun yet: the guest has no job, and without libxl there would be no driver. */
   if (!source->ctx || !xf_job_begin (guest, &source->job, &error))
     g_error ("%s: %s", source->sm.id, error->message);
   xf_migrations_add_source (driver, source);
@@ -60,7 +60,7 @@ xf_migrate_source_recover (XfDriver *driver, XfJournalEntry *entry, XfGuest *gue
     xf_sm_restore (&source->sm, DESTROYING);
     xf_migrate_source_leave (source);
     return;
-  default: /* not all was sent, or the destination has promised: nobody else can run it */
+  default: /* not everything was sent, or the destination has promised: no other host can run the guest */
     xf_sm_restore (&source->sm, ROLLING_BACK);
     xf_migrate_source_roll_back (source);
     return;

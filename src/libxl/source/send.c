@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Perform: the journal gets `sending`, the transport is opened, libxl writes, the transport hands on the rest, the
- * journal gets `sent`. A failure stops libxl first; its end leads on.
+ * Perform: writes `sending` to the journal, opens the transport; libxl writes, the transport passes on the rest; then
+ * writes `sent`. A failure stops libxl first; the end of libxl's operation continues.
  */
 #include "libxl/source/private.h"
 
@@ -12,13 +12,13 @@
 #include "base/error.h"
 #include "libxl/act/death.h"
 
-/* How often the transport's byte count is looked at, for a stream that no longer moves. */
+/* The interval between checks of the transport's byte count, to detect a stalled stream. */
 #define STALL_CHECK_S 5
 
-/* After how long a suspend is aborted whose helper may not run yet. */
+/* The delay before a suspend is aborted whose helper may not run yet. */
 #define ABORT_LATE_S 2
 
-/* The first failure counts. What is under way is stopped; its end leads on. */
+/* The first failure counts. Stops the operation in progress; its end continues. */
 void
 xf_migrate_source_fail (XfMigrateSource *source, const GError *error)
 {
@@ -50,7 +50,7 @@ xf_migrate_source_mark_suspended (XfMigrateSource *source)
   xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED);
 }
 
-/* Why libxl could not write: the guest has ended, or the transport has, or libxl says why. */
+/* The reason why libxl could not write: the guest has ended, the transport has failed, or libxl's own. */
 static GError *
 why_not_written (XfMigrateSource *source, int rc)
 {
@@ -107,7 +107,7 @@ fail_perform (XfMigrateSource *source, const GError *error)
   xf_migrate_source_fail (source, told);
 }
 
-/* Through the loop: a callback never comes before its call has returned. */
+/* Through the loop: a callback is never called before its call has returned. */
 static gboolean
 fail_later (gpointer data)
 {
@@ -118,7 +118,7 @@ fail_later (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* Nobody comes to say what became of it. */
+/* No phase has reported the result in time. */
 static gboolean
 sent_too_long (gpointer data)
 {
@@ -132,7 +132,7 @@ sent_too_long (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* From here on the destination may be told to start the guest: not before the disk knows. */
+/* From here on the destination may start the guest: not before `sent` is on disk. */
 static void
 sent_written (const GError *error, gpointer data)
 {
@@ -189,7 +189,7 @@ progressed (const char *what, int percent, unsigned long done, unsigned long tot
 
 /* ---- sending --------------------------------------------------------------------------------------------- */
 
-/* A peer whose kernel still answers but that takes nothing any more is found only by counting. */
+/* A peer whose kernel still answers but that accepts no more data is detected only by the byte count. */
 static gboolean
 check_stall (gpointer data)
 {
@@ -248,7 +248,7 @@ sending_written (const GError *error, gpointer data)
   source->transport->ops->open (source->transport);
 }
 
-/* Who is asked, should it come to that, is known since set_peer(). */
+/* set_peer() has recorded whom to ask in case of doubt. */
 static void
 write_sending (XfMigrateSource *source)
 {

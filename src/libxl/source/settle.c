@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Settling: all is sent, and nobody has brought the destination's word. The source asks, again and again, until it
- * knows; the guest stays suspended, and says for whom it waits.
+ * Settle: everything is sent, and the destination's answer is missing. The source asks again and again until it has
+ * an answer. The guest stays suspended meanwhile, and its message names the host for which it waits.
  *
- * A xenferry is asked by its own call, and an answer is a promise: from then on the guest runs there, or never will.
- * Any other daemon is looked at, and what that says is less: a guest that runs there has arrived. One that is paused or
- * shut off there may be the one that it is still receiving (libvirt shows that as shut off, with the reason of long
- * ago), and one that is absent may have run there and moved on, or ended: finish may have been called. A person
- * decides.
+ * A xenferry is asked by a call of its own, and its answer is a promise: from then on the guest runs there, or never
+ * will. Any other daemon is only asked for the guest's state, which says less: a guest that runs there has arrived. A
+ * guest that is paused or shut off there may still be being received (libvirt shows such a guest as shut off, with an
+ * old reason). A guest that is absent may have run there and have moved on or ended: finish may have been called. An
+ * administrator decides then.
  */
 #include "libxl/source/private.h"
 
@@ -19,7 +19,7 @@
 #include "libxl/guest/operation.h"
 #include "libxl/migrate/telling.h"
 
-/* Between two questions, doubled each time. */
+/* Between two questions; the time doubles with each. */
 #define ASK_FIRST_S 1
 #define ASK_MAX_S 30
 
@@ -33,9 +33,10 @@ xf_migrate_source_stop_asking (XfMigrateSource *source)
     source->driver->peers->close (g_steal_pointer (&source->peer));
 }
 
-/* ---- whom ------------------------------------------------------------------------------------------------- */
+/* ---- the peer to ask -------------------------------------------------------------------------------------- */
 
-/* In managed mode only the data's way is known: the host, and the port that the destination named for questions. */
+/* In managed mode only the address of the data is known: the host, and the port that the destination named for
+ * questions. */
 static char *
 managed_uri (const XfMigrateSource *source, const XfCookie *cookie)
 {
@@ -101,7 +102,7 @@ ask_again (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* Whoever waits is told that it takes longer; whoever looks, what is waited for. */
+/* Reports the delay to the waiting caller, and the reason in the guest's message. */
 static void
 say_what_is_awaited (XfMigrateSource *source, const char *problem)
 {
@@ -184,7 +185,7 @@ void
 xf_migrate_source_settle (XfMigrateSource *source, const GError *why, XfDone done, gpointer data)
 {
   g_clear_handle_id (&source->deadline_id, g_source_remove);
-  /* Whatever it went through may be gone long before the answer is there. */
+  /* The connection that carries the transport may end long before the answer arrives. */
   xf_migrate_source_count (source);
   g_clear_pointer (&source->transport, xf_migrate_transport_free);
   source->done = done;
@@ -197,7 +198,7 @@ xf_migrate_source_settle (XfMigrateSource *source, const GError *why, XfDone don
   ask (source);
 }
 
-/* ---- a person --------------------------------------------------------------------------------------------- */
+/* ---- an administrator's decision --------------------------------------------------------------------------- */
 
 static void
 resume_as_decided (const GError *error, gpointer data)
@@ -215,7 +216,7 @@ destroy_as_decided (const GError *error, gpointer data)
   xf_migrate_source_leave (source);
 }
 
-/* Whoever still waits for the first answer. */
+/* Answers the caller that still waits for the first answer. */
 static void
 tell_of_decision (XfMigrateSource *source, const char *how)
 {
@@ -233,7 +234,7 @@ xf_migrate_source_tell_decision (const XfMigrateSource *source, gboolean here)
     xf_telling_start (source->driver, source->entry, here);
 }
 
-/* The first decision counts: what it asked for is under way. */
+/* The first decision counts: it is being carried out. */
 static void
 refuse_second (const XfMigrateSource *source, const char *how, XfDone done, gpointer data)
 {
@@ -267,12 +268,12 @@ xf_migrate_source_decide (XfJob *job, gboolean here, const char *how, XfDone don
   g_message ("%s: a person decides, with %s: the guest %s", source->sm.id, how, here ? "goes on here" : "ends here");
   source->done = done;
   source->done_data = data;
-  source->params.flags &= ~(guint)VIR_MIGRATE_UNDEFINE_SOURCE; /* nobody has said that it arrived */
+  source->params.flags &= ~(guint)VIR_MIGRATE_UNDEFINE_SOURCE; /* no daemon has said that it arrived */
   g_clear_error (&source->why);
   g_free (source->entry->reason);
   source->entry->reason = g_strdup_printf ("decided by a person, with %s", how);
   xf_guest_set_message (source->guest, NULL);
-  /* A disk that cannot be written is no reason not to obey: what is lost is only who decided. */
+  /* A write that fails is no reason to refuse: only the record of the decision is lost. */
   xf_journal_write (source->driver->journal, source->entry,
                     xf_migrate_source_states[here ? ROLLING_BACK : DESTROYING].name,
                     here ? resume_as_decided : destroy_as_decided, source);

@@ -43,7 +43,7 @@ xf_migrate_source_error (XfMigrateSource *source, const char *phase, int code, c
                       source->host, phase, text);
 }
 
-/* It has its guest until it ends; and what may be true at the destination already is never only in memory. */
+/* The migration has its guest until it ends. A fact that the destination may already know is never only in memory. */
 static gboolean
 holds (guint state, gconstpointer owner)
 {
@@ -117,7 +117,7 @@ source_free (XfMigrateSource *source)
   g_free (source);
 }
 
-/* Ends the job, keeps its statistics, tells those who listen. @failure: NULL for a migration that succeeded. */
+/* Ends the job, keeps its statistics, sends the event. @failure: NULL for a migration that succeeded. */
 void
 xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure)
 {
@@ -133,7 +133,8 @@ xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure)
   xf_job_end (source->guest, stats);
 }
 
-/* Out of the list, told, gone. The callback may begin another migration of the same guest. */
+/* Removes the migration from the list, answers its caller with @told, and frees it. The callback may begin another
+ * migration of the same guest. */
 void
 xf_migrate_source_finish (XfMigrateSource *source, int final_state, const GError *told)
 {
@@ -171,8 +172,8 @@ deadline_passed (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* A former migration of this guest that nobody looks after any more, because a person has resumed it by other means:
- * what its entry says would be acted on after a restart, and is not true any more. */
+/* A former migration of this guest that is no longer managed, because the administrator has resumed the guest by
+ * other means: its entry is not true any longer, but would be acted upon after a restart. */
 static void
 forget_former (XfDriver *driver, const XfGuest *guest)
 {
@@ -205,7 +206,7 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
     source_free (source);
     return NULL;
   }
-  /* Of one that does not run here they still say where it may. */
+  /* For a guest that does not run here the entries still say where it may run. */
   if (guest->domid >= 0)
     forget_former (driver, guest);
   source->client = client;
@@ -224,7 +225,7 @@ xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client,
   return source;
 }
 
-/* ---- what happens to it ----------------------------------------------------------------------------------- */
+/* ---- requests and events ---------------------------------------------------------------------------------- */
 
 gboolean
 xf_migrate_source_abort (XfMigrateSource *source, const GError *reason)
@@ -255,7 +256,7 @@ xf_migrate_source_abort (XfMigrateSource *source, const GError *reason)
   }
 }
 
-/* Nobody drives it any more: what is not sent rolls back, what is sent asks its destination. */
+/* The migration has no owner any longer: if it is not sent it rolls back, else it asks its destination. */
 static void
 abandon (XfMigrateSource *source, const char *why)
 {
@@ -277,7 +278,7 @@ xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client)
     abandon (source, "the client that drove it has gone");
 }
 
-/* The next daemon finds it in the journal, and goes on. */
+/* The next daemon finds it in the journal, and continues. */
 static void
 leave_to_journal (XfMigrateSource *source)
 {
@@ -296,7 +297,7 @@ leave_to_journal (XfMigrateSource *source)
   source_free (source);
 }
 
-/* What it is in is in its journal, and nothing of libxl's is under way for it. */
+/* TRUE if the journal has its state, and no operation of libxl is in progress for it. */
 static gboolean
 is_all_in_journal (const XfMigrateSource *source)
 {
@@ -317,7 +318,7 @@ is_all_in_journal (const XfMigrateSource *source)
 void
 xf_migrate_source_daemon_ends (XfMigrateSource *source)
 {
-  /* A peer-to-peer migration that has sent everything waits for an answer, which still may come. */
+  /* A peer-to-peer migration that has sent everything waits for an answer, which may still arrive. */
   if (source->abort_func)
     (void)source->abort_func (source->abort_data, NULL);
   else if (is_all_in_journal (source))
@@ -341,7 +342,7 @@ xf_migrate_source_set_abort (XfMigrateSource *source, gboolean (*func) (gpointer
   source->abort_data = data;
 }
 
-/* ---- looking at it ---------------------------------------------------------------------------------------- */
+/* ---- queries ---------------------------------------------------------------------------------------------- */
 
 XfMigrateSource *
 xf_migrate_source_find (const XfGuest *guest)

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A migration as its source sees it: one object from begin to confirm, whoever drives it (a client in managed mode,
- * phases/p2p.c in peer-to-peer mode) and however the bytes go (transport/transport.h). It holds the guest's job all
- * the time.
+ * A migration at its source: one object from begin to confirm, whether a client drives it (managed mode) or
+ * phases/p2p.c (peer-to-peer mode), and with any transport (transport/transport.h). It holds the guest's job all the
+ * time.
  *
  *   describing ──► begun ──perform──► recording ──written──► connecting ──connected──► sending
  *
- *   sending ──libxl has written──► draining ──all handed on──► committing ──written──► sent ──confirm──► destroying ──►
- * done
+ *   sending ─libxl has written─► draining ─all passed on─► committing ─written─► sent ─confirm─► destroying ─► done
  *
  *   sent ──► settling ──┬──runs there──────────► destroying      confirm is no answer, or client or peer is gone
  *                       ├──will not run there──► rolling back
- *                       └──a person──► deciding ──┬──it ends here──► destroying
+ *                       └──decision──► deciding ──┬──it ends here──► destroying
  *                                                 └──it goes on here──► rolling back
  *
  *   describing, begun ──► cancelled                              abort, deadline, client gone, confirm(cancelled)
@@ -26,17 +25,21 @@
  *
  * Each state waits for one thing. An offline migration, of a definition alone, goes from begun to done.
  *
- * Rolling back resumes a guest that was suspended: no confirm follows a failed perform, so the source does it by
- * itself; except after a suspend that the guest never acknowledged, where resuming would damage it. From `sent` on
- * the source does not decide: it resumes on the destination's promise that the guest does not and will not run there,
- * and destroys on its word that it does. A client's confirm is no such word: cancelled, it says the same when the
- * answer to finish was lost; and one that says that the guest runs there may be about another migration. So the source
- * asks by itself (source/settle.c), until it is answered, and after a restart again (source/recover.c);
- * a person who knows better says virsh resume or virsh destroy, once: the first decision counts. A resume that fails is
- * tried until it succeeds or the guest is gone; a person may try it at once, or destroy the guest, meanwhile.
+ * Rolling back resumes a guest that was suspended. No confirm follows a failed perform, so the source does this by
+ * itself. Exception: if the guest never acknowledged the suspend, a resume would damage it.
  *
- * A migration has an owner: the client that began it, or this daemon, peer to peer. No other client's perform or
- * confirm reaches it. `destroying` lasts until Xen does not have the domain any more, over restarts too.
+ * From `sent` on the source does not decide. It resumes the guest on the destination's promise that the guest does
+ * not and will not run there, and destroys the guest when the destination says that it runs there. A client's confirm
+ * is not such an answer: a client also says cancelled if the answer to finish was lost, and a confirm that says that
+ * the guest runs there may be about another migration. So the source itself asks the destination (source/settle.c)
+ * until it has an answer, and again after a restart (source/recover.c). An administrator who knows better uses virsh
+ * resume or virsh destroy, once: the first decision counts.
+ *
+ * A resume that fails is retried until it succeeds or the guest is gone. Meanwhile an administrator may retry it at
+ * once, or destroy the guest.
+ *
+ * A migration has an owner: the client that began it, or, peer to peer, this daemon. perform and confirm of other
+ * clients do not reach it. `destroying` lasts until Xen does not have the domain any longer, across restarts too.
  */
 #pragma once
 
@@ -49,22 +52,22 @@
 
 typedef struct XfMigrateSource XfMigrateSource;
 
-/* Begins: checks that the guest can move, takes its job, arms the deadline. @params is taken on success. @client has
- * asked for it and drives it, unless it is @p2p: then this daemon does. @host: what to call the destination in errors.
- */
+/* Begins: checks that the guest can migrate, takes its job, arms the deadline. @params is taken on success. @client
+ * has requested it and drives it; if @p2p, this daemon drives it. @host: the destination's name in errors. */
 XfMigrateSource *xf_migrate_source_begin (XfDriver *driver, XfGuest *guest, gconstpointer client, gboolean p2p,
                                           XfMigrateParams *params, const char *host, GError **error);
 
-/* Is @client the one that drives this migration, and does @cookie (may be NULL), a phase's, mean it and no other? */
+/* FALSE with an error if another client than @client drives this migration, or if @cookie (may be NULL), a phase's,
+ * belongs to another one. */
 gboolean xf_migrate_source_check_caller (const XfMigrateSource *source, gconstpointer client, const XfCookie *cookie,
                                          const char *phase, GError **error);
 
 /* The migration whose source is @guest, or NULL. */
 XfMigrateSource *xf_migrate_source_find (const XfGuest *guest);
 
-/* Begin's cookie and XML, the caller's. */
+/* The cookie and XML of begin; the caller frees them. */
 GBytes *xf_migrate_source_cookie (const XfMigrateSource *source);
-/* The cookie for finish, the caller's: what was measured until all was sent. */
+/* The cookie for finish: the measurements until everything was sent. The caller frees it. */
 GBytes *xf_migrate_source_sent_cookie (const XfMigrateSource *source);
 const char *xf_migrate_source_xml (const XfMigrateSource *source);
 const XfMigrateParams *xf_migrate_source_params (const XfMigrateSource *source);
@@ -75,73 +78,72 @@ const char *xf_migrate_source_guest_name (const XfMigrateSource *source);
 gboolean xf_migrate_source_is_begun (const XfMigrateSource *source);
 gboolean xf_migrate_source_guest_paused (const XfMigrateSource *source);
 
-/* What to call the destination from now on. */
+/* Sets the destination's name in errors. */
 void xf_migrate_source_set_host (XfMigrateSource *source, const char *host);
 
-/* The rest of begin: reads the guest's exact configuration into the cookie. When done is told an error, @source is
- * gone. */
+/* The rest of begin: reads the guest's exact configuration into the cookie. If @done gets an error, @source has been
+ * freed. */
 void xf_migrate_source_describe (XfMigrateSource *source, XfDone done, gpointer data);
 
-/* After that: FALSE when the guest has something that a libvirtd would not be told of, and nobody said --unsafe. */
+/* Call it after describe. FALSE with an error if the guest has properties that a libvirtd would not learn of, and the
+ * client did not set --unsafe. */
 gboolean xf_migrate_source_fits_libvirtd (const XfMigrateSource *source, GError **error);
 
-/* Somebody here drives it who has deadlines of its own: begin's does not count. */
+/* The driving code in this daemon has deadlines of its own: cancels that of begin. */
 void xf_migrate_source_hold (XfMigrateSource *source);
 
-/* TRUE when confirm has its place now; else an error. */
+/* TRUE if confirm is allowed in the present state; else an error. */
 gboolean xf_migrate_source_may_confirm (const XfMigrateSource *source, gboolean cancelled, GError **error);
 
-/* How its data goes: as the destination's @answer to prepare says, to @port of @host, or through the stream that
- * prepare_tunnel opened on @tunnel. */
+/* The transport for the data, according to the destination's @answer to prepare: to @port of @host, or through the
+ * stream that prepare_tunnel opened on @tunnel. */
 XfMigrateTransport *xf_migrate_source_way (XfMigrateSource *source, const XfCookie *answer, const char *host,
                                            guint port, XfPeer *tunnel, GError **error);
 
-/* Sends the guest; takes @transport. When done is told an error, the guest is as it was before, the job has ended and
- * @source is gone; or the guest could not be resumed, and @source goes on trying by itself. */
+/* Sends the guest; takes @transport. If @done gets an error, either the guest is in its former state, the job has
+ * ended and @source has been freed; or the guest could not be resumed, and @source continues to try by itself. */
 void xf_migrate_source_perform (XfMigrateSource *source, XfMigrateTransport *transport, XfDone done, gpointer data);
 
-/* The end as a client says it. After `sent` that is not the destination's word: a destination that can be asked is
- * asked, and a libvirtd is believed only that the guest runs there. Done is told an error when the guest is not in the
- * state it should be in, or not yet. */
+/* The result as a client reports it. After `sent` this is not the destination's own answer: a destination that can be
+ * asked is asked, and for a libvirtd only the report that the guest runs there is accepted. @done gets an error if
+ * the guest is not in the reported state, or not yet. */
 void xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone done, gpointer data);
 
-/* Stops a migration that is not yet `sent`, and FALSE when it is too late. @reason becomes the error of the perform
- * under way; without one (state begun) @source is gone. */
+/* Stops a migration that is not yet `sent`; FALSE if it is too late. @reason becomes the error of the perform under
+ * way; without one (state begun) @source has been freed. */
 gboolean xf_migrate_source_abort (XfMigrateSource *source, const GError *reason);
 
-/* What the destination's answer to prepare says about asking it; @uri: where the source itself has reached or will
- * reach its daemon, or NULL. @cookie NULL: a peer without a journal. */
+/* Records how to ask the destination, from its answer to prepare. @uri: of its daemon as the source itself has
+ * reached or will reach it, or NULL. @cookie NULL: a peer without a journal. */
 void xf_migrate_source_set_peer (XfMigrateSource *source, const XfCookie *cookie, const char *uri);
 
-/* After `sent`, when nobody has brought the destination's word: asks it. @done is told NULL when the guest runs there;
- * @why (may be NULL, and so may @done) when it stays here; and, when there is no answer at once, an error that says so,
- * while the asking goes on. The guest stays suspended meanwhile. */
+/* After `sent`, without an answer from the destination: asks it. @done gets NULL if the guest runs there; @why (may
+ * be NULL, as may @done) if it stays here; and, if there is no answer at once, an error that says so, while the
+ * source continues to ask. The guest stays suspended meanwhile. */
 void xf_migrate_source_settle (XfMigrateSource *source, const GError *why, XfDone done, gpointer data);
 
-/* The end on the destination's own word, peer to peer: @runs is what its answer to finish said; before `sent`, FALSE.
- */
+/* The end by the destination's own answer to finish, peer to peer: @runs is that answer. FALSE before `sent`. */
 void xf_migrate_source_conclude (XfMigrateSource *source, gboolean runs, XfDone done, gpointer data);
 
-/* The destination has a journal, and so can be asked: it is a xenferry. */
+/* TRUE if the destination has a journal and so can be asked: it is a xenferry. */
 gboolean xf_migrate_source_can_be_asked (const XfMigrateSource *source);
 
-/* Lets the scheduler give a domain no more than @percent of one processor; 0: as much as it likes. Returns libxl's
- * code. */
+/* Caps a domain at @percent of one CPU; 0: no cap. Returns libxl's code. */
 int xf_migrate_source_set_cap (XfCtx *ctx, guint32 domid, int percent);
 
-/* What the daemon before us left behind: goes on with it. */
+/* Continues a migration that the last daemon left in the journal. */
 void xf_migrate_source_recover (XfDriver *driver, XfJournalEntry *entry, XfGuest *guest);
 
-/* The client whose token is @client has gone. */
+/* The client with token @client has disconnected. */
 void xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client);
 
-/* The daemon ends: what is not sent rolls back, what is sent is left to the journal. */
+/* The daemon ends: a migration that is not sent rolls back; one that is sent is left to the journal. */
 void xf_migrate_source_daemon_ends (XfMigrateSource *source);
 
-/* The destination answered that the guest runs there: the end of its downtime. */
+/* The destination has answered that the guest runs there: the end of its downtime. */
 void xf_migrate_source_guest_resumed (XfMigrateSource *source);
 
-/* Gives the migration's abort to p2p, as long as nothing is sent: with a @reason the migration ends within the call,
- * else with the next answer of the destination. */
+/* Sets p2p's abort function, used until everything is sent. With a @reason it ends the migration within the call,
+ * else the next answer of the destination does. */
 void xf_migrate_source_set_abort (XfMigrateSource *source, gboolean (*func) (gpointer data, const GError *reason),
                                   gpointer data);

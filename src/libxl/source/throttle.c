@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A guest that writes faster than the line takes it never comes to a short last pass. With --auto-converge, or for whom
- * a largest downtime was set, its processors are capped, a little more after each pass that would still take too long;
- * it dirties less, and the last pass is shorter. The cap that it had is in the journal before it is changed, and comes
- * back with the end of the migration, whichever, or at the daemon's next start. At the destination the guest never had
- * another: its configuration was read before.
+ * Throttling: a guest that writes faster than the network transfers never gets a short last pass. With
+ * --auto-converge, or if a maximum downtime was set, its vCPUs are capped, a little more after each pass that would
+ * still take too long; the guest dirties less memory, and the last pass is shorter. The former cap is in the journal
+ * before it is changed, and is restored at the end of the migration, after success and failure, or at the daemon's
+ * next start. The destination never applies the throttling cap: the guest's configuration was read before.
  */
 #include "libxl/source/private.h"
 
 #include <libvirt/libvirt.h>
 #include <libxl.h>
 
-/* libxl makes five passes at most: there is no time for small steps. Percent of the guest's processors. */
+/* libxl makes at most five passes: there is no time for small steps. Percent of the guest's CPU time. */
 #define INITIAL 50
 #define INCREMENT 20
 #define MOST 99
 
-/* libvirt's, where nobody has said one. */
+/* libvirt's default. */
 #define DOWNTIME_MS 300
 
 int
@@ -56,7 +56,7 @@ present_cap (XfMigrateSource *source)
   return cap;
 }
 
-/* Percent of one processor; 0 would be no cap. */
+/* Percent of one CPU; 0 would be no cap. */
 static int
 cap_of (const XfMigrateSource *source)
 {
@@ -73,7 +73,7 @@ apply (XfMigrateSource *source)
   g_info ("%s: its processors are capped by %u %%", source->sm.id, source->throttle);
 }
 
-/* What it had is on disk now; the migration may have come to its end meanwhile. */
+/* The former cap is on disk now; the migration may have ended meanwhile. */
 static void
 cap_written (const GError *error, gpointer data)
 {
