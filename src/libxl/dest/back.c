@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The way back. The restore under way ends first (stopping); then the tombstone is written (cancelling, or revoking
- * where the disk may say `unpausing`); then the domain that was restored is destroyed, until it is gone (removing);
- * then the callers of finish and settle are answered. The tombstone is first because an entry in `unpausing` without a
- * domain reads, after a crash, as a guest that ran here and has ended.
+ * Roll back. First the restore in progress ends (stopping); then the tombstone is written (cancelling, or revoking if
+ * the disk may say `unpausing`); then the restored domain is destroyed, until it is gone (removing); then the callers
+ * of finish and settle are answered. The tombstone is first because after a crash an entry in `unpausing` without a
+ * domain means that the guest ran here and has ended.
  */
 #include "libxl/dest/private.h"
 
@@ -13,14 +13,13 @@
 #include "libxl/guest/removal.h"
 #include "libxl/xen/dominfo.h"
 
-/* How long a failure waits for the finish that will ask for its reason. */
+/* The time for which a failure waits for the finish that asks for its reason. */
 #define FAILED_KEPT_S 60
 
-/* Where the disk may say that the guest runs here the tombstone is tried until it is there, with longer and longer
- * pauses. */
+/* If the disk may say that the guest runs here, the tombstone is retried until it is written, with growing pauses. */
 #define TOMBSTONE_PAUSE_MAX_S 30
 
-/* After how many tries in vain, of whatever, those who wait for finish are told that it takes longer. */
+/* After this many failed attempts of one kind, the callers of finish are informed of the delay. */
 #define TRIES_TOLD 4
 
 static void
@@ -52,7 +51,7 @@ rolled_back (XfMigrateDest *dest)
   xf_migrate_dest_arm (dest, FAILED_KEPT_S);
 }
 
-/* Whoever waits for finish is not kept waiting for a host that cannot do its part: it goes on by itself. */
+/* The callers of finish do not wait for a host that cannot complete its part: it continues by itself. */
 static void
 tell_of_delay (XfMigrateDest *dest, const GError *why)
 {
@@ -70,7 +69,7 @@ remains_gone (const GError *error, gpointer data)
   rolled_back (data);
 }
 
-/* The guest stays reserved meanwhile: nothing resumes what must never run. */
+/* The guest stays reserved meanwhile, so that nothing resumes a domain that must never run. */
 static void
 remains_stay (guint tries, const GError *error, gpointer data)
 {
@@ -80,7 +79,8 @@ remains_stay (guint tries, const GError *error, gpointer data)
     tell_of_delay (dest, error);
 }
 
-/* Is there a domain with our guest's uuid under the number libxl gave us? It removes a half-built one itself. */
+/* TRUE if a domain with the guest's UUID has the number that libxl returned. libxl itself removes a half-built
+ * domain. */
 static gboolean
 something_remains (XfMigrateDest *dest)
 {
@@ -90,7 +90,7 @@ something_remains (XfMigrateDest *dest)
   if (!dest->ctx || xf_migrate_dest_domid (dest) < 0)
     return FALSE;
   rc = xf_dominfo_get (dest->ctx, dest->domid, &info);
-  /* What cannot be looked at counts as there: removing it looks again. */
+  /* A domain whose state cannot be read counts as present: its removal reads the state again. */
   return rc == 0 ? xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), dest->def->uuid)
                  : rc != ERROR_DOMAIN_NOTFOUND;
 }
@@ -100,7 +100,8 @@ tell_source (XfMigrateDest *dest)
 {
   if (!dest->tunnel_ops)
     return;
-  /* A libvirtd source that is told hangs for ever: its data is swallowed instead, and it learns from finish. */
+  /* A libvirtd source hangs for ever if the stream fails: its data is discarded instead, and the answer to finish has
+   * the error. */
   if (dest->secret && dest->error)
     dest->tunnel_ops->fail (dest->tunnel, dest->error);
   else
@@ -146,7 +147,8 @@ tombstone_written (const GError *error, gpointer data)
     return;
   }
   if (error) {
-    /* What the disk says allows to cancel it, and when it is destroyed it never runs. Then only that is told. */
+    /* The state on disk allows the cancellation, and once the domain is destroyed it never runs. The answer is given
+     * only after that. */
     g_warning ("%s: that it is cancelled is not on disk yet: %s", dest->sm.id, error->message);
     xf_journal_write (dest->driver->journal, dest->entry, xf_migrate_dest_states[CANCELLED].name, NULL, NULL);
   } else {
@@ -167,21 +169,22 @@ write_tombstone (XfMigrateDest *dest)
                           dest);
 }
 
-/* ---- the way back ----------------------------------------------------------------------------------------- */
+/* ---- start of the roll back ------------------------------------------------------------------------------- */
 
-/* libxl does not tell when a restore's helper runs. */
+/* libxl does not report when a restore's helper runs. */
 #define ABORT_LATE_S 10
 
 static void
 stop_libxl (XfMigrateDest *dest)
 {
-  /* A pump's end is the end of what libxl reads; a socket is cut; a tunnel has ended when the source was told. */
+  /* libxl reads end of file when the pump ends; a socket is shut down; a tunnel has ended when its source got the
+   * error. */
   g_clear_pointer (&dest->pump, xf_pump_free);
   (void)shutdown (dest->fd, SHUT_RDWR);
   xf_ao_abort_late (dest->ao, ABORT_LATE_S);
 }
 
-/* Prepare has not been answered: nothing was built, and no source knows of it. */
+/* Prepare has not been answered: nothing was built, and no source knows of the migration. */
 static void
 give_up_prepare (XfMigrateDest *dest)
 {
@@ -192,7 +195,7 @@ give_up_prepare (XfMigrateDest *dest)
   rolled_back (dest);
 }
 
-/* Libxl does nothing for it any more. A source without a journal asks for no tombstone. */
+/* libxl has no operation in progress for it any longer. A source without a journal needs no tombstone. */
 static void
 cancel (XfMigrateDest *dest)
 {

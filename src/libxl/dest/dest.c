@@ -89,8 +89,8 @@ has_guest (const XfMigrateDest *dest)
   return dest->guest && dest->guest->job == &dest->job;
 }
 
-/* It has the guest's name until its end. From the first data on the journal has the migration, and only a finish lets
- * the guest run. */
+/* The migration has the guest's name until its end. From the first data on the journal has an entry, and only a
+ * finish lets the guest run. */
 static gboolean
 holds (guint state, gconstpointer owner)
 {
@@ -182,7 +182,7 @@ xf_migrate_dest_write (XfMigrateDest *dest, int state, XfDone done)
   xf_journal_write (dest->driver->journal, dest->entry, xf_migrate_dest_states[state].name, done, dest);
 }
 
-/* How it ended is kept for a source that can ask. */
+/* Keeps the final state for a source that can ask. */
 static void
 close_entry (XfMigrateDest *dest)
 {
@@ -197,7 +197,7 @@ close_entry (XfMigrateDest *dest)
     xf_journal_write_final (dest->driver->journal, entry, xf_sm_name (&dest->sm), NULL, NULL);
 }
 
-/* Out of the list, told, gone. */
+/* Removes the migration from the list, answers its callers, and frees it. */
 void
 xf_migrate_dest_end (XfMigrateDest *dest, int final_state, const XfMigrateResult *result, const GError *told)
 {
@@ -274,7 +274,7 @@ xf_migrate_dest_arm (XfMigrateDest *dest, guint seconds)
     dest->deadline_id = g_timeout_add_seconds (seconds, deadline_passed, dest);
 }
 
-/* ---- looking at it, and what happens to it ---------------------------------------------------------------- */
+/* ---- queries and requests --------------------------------------------------------------------------------- */
 
 GBytes *
 xf_migrate_dest_cookie (const XfMigrateDest *dest)
@@ -346,7 +346,7 @@ xf_migrate_dest_is_to_start (const XfMigrateDest *dest)
   return dest->demand == XF_DEST_START || dest->demand == XF_DEST_START_UNSEEN;
 }
 
-/* What is on disk, or may be: that the guest runs here. */
+/* TRUE if the disk says, or may say, that the guest runs here. */
 static gboolean
 is_committed (const XfMigrateDest *dest)
 {
@@ -379,8 +379,8 @@ client_has_left (XfMigrateDest *dest)
     dest->demand = XF_DEST_LEFT;
   if (dest->demand == XF_DEST_START)
     dest->demand = XF_DEST_START_UNSEEN;
-  /* A xenferry asks what became of finish. Any other source takes its guest back, so the guest must not come to life
-   * here; while that is being written, what follows it looks again. */
+  /* A xenferry asks for the result of finish. Any other source takes its guest back, so the guest must not run here;
+   * while the journal is being written, the code after the write checks again. */
   if (xf_migrate_dest_is_to_start (dest) && (dest->secret || is_committed (dest)))
     return;
   if (!dest->error)
@@ -399,7 +399,7 @@ xf_migrate_dest_client_gone (XfMigrateDest *dest, gconstpointer client)
     client_has_left (dest);
 }
 
-/* What is still tried again and again the next daemon goes on with: it finds the entry, and the domain. */
+/* The next daemon continues all that is still retried: it finds the entry and the domain. */
 static void
 leave_to_journal (XfMigrateDest *dest)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The guest's exact configuration, as libxl on the source has it, which can be more than the XML says: both must mean
+ * The guest's exact configuration, as libxl on the source has it, which can be more than the XML. Both must describe
  * the same guest, and this host's libxl must know all of it.
  */
 #include "libxl/dest/private.h"
@@ -12,7 +12,7 @@
 #include "libxl/convert/config.h"
 #include "libxl/convert/lost.h"
 
-/* Parts of a configuration that an error names. */
+/* The maximum of paths that an error names. */
 #define LOST_SHOWN 8
 
 static gboolean
@@ -24,7 +24,7 @@ disagree (const XfMigrateDest *dest, const char *about, GError **error)
   return FALSE;
 }
 
-/* As this host's libxl understands it. */
+/* The configuration as this host's libxl understands it. */
 static char *
 rewrite_exact (const char *json, gpointer data)
 {
@@ -38,7 +38,7 @@ rewrite_exact (const char *json, gpointer data)
   return again;
 }
 
-/* A source with a younger libxl can know more, and the guest would be without it. */
+/* A source with a newer libxl can know more, which the guest would lose. */
 static gboolean
 check_all_known (const XfMigrateDest *dest, GError **error)
 {
@@ -50,7 +50,7 @@ check_all_known (const XfMigrateDest *dest, GError **error)
   g_ptr_array_set_size (lost, MIN (lost->len, LOST_SHOWN));
   g_ptr_array_add (lost, NULL);
   joined = g_strjoinv (", ", (char **)lost->pdata);
-  paths = g_strescape (joined, NULL); /* they are the peer's words */
+  paths = g_strescape (joined, NULL); /* the paths are the peer's text */
   g_set_error (
     error, XF_ERROR, XF_ERROR_CONFIG_UNSUPPORTED,
     "libxl on this host does not know all of the configuration of domain '%s' from '%s', and would leave out: "
@@ -71,7 +71,7 @@ xf_migrate_dest_use_exact (XfMigrateDest *dest, GError **error)
     libxl_domain_config_dispose (&exact);
     return FALSE;
   }
-  /* The checked configuration from the XML goes only when the exact one takes its place. */
+  /* The exact configuration replaces the checked one from the XML only after these checks. */
   if (!xf_uuid_equal (libxl_uuid_bytearray_const (&exact.c_info.uuid), dest->def->uuid)
       || exact.c_info.type != dest->config.c_info.type || exact.b_info.max_vcpus != dest->config.b_info.max_vcpus) {
     libxl_domain_config_dispose (&exact);

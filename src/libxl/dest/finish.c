@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Finish: the definition is stored, the guest unpaused; then it is ours.
+ * Finish: stores the definition and unpauses the guest; then the guest runs here.
  */
 #include "libxl/dest/private.h"
 
@@ -10,7 +10,7 @@
 #include "conf/cookie.h"
 #include "libxl/xen/dominfo.h"
 
-/* The definition is stored before the guest runs, so that a failure can still send it back. */
+/* Stores the definition before the guest runs, so that a failure can still roll back. */
 static gboolean
 persist (XfMigrateDest *dest, GError **error)
 {
@@ -89,7 +89,7 @@ is_paused (const XfMigrateDest *dest)
   return xf_dominfo_get (dest->ctx, dest->domid, &info) == 0 && info.paused;
 }
 
-/* From unpausing or arriving: the definition was stored. */
+/* In unpausing or arriving: the definition was stored. */
 static void
 go_back (XfMigrateDest *dest, int code, const char *text)
 {
@@ -106,7 +106,7 @@ unpaused (int rc, gpointer data)
   g_autoptr (GError) libxl_error = NULL;
 
   dest->ao = NULL;
-  /* libxl may fail after the guest has begun to run: only one that Xen shows paused has not. */
+  /* libxl may fail after the guest has started to run: only a guest that Xen reports as paused has not. */
   if (rc == 0 || !is_paused (dest)) {
     arrived (dest);
     return;
@@ -141,8 +141,8 @@ store_definition (XfMigrateDest *dest)
   return FALSE;
 }
 
-/* One that arrives paused may be resumed here the next moment; and after a boot of this host `unpausing` says of such a
- * guest that it has not run. So it is here when the disk says `running`. */
+/* A guest that arrives paused may be resumed here the next moment; and after a boot of this host `unpausing` means
+ * that such a guest has not run. So it is here once the disk says `running`. */
 void
 xf_migrate_dest_revive (XfMigrateDest *dest)
 {
@@ -176,7 +176,8 @@ unpausing_written (const GError *error, gpointer data)
   xf_migrate_dest_roll_back (dest);
 }
 
-/* That it runs is durable before it does: who dies between the two finds it paused, and goes on. */
+/* `unpausing` is durable before the guest runs: after a crash in between the next daemon finds the guest paused, and
+ * continues. */
 static void
 bring_to_life (XfMigrateDest *dest)
 {
@@ -191,7 +192,7 @@ bring_to_life (XfMigrateDest *dest)
   xf_migrate_dest_write (dest, UNPAUSING, unpausing_written);
 }
 
-/* Only its definition moves. */
+/* Only the definition migrates. */
 static void
 arrive_offline (XfMigrateDest *dest)
 {
@@ -200,7 +201,7 @@ arrive_offline (XfMigrateDest *dest)
     arrived (dest);
 }
 
-/* What finish wants, in each state in which it can be waiting. */
+/* Acts on finish, in each state in which it can be waiting. */
 void
 xf_migrate_dest_go_on (XfMigrateDest *dest)
 {
@@ -218,7 +219,7 @@ xf_migrate_dest_go_on (XfMigrateDest *dest)
     if (dest->params.flags & VIR_MIGRATE_OFFLINE)
       arrive_offline (dest);
     else
-      /* The source has sent everything: its connection is here, waiting for a turn of the loop, or never came. */
+      /* The source has sent everything: its connection is here, waiting for the loop, or was never made. */
       xf_migrate_dest_arm (dest, dest->driver->config.accept_timeout_s);
     return;
   case CONNECTED:
@@ -229,7 +230,7 @@ xf_migrate_dest_go_on (XfMigrateDest *dest)
     bring_to_life (dest);
     return;
   default:
-    return; /* its end leads on */
+    return; /* the end of the operation continues */
   }
 }
 
@@ -245,7 +246,7 @@ xf_migrate_dest_take_progress (XfMigrateDest *dest, const XfCookie *cookie)
   dest->progress.pages_before = told->pages;
   dest->progress.iteration = told->iteration;
   dest->progress.dirty_rate = told->dirty_rate;
-  /* The two clocks are not the same: only how long it was can be carried over. */
+  /* The clocks of the two hosts differ: only the duration is valid on both. */
   if (told->suspended_us)
     dest->progress.suspended_us = g_get_monotonic_time () - told->suspended_us;
 }
@@ -279,7 +280,7 @@ xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboo
   if (dest->demand != XF_DEST_AWAITS_FINISH && dest->demand != XF_DEST_LEFT)
     return;
   dest->demand = cancelled ? XF_DEST_CANCEL : XF_DEST_START;
-  /* What finish says counts: managed clients learn between prepare and finish that the guest is paused. */
+  /* The flags of finish count: a managed client learns between prepare and finish that the guest is paused. */
   dest->params.flags |= params->flags & (VIR_MIGRATE_PAUSED | VIR_MIGRATE_PERSIST_DEST);
   if (dest->sm.state == FAILED && cancelled) {
     g_autoptr (GError) told = g_error_new (XF_ERROR, XF_ERROR_FINISH_OK, "%s", dest->error->message);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Prepare: everything that can be known before a byte moves, and the door or the tunnel for the bytes.
+ * Prepare: all checks that are possible before a byte is sent, and the port or the tunnel for the data.
  */
 #include "libxl/dest/private.h"
 
@@ -17,7 +17,7 @@
 #include "libxl/convert/config.h"
 #include "libxl/guest/definitions.h"
 
-/* What was answered of a migration once must stay true. */
+/* A result that was reported for a migration must stay true. */
 static gboolean
 check_id (const XfMigrateDest *dest, GError **error)
 {
@@ -68,7 +68,7 @@ read_cookie (XfMigrateDest *dest, GBytes *bytes, gboolean tunnelled, GError **er
   return check_id (dest, error);
 }
 
-/* A failure that is only remembered for a finish which never came makes place for the next attempt. */
+/* A failure that is kept for a finish that was never called does not block the next attempt. */
 static void
 forget_failed (XfDriver *driver, const char *name)
 {
@@ -135,7 +135,7 @@ xf_migrate_dest_refuse (XfMigrateDest *dest)
   g_autoptr (GError) told = NULL;
   XfDone ready = g_steal_pointer (&dest->ready);
 
-  /* A tunnel that is refused is gone with the answer. */
+  /* The stream of a refused tunnel does not exist after the answer. */
   dest->tunnel_ops = NULL;
   told = dest->error ? g_error_copy (dest->error)
                      : xf_migrate_dest_error (dest, "prepare", XF_ERROR_ABORTED, "it was given up");
@@ -175,7 +175,7 @@ prepared_written (const GError *error, gpointer data)
     ready (dest);
 }
 
-/* All that is needed to go on after a restart. */
+/* Writes everything that is needed to continue after a restart. */
 static void
 write_prepared (XfMigrateDest *dest)
 {
@@ -211,7 +211,7 @@ xf_migrate_dest_when_ready (XfMigrateDest *dest, XfDone done, gpointer data)
   dest->ready = done;
   dest->ready_data = data;
   if (dest->params.flags & VIR_MIGRATE_OFFLINE)
-    ready (dest); /* nothing is sent: there is nothing to lose */
+    ready (dest); /* nothing is sent, so nothing can be lost */
   else
     xf_memory_claim_wait (dest->claim, memory_is_there, dest);
 }
@@ -225,13 +225,13 @@ reserve (XfMigrateDest *dest, GError **error)
   return xf_migrate_dest_reserve (dest, error);
 }
 
-/* Everything that can be known before a byte moves. Takes @params on success. */
+/* All checks that are possible before a byte is sent. Takes @params on success. */
 static XfMigrateDest *
 prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie, GError **error)
 {
   XfMigrateDest *dest = xf_migrate_dest_new (driver, client);
 
-  xf_uuid_generate (dest->id); /* until the cookie names the source's */
+  xf_uuid_generate (dest->id); /* until the cookie supplies the source's */
   if (!read_request (dest, params, cookie, error) || !check_host (dest, params->flags & VIR_MIGRATE_OFFLINE, error)
       || !reserve (dest, error)) {
     g_prefix_error (error, "cannot receive the domain on host '%s': ", driver->hostname);
@@ -269,7 +269,7 @@ open_ctx (XfMigrateDest *dest, GError **error)
   return dest->ctx != NULL;
 }
 
-/* Where the source shall send to: what the client said, else what the configuration says, else this host's name. */
+/* The address for the source's data: the client's, else the configuration's, else this host's name. */
 static gboolean
 choose_address (XfMigrateDest *dest, XfMigrateUri *uri_out, GError **error)
 {
@@ -282,7 +282,7 @@ choose_address (XfMigrateDest *dest, XfMigrateUri *uri_out, GError **error)
   return TRUE;
 }
 
-/* A source that shows a ticket may come where all do; unless a person wants it elsewhere. */
+/* A source that sends tickets may use the shared port, unless the client names another one. */
 static gboolean
 shares_port (const XfMigrateDest *dest, const XfMigrateUri *uri)
 {
@@ -304,7 +304,7 @@ xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams
     return NULL;
   chosen = choose_address (dest, &uri, error);
   if (chosen && dest->params.flags & VIR_MIGRATE_OFFLINE) {
-    /* Nothing is sent there, but a client insists on an address. */
+    /* No data is sent there, but a client requires an address. */
     *uri_out = xf_migrate_uri_format (uri.host, uri.port ? uri.port : driver->config.migration_port_min);
     return dest;
   }
@@ -327,7 +327,7 @@ xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams
 static void
 tunnel_ended (gpointer sink, const GError *error)
 {
-  /* libxl reads the end of the pipe, and judges by itself whether the image was whole. */
+  /* libxl reads to the end of the pipe, and itself decides whether the image was complete. */
 }
 
 XfMigrateDest *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Data: libxl restores the guest, paused.
+ * Data: libxl restores the guest, which stays paused.
  */
 #include "libxl/dest/private.h"
 
@@ -38,9 +38,9 @@ restored (int rc, gpointer data)
     dest->error = xf_migrate_dest_error (dest, "restore", libxl_error->code, libxl_error->message);
   }
   if (dest->tunnel_ops && !dest->error)
-    /* What may still come after the end of the image is nothing. */
+    /* Nothing after the end of the image counts. */
     dest->tunnel_ops->discard (dest->tunnel);
-  if (dest->sm.state == STOPPING) { /* whether libxl has heard of the abort or not */
+  if (dest->sm.state == STOPPING) { /* whether libxl has got the abort or not */
     xf_migrate_dest_restore_stopped (dest);
     return;
   }
@@ -48,18 +48,18 @@ restored (int rc, gpointer data)
     xf_migrate_dest_roll_back (dest);
     return;
   }
-  /* It has all it needs. */
+  /* The guest has all its memory. */
   g_clear_pointer (&dest->claim, xf_memory_claim_free);
   xf_sm_move (&dest->sm, RESTORED);
   g_info ("%s: restored as domid %u", dest->sm.id, dest->domid);
-  /* Nobody waits for this: a daemon that dies before it is written cancels, which is always allowed here. */
+  /* No caller waits for this write: a daemon that ends before it is done cancels, which is always allowed here. */
   xf_migrate_dest_write (dest, RESTORED, NULL);
   if (!xf_migrate_dest_is_to_start (dest))
     xf_migrate_dest_arm (dest, dest->driver->config.finish_timeout_s);
   xf_migrate_dest_go_on (dest);
 }
 
-/* From here on libxl reads what the pump lets pass. */
+/* From here on libxl reads the output of the pump. */
 static gboolean
 put_pump_before (XfMigrateDest *dest, const int *fds, guint n, GError **error)
 {
@@ -84,7 +84,7 @@ put_pump_before (XfMigrateDest *dest, const int *fds, guint n, GError **error)
   return dest->pump != NULL;
 }
 
-/* What was agreed upon, and no more: one source that shows more connections than it may is none. */
+/* Checks that the connections are those agreed upon: a source that makes more than allowed is refused. */
 static gboolean
 take_data (XfMigrateDest *dest, const int *fds, guint n, GError **error)
 {
@@ -109,7 +109,7 @@ begin_restore (XfMigrateDest *dest)
   int rc;
 
   xf_sm_move (&dest->sm, RECEIVING);
-  /* With finish called already the source has sent everything: what is missing must come soon. */
+  /* If finish was called already, the source has sent everything: the rest must arrive soon. */
   xf_migrate_dest_arm (dest, xf_migrate_dest_is_to_start (dest) ? dest->driver->config.stall_timeout_s : 0);
   libxl_domain_restore_params_init (&params);
   params.stream_version = XF_STREAM_VERSION;
@@ -131,15 +131,15 @@ no_data (XfMigrateDest *dest, const GError *error)
 
 /* ---- the first bytes -------------------------------------------------------------------------------------- */
 
-/* libxl's header and that of its first record. A restore that fails before they are read is one whose helper does not
- * run yet, and then libxl 4.17 calls through a null pointer: it is begun only when they are there. */
+/* libxl's header and that of its first record. If a restore fails before they are read, its helper does not run yet,
+ * and then libxl 4.17 calls through a null pointer: the restore is started only when they have arrived. */
 #define FIRST_BYTES 24
-/* A pump hands on the second of both at once, so the first look again is soon; a source that sends a part and no more
- * is not looked at a thousand times a second. */
+/* A pump passes on the second of both at once, so the first repeat is soon; the delay grows for a source that sends a
+ * part and no more, instead of a thousand checks a second. */
 #define LOOK_MS 1
 #define LOOK_MAX_MS 64
 
-/* A copy of them, which stay where they are; a pipe knows no MSG_PEEK. */
+/* Copies them without consuming them; a pipe does not support MSG_PEEK. */
 static gboolean
 peek (int fd, guint8 first_out[FIRST_BYTES])
 {
@@ -156,7 +156,7 @@ peek (int fd, guint8 first_out[FIRST_BYTES])
          && read (out, first_out, FIRST_BYTES) == FIRST_BYTES;
 }
 
-/* Where there is no guard nobody has looked at them yet. */
+/* Without a guard nothing else has checked them yet. */
 static gboolean
 are_libxls (int fd)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A destination that the daemon before us left in the journal, as an object again. Which row of the table applies,
- * recover.c decides; here the migration goes on from there.
+ * Makes a destination again from a journal entry that the last daemon left. recover.c chooses the row of the table;
+ * the migration continues here.
  */
 #include "libxl/dest/private.h"
 
 #include "base/error.h"
 #include "libxl/convert/config.h"
 
-/* What libxl knows of the domain. */
+/* The definition made from libxl's configuration of the domain. */
 static XfDomainDef *
 def_from_libxl (XfMigrateDest *dest)
 {
@@ -34,8 +34,8 @@ parse (const char *xml, const XfMigrateDest *dest)
   return def;
 }
 
-/* The XML was good when it was written; should this daemon refuse it, the guest is still the one whose domain is here,
- * and its migration is not lost over it. */
+/* The XML was valid when it was written. If this daemon refuses it, the domain here is still that of the guest, and
+ * the migration does not fail because of it. */
 static gboolean
 read_entry (XfMigrateDest *dest, GError **error)
 {
@@ -52,7 +52,7 @@ read_entry (XfMigrateDest *dest, GError **error)
   return TRUE;
 }
 
-/* The id of the state machine is there from the beginning: it is in every message. */
+/* The id of the state machine is set from the start: every message contains it. */
 static XfMigrateDest *
 dest_new (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
 {

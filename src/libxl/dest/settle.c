@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A source asks what became of its guest. The answer is a promise, and so is durable before it is given: what runs here
- * was written before it ran, and what has not been decided when the question comes is cancelled by it.
+ * Answers a source that asks for the result of its migration. The answer is a promise, and so is durable before it is
+ * given: an entry was written before its guest ran, and a migration that is undecided at the time of the question is
+ * cancelled by it.
  */
 #include "libxl/dest/private.h"
 
@@ -74,8 +75,8 @@ rewritten (const GError *error, gpointer data)
   telling->done (telling->verdict, error, telling->data);
 }
 
-/* That it will not run, or was given back, may be known here and not be on disk: nothing is promised that a crash would
- * forget. */
+/* A cancellation, or that the guest was given back, may be known here and not be on disk yet: a promise must survive
+ * a crash. */
 static void
 tell_when_durable (XfDriver *driver, XfJournalEntry *entry, XfVerdict verdict, XfVerdictDone done, gpointer data)
 {
@@ -86,7 +87,7 @@ tell_when_durable (XfDriver *driver, XfJournalEntry *entry, XfVerdict verdict, X
   xf_journal_write_final (driver->journal, entry, entry->state, rewritten, telling);
 }
 
-/* It has been started here; is it here still, or where it went from here? */
+/* The guest was started here. TRUE if it has ended: it does not run here, and has not moved on to another host. */
 static gboolean
 has_ended (XfDriver *driver, const XfJournalEntry *entry)
 {
@@ -95,8 +96,9 @@ has_ended (XfDriver *driver, const XfJournalEntry *entry)
   return !entry->reason && !(guest && (guest->domid >= 0 || guest->job));
 }
 
-/* It is to be started where it came from: before that is allowed, this host may not start it any more, neither by
- * autostart nor by a person who does not insist. A guest without a definition here has nothing to be started from. */
+/* The guest is to be started on its source host: before that is allowed, this host must not start it any longer,
+ * neither by autostart nor by a client's start without --force-boot. A guest without a definition here cannot be
+ * started from one. */
 static void
 give_back (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer data)
 {
@@ -109,7 +111,7 @@ give_back (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer
   tell_when_durable (driver, entry, XF_VERDICT_HAS_RUN, done, data);
 }
 
-/* That it runs was on disk before it did. */
+/* `running` was on disk before the guest ran. */
 static void
 tell_runs (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer data)
 {
@@ -139,7 +141,7 @@ xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict, const GEr
   g_array_set_size (dest->settlers, 0);
 }
 
-/* A person says that it has come here, and it has not: what has come here may be the last copy. */
+/* An administrator says that the guest has arrived here, and it has not: this domain may be the last copy. */
 static GError *
 not_called (XfMigrateDest *dest)
 {
@@ -147,7 +149,7 @@ not_called (XfMigrateDest *dest)
                                 "a person has decided at its source that it runs here, and finish was not called");
 }
 
-/* One that has not been decided ends now, unless it is to have come here. */
+/* Cancels a migration that is undecided, unless the question says that it has arrived here. */
 static void
 settle (XfMigrateDest *dest, const char *secret, XfPurpose purpose, XfVerdictDone done, gpointer data)
 {
@@ -169,7 +171,7 @@ settle (XfMigrateDest *dest, const char *secret, XfPurpose purpose, XfVerdictDon
   g_array_append_val (dest->settlers, settler);
   if (dest->entry)
     dest->entry->answered = TRUE;
-  /* A finish that is under way decides; and what rolls back tells when that is sure. */
+  /* A finish in progress decides; a roll back answers once the result is certain. */
   if (decided)
     return;
   dest->error = xf_migrate_dest_error (

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A source that sends a part of the guest and then nothing: its connection lives, libxl waits for more, and only who
- * counts notices. Looked at until the restore has ended.
+ * Detects a source that sends a part of the guest and then nothing: its connection is alive, libxl waits for more,
+ * and only the byte count shows the stall. Checks until the restore has ended.
  */
 #include "libxl/dest/private.h"
 
