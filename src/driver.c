@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The values that both sides of the contract hold: their making, copies and ends.
+ * The values of the contract (driver.h): creation, copies, disposal.
  */
 #include "driver.h"
 

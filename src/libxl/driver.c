@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The driver object: its making, its parts in order, its end.
+ * The driver object: its creation, its parts in order, its end.
  */
 #include "driver.h"
 
@@ -26,7 +26,7 @@
 #include "libxl/migrate/telling.h"
 #include "libxl/guest/store.h"
 
-/* How long the end of the daemon waits for what is under way. */
+/* The time for which the end of the daemon waits for operations in progress. */
 #define END_TIMEOUT_S 5
 
 static char *
@@ -100,8 +100,8 @@ is_busy (XfDriver *driver)
   return busy;
 }
 
-/* Jobs hold operations of libxl, which cannot simply be dropped: they are told to stop and the loop turns until they
- * have. What does not stop in time ends with the process. */
+/* Jobs hold operations of libxl, which cannot be dropped: they are aborted, and the loop runs until they have ended.
+ * An operation that does not end in time ends with the process. */
 static void
 settle_down (XfDriver *driver)
 {
