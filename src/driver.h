@@ -258,16 +258,9 @@ typedef struct {
   void (*release) (gpointer tunnel);                   /* the driver's last call */
 } XfTunnelOps;
 
-/* The driver's half of a tunnel. */
-typedef struct {
-  int fd;                                             /* write end of a pipe; the caller owns it */
-  void (*ended) (gpointer sink, const GError *error); /* call once: NULL: the peer finished; else aborted or lost.
-                                                         After the fd is closed. */
-  gpointer sink;
-} XfTunnelSink;
-
-typedef void (*XfTunnelDone) (const XfTunnelSink *sink, const XfMigrateResult *result, const GError *error,
-                              gpointer data);
+/* @fd: the write end of the pipe that the driver reads, the caller's; -1 with @error. Its end is the end of the data:
+ * the driver judges by the image whether it is whole. */
+typedef void (*XfTunnelDone) (int fd, const XfMigrateResult *result, const GError *error, gpointer data);
 
 /* Phase 2, destination, data as a stream of this call; result: cookie. @ops with @tunnel are kept until
  * release(). If @error is set in done, nothing is kept. */

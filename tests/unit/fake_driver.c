@@ -31,7 +31,6 @@ fake_driver_free (XfDriver *driver)
     g_free (driver->guests[i].name);
   g_string_free (driver->log, TRUE);
   g_clear_error (&driver->fail);
-  g_clear_error (&driver->sink_error);
   xf_clear_fd (&driver->tunnel_fd);
   g_clear_pointer (&driver->params, g_array_unref);
   g_clear_pointer (&driver->cookie, g_bytes_unref);
@@ -492,35 +491,24 @@ xf_driver_migrate_prepare (XfDriver *driver, gconstpointer client, const XfTyped
   answer_migrate (driver, done, data);
 }
 
-static void
-sink_ended (gpointer sink, const GError *error)
-{
-  XfDriver *driver = sink;
-
-  driver->sink_ended++;
-  driver->sink_error = error ? g_error_copy (error) : NULL;
-}
-
 void
 xf_driver_migrate_prepare_tunnel (XfDriver *driver, gconstpointer client, const XfTypedParams *params, GBytes *cookie,
                                   guint flags, const XfTunnelOps *ops, gpointer tunnel, XfTunnelDone done,
                                   gpointer data)
 {
   XfMigrateResult result = { 0 };
-  XfTunnelSink sink = { .ended = sink_ended, .sink = driver };
   int fds[2];
 
   keep (driver, "prepare-tunnel", params, cookie, flags);
   if (driver->fail) {
-    done (NULL, NULL, driver->fail, data);
+    done (-1, NULL, driver->fail, data);
     return;
   }
   g_assert_true (xf_pipe_new (fds, -1, NULL));
   driver->tunnel_fd = fds[0];
   driver->tunnel_ops = ops;
   driver->tunnel = tunnel;
-  sink.fd = fds[1];
-  done (&sink, &result, NULL, data);
+  done (fds[1], &result, NULL, data);
 }
 
 void

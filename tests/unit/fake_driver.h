@@ -25,8 +25,6 @@ struct XfDriver {
   const XfTunnelOps *tunnel_ops;
   gpointer tunnel;
   int tunnel_fd; /* read end */
-  guint sink_ended;
-  GError *sink_error;
 };
 
 XfDriver *fake_driver_new (void);

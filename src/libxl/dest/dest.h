@@ -38,10 +38,10 @@ typedef struct XfMigrateDest XfMigrateDest;
 XfMigrateDest *xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie,
                                         char **uri_out, GError **error);
 
-/* Prepares for data through a tunnel; @sink_out gets its bytes. */
+/* Prepares for data through a tunnel; its bytes go into @fd_out, the caller's. */
 XfMigrateDest *xf_migrate_dest_prepare_tunnel (XfDriver *driver, gconstpointer client, XfMigrateParams *params,
-                                               GBytes *cookie, const XfTunnelOps *ops, gpointer tunnel,
-                                               XfTunnelSink *sink_out, GError **error);
+                                               GBytes *cookie, const XfTunnelOps *ops, gpointer tunnel, int *fd_out,
+                                               GError **error);
 
 /* Calls @done when the memory for the guest is available, at once or when dom0 has given it; or with an error, and
  * then the preparation is undone. prepare may be answered only then. */

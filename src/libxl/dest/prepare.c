@@ -324,15 +324,9 @@ xf_migrate_dest_prepare (XfDriver *driver, gconstpointer client, XfMigrateParams
   return dest;
 }
 
-static void
-tunnel_ended (gpointer sink, const GError *error)
-{
-  /* libxl reads to the end of the pipe, and itself decides whether the image was complete. */
-}
-
 XfMigrateDest *
 xf_migrate_dest_prepare_tunnel (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie,
-                                const XfTunnelOps *ops, gpointer tunnel, XfTunnelSink *sink_out, GError **error)
+                                const XfTunnelOps *ops, gpointer tunnel, int *fd_out, GError **error)
 {
   XfMigrateDest *dest = prepare (driver, client, params, cookie, error);
   int fds[2] = { -1, -1 };
@@ -346,6 +340,6 @@ xf_migrate_dest_prepare_tunnel (XfDriver *driver, gconstpointer client, XfMigrat
   dest->tunnel_ops = ops;
   dest->tunnel = tunnel;
   dest->fd = fds[0];
-  *sink_out = (XfTunnelSink){ .fd = fds[1], .ended = tunnel_ended, .sink = dest };
+  *fd_out = fds[1];
   return dest;
 }

@@ -20,7 +20,7 @@ typedef struct {
   XfTunnelDone tunnel_done;
   gpointer data;
   char *uri;
-  XfTunnelSink sink;
+  int fd;
 } Preparing;
 
 static void
@@ -60,13 +60,13 @@ tunnel_prepared (const GError *error, gpointer data)
   XfMigrateResult result = { 0 };
 
   if (error) {
-    xf_clear_fd (&preparing->sink.fd);
-    preparing->tunnel_done (NULL, NULL, error, preparing->data);
+    xf_clear_fd (&preparing->fd);
+    preparing->tunnel_done (-1, NULL, error, preparing->data);
     return;
   }
   answer = xf_migrate_dest_cookie (preparing->dest);
   result.cookie = answer;
-  preparing->tunnel_done (&preparing->sink, &result, NULL, preparing->data);
+  preparing->tunnel_done (preparing->fd, &result, NULL, preparing->data);
 }
 
 void
@@ -75,16 +75,16 @@ xf_driver_migrate_prepare_tunnel (XfDriver *driver, gconstpointer client, const 
                                   gpointer data)
 {
   g_auto (XfMigrateParams) params = { 0 };
-  Preparing preparing = { .tunnel_done = done, .data = data, .sink.fd = -1 };
+  Preparing preparing = { .tunnel_done = done, .data = data, .fd = -1 };
   g_autoptr (GError) error = NULL;
 
   if (xf_migrate_params_parse (&params, typed, flags, &error))
-    preparing.dest = xf_migrate_dest_prepare_tunnel (driver, client, &params, cookie, ops, tunnel, &preparing.sink,
+    preparing.dest = xf_migrate_dest_prepare_tunnel (driver, client, &params, cookie, ops, tunnel, &preparing.fd,
                                                      &error);
   if (preparing.dest)
     xf_migrate_dest_when_ready (preparing.dest, tunnel_prepared, g_memdup2 (&preparing, sizeof (preparing)));
   else
-    done (NULL, NULL, error, data);
+    done (-1, NULL, error, data);
 }
 
 /* ---- finish ----------------------------------------------------------------------------------------------- */
