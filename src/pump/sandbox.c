@@ -84,7 +84,7 @@ become (const char *users, GError **error)
   return TRUE;
 }
 
-/* A pump between pipes of a shell may have such a descriptor; the driver's pump has none. */
+/* TRUE if a descriptor is a file. A pump that a user starts in a pipeline may have one; the driver's pump has none. */
 static gboolean
 has_file (void)
 {
