@@ -56,7 +56,8 @@ ask (libxl_ctx *ctx, const char *domain, libxl_domain_config *config, GError **e
   }
   if (libxl_retrieve_domain_configuration (ctx, domid, config, NULL) == 0)
     return TRUE;
-  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_FAILED, "libxl cannot say what domain '%s' has", domain);
+  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_FAILED, "libxl cannot read the configuration of domain '%s'",
+               domain);
   return FALSE;
 }
 
@@ -85,7 +86,7 @@ parse_options (int *argc, char ***argv, Options *options, GError **error)
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->files, NULL, "FILE.xml" },
     G_OPTION_ENTRY_NULL,
   };
-  g_autoptr (GOptionContext) context = g_option_context_new ("- what libxl is told of a guest, as libxl's own JSON");
+  g_autoptr (GOptionContext) context = g_option_context_new ("- libxl's configuration of a guest, as libxl's own JSON");
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, argc, argv, error))

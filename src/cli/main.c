@@ -15,8 +15,8 @@ static const struct {
   const char *summary;
   int (*run) (int argc, char **argv);
 } commands[] = {
-  { "config", "FILE.xml | --domain NAME", "what libxl is told of a guest, as libxl's JSON", xf_cli_config },
-  { "migrations", "[--all] | --resolve ID here|there", "what is under way, and what waits for whom",
+  { "config", "FILE.xml | --domain NAME", "libxl's configuration of a guest, as libxl's JSON", xf_cli_config },
+  { "migrations", "[--all] | --resolve ID here|there", "migrations under way, and the host or decision each waits for",
     xf_cli_migrations },
 };
 
@@ -26,7 +26,7 @@ usage (FILE *out, int status)
   fprintf (out, "usage: xenferry COMMAND …\n\n");
   for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
     fprintf (out, "  %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
-  fprintf (out, "\nxenferry COMMAND --help says more.\n");
+  fprintf (out, "\nSee xenferry COMMAND --help for the options.\n");
   return status;
 }
 

@@ -192,7 +192,8 @@ parse_options (int *argc, char ***argv, Options *options, GError **error)
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->words, NULL, NULL },
     G_OPTION_ENTRY_NULL,
   };
-  g_autoptr (GOptionContext) context = g_option_context_new ("- migrations that are under way, or wait for somebody");
+  g_autoptr (GOptionContext)
+    context = g_option_context_new ("- migrations under way, and the host or decision each waits for");
 
   g_option_context_add_main_entries (context, entries, NULL);
   return g_option_context_parse (context, argc, argv, error) && check (options, error);

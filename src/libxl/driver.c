@@ -114,7 +114,7 @@ settle_down (XfDriver *driver)
   while (is_busy (driver) && g_get_monotonic_time () < deadline)
     g_main_context_iteration (NULL, TRUE);
   if (is_busy (driver))
-    g_warning ("ending although something is still being done with a guest");
+    g_warning ("ending although an operation on a guest has not ended");
   g_source_remove (id);
 }
 

@@ -89,7 +89,7 @@ check_header (XfFrameReader *reader, const XfFrameHeader *header, GError **error
       || header->flags & ~FRAME_HOLES || header->reserved != 0)
     return refuse (reader, error, "its header is damaged");
   if (GUINT64_FROM_LE (header->number) != reader->number)
-    return refuse (reader, error, "another one came in its place");
+    return refuse (reader, error, "another one arrived in its place");
   if (content > XF_FRAME_CONTENT || wire > FRAME_BODY_MAX || (header->kind == FRAME_END) != (content == 0)
       || (header->kind == FRAME_END && wire != 0))
     return refuse (reader, error, "its lengths cannot be");
@@ -107,7 +107,7 @@ read_body (XfFrameReader *reader, const XfFrameHeader *header, GError **error)
   const guint8 *body = reader->wire;
 
   if (header->coding == FRAME_STORED && !holes)
-    return (length == content || refuse (reader, error, "its length is not what it says"))
+    return (length == content || refuse (reader, error, "its length field is wrong"))
            && read_exactly (reader, reader->content, content, error);
   if (!read_exactly (reader, reader->wire, length, error))
     return FALSE;
@@ -122,7 +122,7 @@ read_body (XfFrameReader *reader, const XfFrameHeader *header, GError **error)
   if (holes)
     return xf_frame_put_zeros (body, length, reader->content, content)
            || refuse (reader, error, "its list of zeros is damaged");
-  return length == content || refuse (reader, error, "its length is not what it says");
+  return length == content || refuse (reader, error, "its length field is wrong");
 }
 
 static gboolean
@@ -136,7 +136,7 @@ read_frame (XfFrameReader *reader, GError **error)
       || !read_body (reader, &header, error))
     return FALSE;
   if (xf_frame_hash (&header, reader->content) != GUINT64_FROM_LE (header.hash))
-    return refuse (reader, error, "its checksum is wrong, it was damaged on the way");
+    return refuse (reader, error, "its checksum is wrong, it was damaged in transit");
   reader->number += reader->place.count;
   reader->channel->loop->counts->frames++;
   reader->ended = header.kind == FRAME_END;

@@ -47,7 +47,7 @@ static gboolean
 parse (Options *o, int *argc, char ***argv, GError **error)
 {
   GOptionEntry entries[] = {
-    { "in", 0, 0, G_OPTION_ARG_STRING, &o->in, "Where the stream comes from (0)", "FD[,FD...]" },
+    { "in", 0, 0, G_OPTION_ARG_STRING, &o->in, "The descriptors of the input (0)", "FD[,FD...]" },
     { "out", 0, 0, G_OPTION_ARG_STRING, &o->out, "Where it goes (1)", "FD[,FD...]" },
     { "control", 0, 0, G_OPTION_ARG_INT, &o->control, "Commands: rate BYTES, abort", "FD" },
     { "report", 0, 0, G_OPTION_ARG_INT, &o->report, "Counters, a JSON line each half second", "FD" },
@@ -58,12 +58,12 @@ parse (Options *o, int *argc, char ***argv, GError **error)
     { "total-max", 0, 0, G_OPTION_ARG_INT64, &o->total_max, "guard: the longest stream (16 times its memory)",
       "BYTES" },
     { "pack", 0, 0, G_OPTION_ARG_NONE, &o->pack, "Frames with checksums go out", NULL },
-    { "unpack", 0, 0, G_OPTION_ARG_NONE, &o->unpack, "Frames come in", NULL },
+    { "unpack", 0, 0, G_OPTION_ARG_NONE, &o->unpack, "The input consists of frames", NULL },
     { "compress", 0, 0, G_OPTION_ARG_STRING, &o->compress, "pack: none, zstd or auto (auto)", "HOW" },
     { "level", 0, 0, G_OPTION_ARG_INT, &o->level, "pack: zstd's level (1)", "1-19" },
     { "id", 0, 0, G_OPTION_ARG_STRING, &o->id, "pack, unpack: the migration's id, 32 hexadecimal digits", "ID" },
     { "rate", 0, 0, G_OPTION_ARG_INT64, &o->rate, "At most so many bytes a second go out", "BYTES" },
-    { "tls", 0, 0, G_OPTION_ARG_STRING, &o->tls, "server: on what comes in; client: on what goes out", "ROLE" },
+    { "tls", 0, 0, G_OPTION_ARG_STRING, &o->tls, "server: for the input; client: for the output", "ROLE" },
     { "tls-ca", 0, 0, G_OPTION_ARG_FILENAME, &o->ca, "Who may sign the other side's certificate", "FILE" },
     { "tls-cert", 0, 0, G_OPTION_ARG_FILENAME, &o->certificate, "Our certificate", "FILE" },
     { "tls-key", 0, 0, G_OPTION_ARG_FILENAME, &o->key, "Its key", "FILE" },

@@ -70,7 +70,8 @@ charge (XfConn *conn, gsize size)
   if (!conn->pool || size <= XF_FRAME_SMALL)
     return TRUE;
   if (size > conn->pool->frames_max - MIN (conn->pool->frames, conn->pool->frames_max)) {
-    end (conn, XF_ERROR_RPC, "frames that others have begun leave no memory for one of this size; try again later");
+    end (conn, XF_ERROR_RPC,
+         "unfinished frames of other clients leave no memory for one of this size; try again later");
     return FALSE;
   }
   conn->pool->frames += size;
@@ -155,7 +156,7 @@ dispatch (XfConn *conn, GBytes *payload)
     break;
   case XF_FRAME_REPLY:
     if (!conn->events.reply (conn, &header, payload, conn->data))
-      end (conn, XF_ERROR_RPC, "a reply came that no call waits for");
+      end (conn, XF_ERROR_RPC, "a reply arrived that no call waits for");
     break;
   case XF_FRAME_MESSAGE:
     if (header.program != XF_KEEPALIVE_PROGRAM)

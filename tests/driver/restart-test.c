@@ -315,9 +315,9 @@ test_tried_again (void)
   host_set_control (host, "fail=create\n");
   host_ask (host, "g", SIM_ASK_REBOOT);
   wait_for_message (host, uuid, "told to fail at create");
-  wait_for_message (host, uuid, "try 2 of 10 is in 1 s");
+  wait_for_message (host, uuid, "attempt 2 of 10 is in 1 s");
   expect_off (host, uuid, VIR_DOMAIN_SHUTOFF_FAILED);
-  wait_for_message (host, uuid, "try 3 of 10 is in 2 s");
+  wait_for_message (host, uuid, "attempt 3 of 10 is in 2 s");
   expect_events (host, "g stopped 0; g stopped 5;");
   host_set_control (host, "");
   host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_RUNNING);
@@ -464,7 +464,7 @@ test_gives_up (void)
   XfGuest *guest = xf_guest_find_uuid (host->driver, uuid);
 
   ((XfOperation *)guest->job->owner)->tries = 9;
-  wait_for_message (host, uuid, "is not started again, after 10 tries: cannot restart domain 'g'");
+  wait_for_message (host, uuid, "is not started again, after 10 attempts: cannot restart domain 'g'");
   g_assert_null (guest->job);
   expect_off (host, uuid, VIR_DOMAIN_SHUTOFF_FAILED);
   expect_events (host, "g stopped 0; g stopped 5;");

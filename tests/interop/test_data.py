@@ -141,7 +141,7 @@ def test_the_source_requires_of_a_libvirtd():
     with SimHost("a", {"tls": "require"}) as a, libvirtd_host.LibvirtdHost("lb") as b:
         a.create("g")
         for mode in ("direct", "p2p"):
-            a.migrate("g", b, "--live", mode=mode).failed("does not do 'tls'")
+            a.migrate("g", b, "--live", mode=mode).failed("does not support 'tls'")
             assert a.state("g") == "running" and not b.domains()
 
 
@@ -422,7 +422,7 @@ def test_timeout_lets_it_stand_still(mode, option):
         result.ok()
         assert result.seconds > 1
         assert (a.state("g"), b.state("g")) == (None, "running")
-        assert "the guest stands still until it is there" in a.log()
+        assert "the guest is held until it has arrived" in a.log()
         assert_same_memory("g", a, b)
         assert_heartbeat("g", a, b)
 

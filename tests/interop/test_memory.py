@@ -40,7 +40,7 @@ def test_promised_to_one_only():
         a.create("h", memory_kib=96 * MIB)
         first = a.migrate_start("g", b, "--live", mode="direct")
         wait_until(lambda: guests(b) == 1, "g is on its way")
-        a.migrate("h", b, "--live").failed("not enough memory", "not promised to others", "MiB are missing")
+        a.migrate("h", b, "--live").failed("not enough memory", "not reserved for other guests", "MiB are missing")
         b.virsh("create", b.write_xml(domain_xml("n", memory_kib=96 * MIB))).failed("not enough memory")
         assert first.wait(30) == 0
         assert a.state("h") == "running"

@@ -153,7 +153,7 @@ def test_what_is_awaited_is_said(a, b):
     with waiting(a, b) as migration:
         assert reason(a) == "paused (migrating)"
         info = a.virsh("dominfo", "g").ok().out
-        assert "is suspended here until host 'tcp://127.0.0.1:" in info and "it is asked again" in info
+        assert "is suspended here until host 'tcp://127.0.0.1:" in info and "the daemon asks again" in info
         listed = migrations(a).ok().out
         assert migration in listed and "settling" in listed and "tcp://127.0.0.1:" in listed
         assert "cannot connect" in listed
@@ -186,7 +186,7 @@ def test_a_person_decides(a, b, word):
             migrations(a, "--resolve", migration, word).ok()
         here = word in ("resume", "here")
         assert a.state("g") == ("running" if here else None)
-        assert "a person decides" in a.log()
+        assert "an administrator has decided" in a.log()
         wait_until(lambda: not a.journal(), "its journal is empty")
         migrations(a, "--resolve", migration, "here").failed("does not wait for a decision")
         b.start()
@@ -300,7 +300,7 @@ def test_confirm_before_finish(a, b):
     """What the client says is not the destination's word: it is asked, and so the guest stays."""
     a.create("g")
     with sent(a, b) as (source, destination, domain, cookie):
-        refused(source.confirm, domain, match="the destination has not said so")
+        refused(source.confirm, domain, match="the destination has not confirmed it")
         refused(destination.finish, "g", cookie, match="asked whether the guest runs here")
     only_on(a, b)
 

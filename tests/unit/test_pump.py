@@ -91,7 +91,7 @@ def test_frames_in_another_order():
     first = 32
     length = 32 + int.from_bytes(packed[first + 16:first + 20], 'little')
     dropped = packed[:first] + packed[first + length:]
-    assert b'another one came' in run(dropped, '--unpack').stderr
+    assert b'another one arrived' in run(dropped, '--unpack').stderr
 
 
 def test_another_migration_is_refused():

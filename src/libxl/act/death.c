@@ -213,14 +213,14 @@ static void
 resumed_late (const GError *error, gpointer data)
 {
   if (error)
-    g_warning ("a guest that suspended after its migration was given up cannot be resumed: %s", error->message);
+    g_warning ("cannot resume a guest that suspended after its migration had ended: %s", error->message);
 }
 
 /* The migration that asked the guest to suspend is over, and the guest stayed here: nothing waits for the suspend. */
 static void
 resume_late (XfGuest *guest)
 {
-  g_info ("domain '%s' suspends after its migration was given up: resuming it", guest->name);
+  g_info ("domain '%s' suspended after its migration had ended: resuming it", guest->name);
   guest->may_suspend = FALSE;
   xf_guest_set_state (guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
   xf_driver_domain_resume (guest->driver, guest->uuid, resumed_late, NULL);

@@ -76,7 +76,7 @@ xf_driver_domain_undefine (XfDriver *driver, const guint8 *uuid, guint flags, GE
   }
   if (xf_job_needs_definition (guest)) {
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-                 "domain '%s' has been sent to another host, which has not said yet whether it runs there: its "
+                 "domain '%s' has been sent to another host, which has not answered yet whether it runs there: its "
                  "definition stays until that is known (see xenferry migrations)",
                  guest->name);
     return FALSE;

@@ -141,13 +141,13 @@ check_remains (XfGuest *guest, gboolean force, GError **error)
 
   if (domid) {
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-                 "domain %u is what a migration has left of '%s' here and is still being removed: try again later",
-                 domid, guest->name);
+                 "domain %u, which a migration of '%s' has left here, is still being removed: try again later", domid,
+                 guest->name);
     return FALSE;
   }
   if (!force && xf_journal_is_given_back (guest->driver->journal, guest->uuid)) {
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-                 "domain '%s' has ended here and was given back to the host it came from, to be started there (see "
+                 "domain '%s' has ended here and was given back to its source host, to be started there (see "
                  "xenferry migrations): started here it could run twice. If it does not run there: virsh start "
                  "--force-boot",
                  guest->name);
@@ -160,7 +160,7 @@ check_remains (XfGuest *guest, gboolean force, GError **error)
     return TRUE;
   }
   g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-               "domain '%s' was coming here when host '%s' was booted, and may go on where it came from: started here "
+               "domain '%s' was being received when host '%s' was booted, and may run on its source host: started here "
                "it could run twice (see xenferry migrations). If it is to run here: virsh start --force-boot",
                guest->name, guest->driver->hostname);
   return FALSE;
@@ -295,8 +295,7 @@ tell_of_remains (XfOperation *operation, int rc)
     return;
   error = xf_operation_error (operation, rc);
   if (g_strcmp0 (operation->guest->message, error->message) != 0)
-    g_warning ("domain '%s' has ended and is still here: %s; it is tried again", operation->guest->name,
-               error->message);
+    g_warning ("cannot remove domain '%s', which has ended: %s; trying again", operation->guest->name, error->message);
   xf_guest_set_message (operation->guest, error->message);
 }
 

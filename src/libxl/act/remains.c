@@ -46,7 +46,8 @@ xf_remains_look (XfDriver *driver, const XfJournalEntry *entry, guint32 *domid_o
 const char *
 xf_remains_describe (XfFound found)
 {
-  static const char *const words[XF_N_FOUND + 1] = { "absent", "paused", "suspended", "running", "not to be seen" };
+  static const char *const words[XF_N_FOUND + 1] = { "absent", "paused", "suspended", "running",
+                                                     "in an unknown state" };
 
   return words[found];
 }
@@ -129,7 +130,7 @@ removed (const GError *error, gpointer data)
 static void
 destroy (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
 {
-  g_message ("domain %u is what a migration of '%s' has left, and does not run here: removing it", domid, entry->name);
+  g_message ("removing domain %u, which a migration of '%s' has left and which does not run here", domid, entry->name);
   entry->use = XF_ENTRY_REMOVED;
   (void)xf_removal_new (driver, domid, entry->uuid, NULL, removed, driver);
 }
@@ -168,7 +169,8 @@ xf_remains_arrive (XfDriver *driver, XfJournalEntry *entry)
   if (xml && entry->flags & VIR_MIGRATE_PERSIST_DEST && !(guest && guest->persistent))
     ref = xf_driver_domain_define (driver, xml, 0, &error);
   if (error)
-    g_warning ("domain '%s' came by a migration, and its definition cannot be stored: %s", entry->name, error->message);
+    g_warning ("cannot store the definition of domain '%s', which has arrived by migration: %s", entry->name,
+               error->message);
   xf_journal_guest_is_here (driver->journal, entry->uuid);
   g_clear_pointer (&entry->reason, g_free);
   close_entry (driver, entry, "running");
@@ -179,14 +181,14 @@ xf_remains_arrive (XfDriver *driver, XfJournalEntry *entry)
 gboolean
 xf_remains_resolve (XfDriver *driver, const guint8 *id, gboolean here, const char *how)
 {
-  g_autofree char *decided = g_strdup_printf ("decided by a person, with %s", how);
+  g_autofree char *decided = g_strdup_printf ("decided by an administrator, with %s", how);
   XfJournalEntry *entry = xf_journal_find (driver->journal, XF_SIDE_DESTINATION, id);
   guint32 domid;
 
   if (!entry || entry->final || entry->use != XF_ENTRY_IDLE || xf_remains_look (driver, entry, &domid) != XF_ABSENT)
     return FALSE;
-  g_message ("the migration of '%s' from '%s': a person decides, with %s, that the guest %s", entry->name,
-             entry->peer ? entry->peer : "an unnamed host", how, here ? "has come here" : "has not run here");
+  g_message ("the migration of '%s' from '%s': an administrator has decided, with %s, that the guest %s", entry->name,
+             entry->peer ? entry->peer : "an unnamed host", how, here ? "has arrived here" : "has not run here");
   if (here)
     xf_remains_arrive (driver, entry);
   else

@@ -34,8 +34,8 @@ remembered (int rc, gpointer data)
     /* The ended domain's number must not be requested: libxl refuses a number that was in use a moment ago. */
     operation->config.c_info.domid = INVALID_DOMID;
   } else {
-    g_warning ("domain '%s': libxl cannot say how it was configured (libxl error %d): it is started again as its XML "
-               "describes it, without what was changed since its start",
+    g_warning ("domain '%s': libxl cannot read its configuration (libxl error %d): it is started again from its XML, "
+               "without the changes since its start",
                operation->guest->name, rc);
     libxl_domain_config_dispose (&operation->config);
     operation->has_config = FALSE;
@@ -128,7 +128,7 @@ check_alone (XfOperation *operation, GError **error)
 
   if (xf_removal_find (guest->driver, guest->uuid)) {
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-                 "domain %u, which is left of the last try, is still being removed",
+                 "domain %u, which is left of the last attempt, is still being removed",
                  xf_removal_find (guest->driver, guest->uuid));
     return FALSE;
   }
@@ -180,9 +180,10 @@ wait_for_next (XfOperation *operation, const GError *error)
   operation->pause_s = operation->pause_s ? MIN (operation->pause_s * 2, PAUSE_MAX_S) : 1;
   operation->again_id = g_timeout_add_seconds (operation->pause_s, again, operation);
   operation->job.ops = &restarting;
-  message = g_strdup_printf ("it has ended and could not be started again: %s; try %u of %u is in %u s (virsh destroy "
-                             "ends this)",
-                             error->message, operation->tries + 1, TRIES_MAX, operation->pause_s);
+  message = g_strdup_printf (
+    "it has ended and could not be started again: %s; attempt %u of %u is in %u s (virsh destroy "
+    "ends this)",
+    error->message, operation->tries + 1, TRIES_MAX, operation->pause_s);
   xf_guest_set_message (operation->guest, message);
 }
 
@@ -197,7 +198,7 @@ give_up (XfOperation *operation, const GError *error)
     xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
     return;
   }
-  message = g_strdup_printf ("it has ended and is not started again, after %u tries: %s", operation->tries,
+  message = g_strdup_printf ("it has ended and is not started again, after %u attempts: %s", operation->tries,
                              error->message);
   g_warning ("domain '%s': %s", guest->name, message);
   xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);

@@ -20,13 +20,13 @@ is_elsewhere (XfGuest *guest)
   g_autoptr (GPtrArray) entries = xf_journal_of_guest (journal, XF_SIDE_SOURCE, guest->uuid);
 
   if (xf_journal_is_given_back (journal, guest->uuid)) {
-    g_message ("autostart: domain '%s' is not started, it was given back to where it came from", guest->name);
+    g_message ("autostart: domain '%s' is not started, it was given back to its source host", guest->name);
     return TRUE;
   }
   if (xf_journal_may_know (journal, guest->uuid) || xf_journal_has_undecided (journal, guest->uuid)) {
     g_warning (
-      "autostart: domain '%s' is not started: what the journal says of it cannot be read, or waits for a person "
-      "to decide (see xenferry migrations); start it by hand when it does not run on another host",
+      "autostart: domain '%s' is not started: its journal entry cannot be read, or waits for an "
+      "administrator's decision (see xenferry migrations); start it by hand if it does not run on another host",
       guest->name);
     return TRUE;
   }

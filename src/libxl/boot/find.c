@@ -46,7 +46,7 @@ foreign_def (guint domid, const libxl_domain_config *config)
   }
   /* The guest runs on and migrates with everything; only another start from this XML would lack it. */
   for (guint i = 0; def && i < notes->len; i++)
-    g_info ("domain '%s' was started by others: %s", def->name, (char *)notes->pdata[i]);
+    g_info ("domain '%s' was started by another toolstack: %s", def->name, (char *)notes->pdata[i]);
   return def;
 }
 

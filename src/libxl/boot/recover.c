@@ -128,9 +128,10 @@ ended (XfDriver *driver, XfJournalEntry *entry)
   entry->reason = g_strdup_printf ("host '%s' was booted while the guest was being unpaused there: whether it has run, "
                                    "and so changed its disks, is not known",
                                    driver->hostname);
-  g_warning ("domain '%s': %s. A person decides: at '%s', which tells it to this host, or here with xenferry "
-             "migrations --resolve",
-             entry->name, entry->reason, entry->peer ? entry->peer : "an unnamed host");
+  g_warning (
+    "domain '%s': %s. An administrator must decide: at '%s', which reports it to this host, or here with xenferry "
+    "migrations --resolve",
+    entry->name, entry->reason, entry->peer ? entry->peer : "an unnamed host");
 }
 
 static void
@@ -162,18 +163,19 @@ recover_dest (XfDriver *driver, XfJournalEntry *entry)
   case D_GO_ON:
     if (xf_migrate_dest_recover (driver, entry, domid, &error))
       return;
-    g_warning ("the migration of '%s' cannot be taken up again: %s", entry->name, error->message);
+    g_warning ("the migration of '%s' cannot be continued: %s", entry->name, error->message);
     if (g_str_equal (entry->state, "restored")) {
       xf_remains_cancel (driver, entry, found, domid, error->message);
       return;
     }
     g_free (entry->reason);
-    entry->reason = g_strdup_printf ("it cannot be taken up again on host '%s': %s", driver->hostname, error->message);
+    entry->reason = g_strdup_printf ("it cannot be continued on host '%s': %s", driver->hostname, error->message);
     break;
   case D_LEAVE:
     break;
   }
-  g_warning ("domain '%s' is left as it is: '%s' waits to be told whether it runs here, and a person must decide there",
+  g_warning ("domain '%s' is not changed: '%s' waits for the answer whether it runs here, and an administrator must "
+             "decide there",
              entry->name, entry->peer ? entry->peer : "an unnamed host");
 }
 

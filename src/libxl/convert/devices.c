@@ -76,7 +76,7 @@ fill_format (const XfDomainDef *def, const XfDisk *disk, libxl_device_disk *out,
   out->format = disk_format (disk);
   if (!disk->driver && out->format != LIBXL_DISK_FORMAT_RAW)
     return xf_config_refuse (def, error,
-                             "disk '%s' is of type '%s' and names no driver; say <driver name='qemu' type='%s'/>",
+                             "disk '%s' is of type '%s' and names no driver; add <driver name='qemu' type='%s'/>",
                              disk->target, disk->format, disk->format);
   if (disk->driver) {
     out->backend = disk_backend (disk, out->format);
@@ -123,7 +123,7 @@ check_nic_models (const XfDomainDef *def, GError **error)
       return xf_config_refuse (
         def, error,
         "model '%s' of element <devices/interface>: only HVM guests have emulated network cards; "
-        "remove <model> or say 'netfront'",
+        "remove <model> or use 'netfront'",
         model);
   }
   return TRUE;

@@ -229,7 +229,7 @@ append_action (GString *xml, GPtrArray *notes, const char *element, libxl_action
   const char *name = (guint)action < G_N_ELEMENTS (names) ? names[action] : NULL;
 
   if (!name && action)
-    xf_config_note (notes, "%s is '%s', which domain XML cannot say; '%s' stands for it", element,
+    xf_config_note (notes, "%s is '%s', which domain XML cannot express; '%s' is used instead", element,
                     libxl_action_on_shutdown_to_string (action), unset);
   append_text (xml, "  ", element, name ? name : unset);
 }
@@ -265,7 +265,7 @@ note_build (const libxl_domain_config *config, GPtrArray *notes)
 
   for (gsize i = 0; i < G_N_ELEMENTS (unsaid); i++) {
     if (unsaid[i].is_set)
-      xf_config_note (notes, "domain XML of this driver cannot say %s", unsaid[i].what);
+      xf_config_note (notes, "this driver's domain XML cannot express %s", unsaid[i].what);
   }
 }
 

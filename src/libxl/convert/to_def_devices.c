@@ -59,7 +59,7 @@ append_disk (const libxl_device_disk *disk, GString *xml, GPtrArray *notes)
     xf_config_append (xml, "      <readonly/>\n");
   xf_config_append (xml, "    </disk>\n");
   if (disk->script)
-    xf_config_note (notes, "domain XML of this driver cannot say the script '%s' of disk '%s'", disk->script,
+    xf_config_note (notes, "this driver's domain XML cannot express the script '%s' of disk '%s'", disk->script,
                     disk->vdev);
 }
 
@@ -124,7 +124,7 @@ append_serial (const char *serial, GString *xml, GPtrArray *notes)
   else if (g_str_has_prefix (serial, "file:") || g_str_has_prefix (serial, "pipe:"))
     xf_config_append (xml, "    <serial type='%.4s'>\n      <source path='%s'/>\n    </serial>\n", serial, serial + 5);
   else
-    xf_config_note (notes, "domain XML of this driver cannot say the serial port '%s'", serial);
+    xf_config_note (notes, "this driver's domain XML cannot express the serial port '%s'", serial);
 }
 
 static void
@@ -168,7 +168,7 @@ append_graphics (const libxl_domain_config *config, GString *xml, GPtrArray *not
   else if (config->num_vfbs && is_enabled (config->vfbs[0].vnc.enable))
     append_vnc (&config->vfbs[0].vnc, config->vfbs[0].keymap, xml);
   if (config->num_vfbs > 1)
-    xf_config_note (notes, "domain XML of this driver says only the first of %d framebuffers", config->num_vfbs);
+    xf_config_note (notes, "this driver's domain XML has only the first of %d framebuffers", config->num_vfbs);
 }
 
 static void
@@ -196,7 +196,7 @@ append_input (const char *device, GString *xml, GPtrArray *notes)
   if (g_str_equal (device, "tablet") || g_str_equal (device, "mouse"))
     xf_config_append (xml, "    <input type='%s' bus='usb'/>\n", device);
   else
-    xf_config_note (notes, "domain XML of this driver cannot say the USB device '%s'", device);
+    xf_config_note (notes, "this driver's domain XML cannot express the USB device '%s'", device);
 }
 
 static void
@@ -247,7 +247,7 @@ note_devices (const libxl_domain_config *config, GPtrArray *notes)
 
   for (gsize i = 0; i < G_N_ELEMENTS (unsaid); i++) {
     if (unsaid[i].count > 0)
-      xf_config_note (notes, "domain XML of this driver cannot say its %d %s", unsaid[i].count, unsaid[i].what);
+      xf_config_note (notes, "this driver's domain XML cannot express its %d %s", unsaid[i].count, unsaid[i].what);
   }
 }
 

@@ -22,7 +22,7 @@ xf_tree_parse (const char *json, GError **error)
   yajl_val tree = yajl_tree_parse (json, reason, sizeof (reason));
 
   if (!tree || !YAJL_IS_OBJECT (tree)) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "a configuration is no JSON object: %s", reason);
+    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "a configuration is not a JSON object: %s", reason);
     yajl_tree_free (tree);
     return NULL;
   }

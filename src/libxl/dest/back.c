@@ -55,7 +55,7 @@ rolled_back (XfMigrateDest *dest)
 static void
 tell_of_delay (XfMigrateDest *dest, const GError *why)
 {
-  g_autofree char *text = g_strdup_printf ("%s%sit is cancelled, and that takes longer: %s",
+  g_autofree char *text = g_strdup_printf ("%s%sit is cancelled; the removal takes longer: %s",
                                            dest->error ? dest->error->message : "", dest->error ? "; " : "",
                                            why->message);
   g_autoptr (GError) told = xf_migrate_dest_error (dest, "finish", XF_ERROR_OPERATION_FAILED, text);
@@ -149,7 +149,7 @@ tombstone_written (const GError *error, gpointer data)
   if (error) {
     /* The state on disk allows the cancellation, and once the domain is destroyed it never runs. The answer is given
      * only after that. */
-    g_warning ("%s: that it is cancelled is not on disk yet: %s", dest->sm.id, error->message);
+    g_warning ("%s: the cancellation is not on disk yet: %s", dest->sm.id, error->message);
     xf_journal_write (dest->driver->journal, dest->entry, xf_migrate_dest_states[CANCELLED].name, NULL, NULL);
   } else {
     xf_migrate_dest_tell_settlers (dest, XF_VERDICT_WILL_NOT_RUN, NULL);

@@ -241,11 +241,11 @@ what_is_overdue (const XfMigrateDest *dest)
   switch (dest->sm.state) {
   case RESERVING:
   case RECORDING:
-    return "memory for the guest and an entry in the journal were not there within the configured time";
+    return "memory for the guest and an entry in the journal were not available within the configured time";
   case RESTORED:
     return "no finish followed within the configured time";
   default:
-    return "no migration data came within the configured time; does the source reach this host's migration port?";
+    return "no migration data arrived within the configured time; does the source reach this host's migration port?";
   }
 }
 

@@ -54,7 +54,7 @@ check_all_known (const XfMigrateDest *dest, GError **error)
   g_set_error (
     error, XF_ERROR, XF_ERROR_CONFIG_UNSUPPORTED,
     "libxl on this host does not know all of the configuration of domain '%s' from '%s', and would leave out: "
-    "%s; take it away from the guest there, or move it to a host with a younger Xen",
+    "%s; remove it from the guest there, or migrate it to a host with a newer Xen",
     dest->name, dest->from, paths);
   return FALSE;
 }

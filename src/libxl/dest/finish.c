@@ -273,7 +273,7 @@ xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboo
   if (cancelled ? xf_migrate_dest_is_to_start (dest) : dest->demand == XF_DEST_CANCEL) {
     xf_migrate_answer_later (done, data, NULL,
                              xf_migrate_dest_error (dest, "finish", XF_ERROR_OPERATION_INVALID,
-                                                    "finish has been called already, and wants the opposite"));
+                                                    "finish has been called already with the opposite result"));
     return;
   }
   g_array_append_val (dest->finishers, finisher);

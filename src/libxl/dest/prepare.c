@@ -138,7 +138,7 @@ xf_migrate_dest_refuse (XfMigrateDest *dest)
   /* The stream of a refused tunnel does not exist after the answer. */
   dest->tunnel_ops = NULL;
   told = dest->error ? g_error_copy (dest->error)
-                     : xf_migrate_dest_error (dest, "prepare", XF_ERROR_ABORTED, "it was given up");
+                     : xf_migrate_dest_error (dest, "prepare", XF_ERROR_ABORTED, "it was aborted");
   ready (told, dest->ready_data);
 }
 

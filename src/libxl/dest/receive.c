@@ -191,7 +191,7 @@ wait_for_first_bytes (XfMigrateDest *dest)
   }
   reason = dest->pump ? xf_pump_reason (dest->pump) : NULL;
   if (!reason)
-    reason = g_error_new (XF_ERROR, XF_ERROR_INVALID_STREAM, "the source's data ended before it had begun");
+    reason = g_error_new (XF_ERROR, XF_ERROR_INVALID_STREAM, "the source's data connection ended before the image");
   no_data (dest, reason);
 }
 

@@ -45,7 +45,7 @@ read_entry (XfMigrateDest *dest, GError **error)
   if (!dest->def)
     dest->def = def_from_libxl (dest);
   if (!dest->def || !xf_uuid_equal (dest->def->uuid, entry->uuid)) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "neither the XML of its journal nor libxl says what it is");
+    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "neither the XML in its journal entry nor libxl describes it");
     return FALSE;
   }
   dest->persistent = parse (entry->persistent_xml, dest);

@@ -55,10 +55,10 @@ static GError *
 undecided (const XfDriver *driver, const XfJournalEntry *entry)
 {
   return g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
-                      "host '%s' cannot say: %s; a person decides, at the source or there (xenferry "
+                      "host '%s' cannot answer: %s; an administrator must decide, at the source or there (xenferry "
                       "migrations --resolve)",
                       driver->hostname,
-                      entry->reason ? entry->reason : "its journal has the migration and it could not be taken up");
+                      entry->reason ? entry->reason : "its journal has the migration, which could not be continued");
 }
 
 typedef struct {
@@ -145,8 +145,9 @@ xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict, const GEr
 static GError *
 not_called (XfMigrateDest *dest)
 {
-  return xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_OPERATION_INVALID,
-                                "a person has decided at its source that it runs here, and finish was not called");
+  return xf_migrate_dest_error (
+    dest, xf_sm_name (&dest->sm), XF_ERROR_OPERATION_INVALID,
+    "an administrator has decided at its source that it runs here, but finish was not called");
 }
 
 /* Cancels a migration that is undecided, unless the question says that it has arrived here. */
@@ -174,9 +175,8 @@ settle (XfMigrateDest *dest, const char *secret, XfPurpose purpose, XfVerdictDon
   /* A finish in progress decides; a roll back answers once the result is certain. */
   if (decided)
     return;
-  dest->error = xf_migrate_dest_error (
-    dest, xf_sm_name (&dest->sm), XF_ERROR_ABORTED,
-    "its source asked whether the guest runs here, before anybody had called finish");
+  dest->error = xf_migrate_dest_error (dest, xf_sm_name (&dest->sm), XF_ERROR_ABORTED,
+                                       "its source asked whether the guest runs here before finish was called");
   xf_migrate_dest_roll_back (dest);
 }
 

@@ -104,7 +104,7 @@ take_up (XfDriver *driver, File *file)
   if (is_dom0 (file->def->name, file->def->uuid))
     g_set_error (&error, XF_ERROR, XF_ERROR_DOMAIN_EXISTS, "its name or uuid is that of Domain-0");
   else if (owner && !g_str_equal (file->base, file->def->name))
-    g_set_error (&error, XF_ERROR, XF_ERROR_DOMAIN_EXISTS, "it describes '%s' in a file that is domain '%s''s to write",
+    g_set_error (&error, XF_ERROR, XF_ERROR_DOMAIN_EXISTS, "it describes '%s', but the file belongs to domain '%s'",
                  file->def->name, owner->name);
   else
     guest = xf_guest_claim (driver, file->def->name, file->def->uuid, &error);
@@ -116,8 +116,8 @@ take_up (XfDriver *driver, File *file)
   }
   give (guest, file, g_steal_pointer (&file->def));
   if (guest->file)
-    g_warning ("the definition '%s' is that of domain '%s', whose own file is %s" SUFFIX
-               ": it is taken from there, and moves to its own name when it is written next",
+    g_warning ("the definition '%s' describes domain '%s', whose own file would be %s" SUFFIX
+               ": it is used, and the next write moves it to its own name",
                file->path, guest->name, guest->name);
 }
 
@@ -208,7 +208,7 @@ xf_definitions_accepted (const XfGuest *guest, GError **error)
   if (!guest->refused)
     return TRUE;
   g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-               "domain '%s': %s; correct the file and restart the daemon, or give it up with virsh undefine",
+               "domain '%s': %s; correct the file and restart the daemon, or remove it with virsh undefine",
                guest->name, guest->refused);
   return FALSE;
 }
@@ -236,8 +236,8 @@ xf_definitions_allow (XfDriver *driver, const char *name, const guint8 *uuid, GE
   if (!owner || owner == guest)
     return TRUE;
   g_set_error (error, XF_ERROR, XF_ERROR_DOMAIN_EXISTS,
-               "the file of domain '%s' among the definitions, %s" SUFFIX
-               ", holds that of domain '%s': rename the file and "
+               "the definition file of domain '%s', %s" SUFFIX
+               ", holds the definition of domain '%s': rename the file and "
                "restart the daemon",
                name, name, owner->name);
   return FALSE;

@@ -183,7 +183,7 @@ xf_guest_reserve_incoming (XfDriver *driver, const char *name, const guint8 *uui
   }
   if (xf_removal_find (driver, uuid)) {
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-                 "domain %u is what is left of '%s' here and is still being removed: try again later",
+                 "domain %u, which is left of '%s' here, is still being removed: try again later",
                  xf_removal_find (driver, uuid), name);
     xf_guest_release_if_unneeded (guest);
     return NULL;

@@ -92,18 +92,19 @@ xf_look_is_preserved (XfDriver *driver, const libxl_dominfo *info)
 static void
 now_paused (XfGuest *guest, gboolean suspended)
 {
-  g_info ("domain '%s' has been %s by others", guest->name, suspended ? "suspended" : "paused");
+  g_info ("domain '%s' has been %s by another toolstack", guest->name, suspended ? "suspended" : "paused");
   xf_guest_set_state (guest, VIR_DOMAIN_PAUSED, suspended ? VIR_DOMAIN_PAUSED_MIGRATION : VIR_DOMAIN_PAUSED_UNKNOWN);
   if (suspended)
-    xf_guest_set_message (guest, "another toolstack has suspended it, to move or to save it: when that is over, and it "
-                                 "is not elsewhere, virsh resume");
+    xf_guest_set_message (guest,
+                          "another toolstack has suspended it, to migrate or save it: when that has ended, and it "
+                          "does not run elsewhere, use virsh resume");
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
 }
 
 static void
 now_running (XfGuest *guest)
 {
-  g_info ("domain '%s' has been resumed by others", guest->name);
+  g_info ("domain '%s' has been resumed by another toolstack", guest->name);
   xf_guest_set_message (guest, NULL);
   xf_guest_set_state (guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
@@ -136,7 +137,7 @@ xf_look_check_alive (const XfGuest *guest, XfShown shown, const char *what, GErr
 {
   if (shown == XF_SHOWN_ENDED)
     g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-                 "cannot %s domain '%s': it has %s and does not run any more; what is kept of it ends with virsh "
+                 "cannot %s domain '%s': it has %s and does not run any more; remove its domain with virsh "
                  "destroy",
                  what, guest->name, guest->state == VIR_DOMAIN_CRASHED ? "crashed" : "ended");
   else if (shown == XF_SHOWN_GONE)

@@ -56,7 +56,7 @@ room_kib (const XfMemoryClaim *claim, guint64 *room_out, GError **error)
   g_auto (XfDominfoList) domains = { 0 };
 
   if (libxl_get_free_memory (libxl_of (claim), &free_kib) != 0) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "Xen does not say how much memory it has free");
+    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "Xen does not report its free memory");
     return FALSE;
   }
   domains = xf_dominfo_list (claim->driver->ctx);
@@ -77,7 +77,7 @@ set_short (const XfMemoryClaim *claim, guint64 room, const char *dom0, GError **
 {
   g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_FAILED,
                "not enough memory on host '%s' for domain '%s': it needs %" G_GUINT64_FORMAT " MiB, %" G_GUINT64_FORMAT
-               " MiB are free and not promised to others, %" G_GUINT64_FORMAT " MiB are missing; %s",
+               " MiB are free and not reserved for other guests, %" G_GUINT64_FORMAT " MiB are missing; %s",
                claim->driver->hostname, claim->name, mib_up (claim->need_kib), room / KIB_A_MIB,
                mib_up (claim->need_kib - room), dom0);
 }
@@ -134,7 +134,8 @@ xf_memory_claim_new (XfDriver *driver, const libxl_domain_config *config, GError
   memcpy (claim->uuid, libxl_uuid_bytearray_const (&config->c_info.uuid), XF_UUID_LENGTH);
   g_ptr_array_add (driver->claims, claim);
   if (!needed_kib (driver, config, &need)) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "libxl cannot say how much memory domain '%s' needs", claim->name);
+    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "libxl cannot compute the memory that domain '%s' needs",
+                 claim->name);
     xf_memory_claim_free (claim);
     return NULL;
   }
@@ -156,7 +157,7 @@ poll_room (gpointer data)
   if (room_kib (claim, &room, &error) && room < claim->need_kib) {
     if (g_get_monotonic_time () < claim->until_us)
       return G_SOURCE_CONTINUE;
-    set_short (claim, room, "dom0 was asked for it and has not given it", &error);
+    set_short (claim, room, "dom0 was asked for it and has not given it in time", &error);
   }
   claim->poll_id = 0;
   claim->done (error, claim->data);

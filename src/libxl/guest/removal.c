@@ -86,7 +86,7 @@ destroyed (int rc, gpointer data)
   removal->tries++;
   removal->pause_s = removal->pause_s ? MIN (removal->pause_s * 2, PAUSE_MAX_S) : 1;
   removal->again_id = g_timeout_add_seconds (removal->pause_s, again, removal);
-  text = g_strdup_printf ("domain %u cannot be destroyed, which is tried again", removal->domid);
+  text = g_strdup_printf ("cannot destroy domain %u, trying again", removal->domid);
   xf_rc_to_error (rc, &error, removal->driver->ctx, text);
   g_warning ("%s", error->message);
   if (removal->failed)

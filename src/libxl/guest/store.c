@@ -99,7 +99,7 @@ xf_store_write_definition (XfGuest *guest, const XfDomainDef *def, GError **erro
   if ((!guest->persistent || guest->file) && g_file_test (path, G_FILE_TEST_EXISTS)) {
     g_set_error (
       error, XF_ERROR, XF_ERROR_DOMAIN_EXISTS,
-      "the file '%s' is there already, and not this daemon's: move it away, or restart the daemon to have it "
+      "the file '%s' exists and was not written by this daemon: move it away, or restart the daemon to have it "
       "read",
       path);
     return FALSE;
@@ -161,7 +161,7 @@ xf_store_write_status (XfGuest *guest)
   text = g_key_file_to_data (file, NULL, NULL);
   /* Volatile: replaced atomically, but not worth a sync. */
   if (!g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
-    g_warning ("domain '%s' will not be known after a restart: %s", guest->name, error->message);
+    g_warning ("domain '%s' will not be recognised after a restart: %s", guest->name, error->message);
 }
 
 void
@@ -205,7 +205,7 @@ xf_store_write_userdata (XfGuest *guest)
   if (libxl_userdata_store (xf_ctx_libxl (guest->driver->ctx), guest->domid, USERDATA, (const uint8_t *)xml,
                             strlen (xml) + 1)
       != 0)
-    g_info ("domain '%s': its XML could not be left with libxl", guest->name);
+    g_info ("domain '%s': its XML could not be stored with libxl", guest->name);
 }
 
 XfDomainDef *
@@ -225,8 +225,8 @@ xf_store_read_userdata (XfDriver *driver, const guint8 *uuid, int domid)
   def = xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, &error);
   if (def && xf_uuid_equal (def->uuid, uuid))
     return def;
-  g_info ("domain %d: the XML that was left with libxl is not used: %s", domid,
-          error ? error->message : "not its uuid");
+  g_info ("domain %d: the XML that is stored with libxl is not used: %s", domid,
+          error ? error->message : "it has another uuid");
   xf_domain_def_free (def);
   return NULL;
 }

@@ -18,7 +18,7 @@
 static gboolean
 silent (GError **error, const char *what)
 {
-  g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "Xen does not tell %s", what);
+  g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "Xen does not report %s", what);
   return FALSE;
 }
 
@@ -46,7 +46,7 @@ xf_driver_node_info (XfDriver *driver, XfNodeInfo *info_out, GError **error)
   libxl_physinfo_init (&info);
   if (!version || libxl_get_physinfo (xf_ctx_libxl (driver->ctx), &info) != 0) {
     libxl_physinfo_dispose (&info);
-    return silent (error, "what this host is");
+    return silent (error, "the properties of this host");
   }
   uname (&uts);
   g_strlcpy (info_out->model, uts.machine, sizeof (info_out->model));
@@ -67,7 +67,7 @@ xf_driver_free_memory (XfDriver *driver, guint64 *bytes_out, GError **error)
   uint64_t kib = 0;
 
   if (libxl_get_free_memory (xf_ctx_libxl (driver->ctx), &kib) != 0)
-    return silent (error, "how much memory is free");
+    return silent (error, "its free memory");
   *bytes_out = kib * 1024;
   return TRUE;
 }
@@ -82,7 +82,7 @@ xf_driver_cells_free_memory (XfDriver *driver, int start, int max, GError **erro
   if (!cells || start < 0 || max < 0 || start >= n) {
     if (cells)
       libxl_numainfo_list_free (cells, n);
-    silent (error, "about NUMA cells of that number");
+    silent (error, "NUMA cells of that number");
     return NULL;
   }
   free_bytes = g_array_new (FALSE, TRUE, sizeof (guint64));

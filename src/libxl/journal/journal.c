@@ -120,7 +120,7 @@ load (XfJournal *journal, const char *file)
   xf_journal_entry_free (entry);
   g_ptr_array_add (journal->unreadable,
                    g_strdup_printf ("%s: %s", path, error ? error->message : "its name is not that of its migration"));
-  g_warning ("a migration's journal is left alone, and what it says not acted on: %s",
+  g_warning ("a journal entry cannot be used and is left alone: %s",
              (char *)journal->unreadable->pdata[journal->unreadable->len - 1]);
 }
 

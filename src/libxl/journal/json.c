@@ -167,7 +167,7 @@ take (XfJournalEntry *entry, yajl_val tree, GError **error)
     if (value ? take_member (entry, i, value) : !members[i].needed)
       continue;
     g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "its member '%s' is %s", members[i].name,
-                 value ? "not what it should be" : "missing");
+                 value ? "of the wrong type" : "missing");
     return FALSE;
   }
   return TRUE;

@@ -110,7 +110,7 @@ check_combinations (const XfMigrateParams *params, GError **error)
   else if (params->compression && !g_str_equal (params->compression, "zstd"))
     wrong = "the only compression method is zstd: --comp-methods zstd";
   else if ((params->compression || params->zstd_level) && !(flags & VIR_MIGRATE_COMPRESSED))
-    wrong = "how to compress was said, but not to: add --compressed";
+    wrong = "compression options need --compressed";
   else if (params->zstd_level < 0 || params->zstd_level > ZSTD_LEVEL_MAX)
     wrong = "zstd's level is a number from 1 to 19";
   else if (params->connections && !(flags & VIR_MIGRATE_PARALLEL))

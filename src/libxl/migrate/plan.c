@@ -74,13 +74,15 @@ xf_migrate_plan_offer (const XfDriverConfig *settings, const XfMigrateParams *pa
 
     if (asked && what == XF_POLICY_IS_NEVER) {
       g_set_error (error, XF_ERROR, XF_ERROR_DENIED,
-                   "the configuration of this host forbids '%s' for migrations, which was asked for", features[i].name);
+                   "the configuration of this host forbids '%s' for migrations, which the client has requested",
+                   features[i].name);
       return FALSE;
     }
     if (tunnelled && what == XF_POLICY_IS_REQUIRE && !fits) {
-      g_set_error (error, XF_ERROR, XF_ERROR_DENIED,
-                   "the configuration of this host requires '%s' for migrations, which a tunnelled one does not have",
-                   features[i].name);
+      g_set_error (
+        error, XF_ERROR, XF_ERROR_DENIED,
+        "the configuration of this host requires '%s' for migrations, which a tunnelled migration does not support",
+        features[i].name);
       return FALSE;
     }
     if (what != XF_POLICY_IS_NEVER && fits)
@@ -113,7 +115,7 @@ xf_migrate_plan_accept (const XfCookie *offer, const XfCookie *answer, XfMigrate
 
     if (offered && offered->need == XF_FEATURE_REQUIRED && !use) {
       g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
-                   "the destination does not do '%s', which is required here", features[i].name);
+                   "the destination does not support '%s', which is required here", features[i].name);
       return FALSE;
     }
     if (use && !offered) {
@@ -139,7 +141,7 @@ choose (XfDataPolicy what, const XfFeature *offered, const char *name, gboolean 
   }
   if (!offered && what == XF_POLICY_IS_REQUIRE) {
     g_set_error (error, XF_ERROR, XF_ERROR_DENIED,
-                 "this host's configuration requires '%s' for migrations, which the source does not do", name);
+                 "this host's configuration requires '%s' for migrations, which the source does not support", name);
     return FALSE;
   }
   *use_out = offered && what != XF_POLICY_IS_NEVER
@@ -168,7 +170,7 @@ xf_migrate_plan_choose (const XfDriverConfig *settings, const XfCookie *offer, g
   if (plan_out->frames)
     return TRUE;
   if (plan_out->tls) {
-    g_set_error (error, XF_ERROR, XF_ERROR_DENIED, "encrypted data goes in frames, which the source does not do");
+    g_set_error (error, XF_ERROR, XF_ERROR_DENIED, "encrypted data needs frames, which the source does not support");
     return FALSE;
   }
   plan_out->zstd = plan_out->parallel = FALSE;

@@ -58,15 +58,16 @@ compare (const Telling *telling, XfVerdict verdict, const GError *error)
   gboolean here = telling->purpose == XF_PURPOSE_HERE;
 
   if (error)
-    g_info ("domain '%s': host '%s' was told that it %s, and answers: %s", telling->name, telling->host,
+    g_info ("domain '%s': it was reported to host '%s' that it %s; the answer is: %s", telling->name, telling->host,
             here ? "runs here" : "is gone from here", error->message);
   else if (here == (verdict == XF_VERDICT_WILL_NOT_RUN))
     g_info ("domain '%s': host '%s' knows that it %s", telling->name, telling->host,
             here ? "runs here" : "is gone from here");
   else
-    g_warning ("domain '%s': a person has decided here that it %s, and host '%s' says that it %s: look at both hosts",
-               telling->name, here ? "goes on here" : "runs there", telling->host,
-               here ? "was started there" : "was never started there");
+    g_warning (
+      "domain '%s': an administrator has decided here that it %s, but host '%s' reports that it %s: check both hosts",
+      telling->name, here ? "continues here" : "runs there", telling->host,
+      here ? "was started there" : "was never started there");
 }
 
 static void

@@ -116,8 +116,9 @@ check_sent (XfMigrateDest *dest, const XfCookie *cookie, GError **error)
 {
   if (!xf_migrate_dest_can_be_asked (dest) || xf_migrate_dest_has_failed (dest) || (cookie && cookie->sent))
     return TRUE;
-  g_propagate_error (error, xf_migrate_dest_error (dest, "finish", XF_ERROR_OPERATION_INVALID,
-                                                   "the call has no cookie of perform that says that all is sent"));
+  g_propagate_error (
+    error, xf_migrate_dest_error (dest, "finish", XF_ERROR_OPERATION_INVALID,
+                                  "the call has no cookie of perform, which would show that everything is sent"));
   return FALSE;
 }
 

@@ -47,7 +47,7 @@ describe (XfDriver *driver, const XfJournalEntry *entry)
   info->guest = g_strdup (entry->name);
   info->state = g_strdup (state_of (driver, entry));
   info->peer = g_strdup (entry->peer);
-  info->reason = g_strdup (entry->given_back ? "given back: it is started where it came from" : entry->reason);
+  info->reason = g_strdup (entry->given_back ? "given back: its source host may start it" : entry->reason);
   info->changed_s = entry->changed_s;
   return info;
 }

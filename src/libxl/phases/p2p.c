@@ -211,7 +211,7 @@ cancelled_in_vain (gpointer data)
   P2p *p2p = data;
 
   p2p->cancel_id = 0;
-  g_info ("%s: '%s' does not answer that it has cleaned up: closing the connection", p2p->sm.id, p2p->host);
+  g_info ("%s: '%s' does not confirm that it has cleaned up: closing the connection", p2p->sm.id, p2p->host);
   peers (p2p)->close (g_steal_pointer (&p2p->peer));
   if (p2p->source)
     confirm (p2p, TRUE);
@@ -265,7 +265,7 @@ make_transport (P2p *p2p, const XfCookie *answer, GError **error)
   if (p2p->tunnelled)
     return xf_migrate_source_way (p2p->source, answer, NULL, 0, p2p->peer, error);
   if (!p2p->uri) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "the destination did not say where to send to");
+    g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "the destination returned no address for the data");
     return NULL;
   }
   if (!xf_migrate_uri_parse (p2p->uri, &uri, error))

@@ -182,7 +182,7 @@ managed_transport (XfMigrateSource *source, const XfMigrateParams *params, const
     return NULL;
   }
   if (!params->migrate_uri) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "perform was not told where to send the guest to");
+    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "perform has no destination URI");
     return NULL;
   }
   if (!xf_migrate_uri_parse (params->migrate_uri, &uri, error))
@@ -213,8 +213,8 @@ xf_driver_migrate_perform (XfDriver *driver, const guint8 *uuid, gconstpointer c
   source = understood ? find_source (driver, uuid, client, cookie, "perform", &peer, &error) : NULL;
   if (source && !xf_migrate_source_is_begun (source)) {
     g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-                 "perform of domain '%s' does not fit: its migration is %s", xf_migrate_source_guest_name (source),
-                 xf_migrate_source_state (source));
+                 "perform of domain '%s' is not possible now: its migration is %s",
+                 xf_migrate_source_guest_name (source), xf_migrate_source_state (source));
     source = NULL;
   }
   if (source && ((peer && peer->is_xenferry) || xf_migrate_source_fits_libvirtd (source, &error)))

@@ -74,8 +74,8 @@ static GError *
 stuck_error (const XfMigrateSource *source, const char *why)
 {
   return g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED,
-                      "%s%sdomain '%s' is suspended on this host and could not be resumed: %s; this is tried again. "
-                      "virsh resume tries it at once, virsh destroy ends the guest",
+                      "%s%sdomain '%s' is suspended on this host and could not be resumed: %s; the daemon tries again. "
+                      "virsh resume tries at once, virsh destroy ends the guest",
                       source->error && !source->again_s ? source->error->message : "",
                       source->error && !source->again_s ? "; moreover, " : "", source->guest->name, why);
 }
@@ -152,7 +152,7 @@ not_removed (guint tries, const GError *error, gpointer data)
 void
 xf_migrate_source_decide_stuck (XfMigrateSource *source, gboolean here, const char *how, XfDone done, gpointer data)
 {
-  g_message ("%s: a person decides, with %s", source->sm.id, how);
+  g_message ("%s: an administrator has decided, with %s", source->sm.id, how);
   source->done = done;
   source->done_data = data;
   source->decided_with = g_strdup (how);
@@ -233,7 +233,8 @@ let_go (int rc, gpointer data)
 
   source->ao = NULL;
   if (rc != 0)
-    g_warning ("%s: the guest was held and could not be let go (libxl error %d): try virsh resume", source->sm.id, rc);
+    g_warning ("%s: the guest was held and could not be unpaused (libxl error %d): try virsh resume", source->sm.id,
+               rc);
   resume (source);
 }
 

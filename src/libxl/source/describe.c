@@ -89,14 +89,13 @@ xf_migrate_source_fits_libvirtd (const XfMigrateSource *source, GError **error)
   if (!source->unsaid)
     return TRUE;
   if (source->params.flags & VIR_MIGRATE_UNSAFE) {
-    g_warning ("%s: it goes to a libvirtd, as unsafe: %s", source->sm.id, source->unsaid);
+    g_warning ("%s: it migrates to a libvirtd with --unsafe: %s", source->sm.id, source->unsaid);
     return TRUE;
   }
-  g_set_error (
-    error, XF_ERROR, XF_ERROR_MIGRATE_UNSAFE,
-    "domain '%s' would lose a part of its configuration on its way to '%s', where a libvirtd is told domain XML "
-    "alone: %s; take it away from the guest, or migrate with --p2p --unsafe to go without",
-    source->guest->name, source->host, source->unsaid);
+  g_set_error (error, XF_ERROR, XF_ERROR_MIGRATE_UNSAFE,
+               "domain '%s' would lose a part of its configuration on '%s', because a libvirtd accepts domain XML "
+               "alone: %s; remove it from the guest, or migrate with --p2p --unsafe and lose it",
+               source->guest->name, source->host, source->unsaid);
   return FALSE;
 }
 
@@ -117,7 +116,7 @@ fetched (int rc, gpointer data)
     source->unsaid = list_unsaid (&fetch->config);
     exact = xf_config_to_json (&fetch->config, &error);
   } else {
-    g_warning ("%s: libxl cannot say how it was configured (libxl error %d): it moves as its XML describes it",
+    g_warning ("%s: libxl cannot read its configuration (libxl error %d): it migrates as its XML describes it",
                source->sm.id, rc);
   }
   if (exact)

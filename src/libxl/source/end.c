@@ -82,8 +82,8 @@ not_destroyed (guint tries, const GError *error, gpointer data)
 {
   XfMigrateSource *source = data;
   XfDone done = tries >= TRIES_TOLD ? g_steal_pointer (&source->done) : NULL;
-  g_autofree char *text = g_strdup_printf ("it runs on '%s'; what is left of it here is being removed: %s",
-                                           source->host, error->message);
+  g_autofree char *text = g_strdup_printf ("it runs on '%s'; its domain here is being removed: %s", source->host,
+                                           error->message);
 
   if (tries == 1 && source->entry)
     xf_journal_write (source->driver->journal, source->entry, xf_migrate_source_states[DESTROYING].name, NULL, NULL);
@@ -131,8 +131,9 @@ xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone d
   /* A client says cancelled if the destination has refused, and also if the destination's answer was lost. And if the
    * guest runs there, the destination itself can say so. */
   if (!cancelled)
-    why = xf_migrate_source_error (source, "confirm", XF_ERROR_OPERATION_FAILED,
-                                   "the client says that the guest runs there, and the destination has not said so");
+    why = xf_migrate_source_error (
+      source, "confirm", XF_ERROR_OPERATION_FAILED,
+      "the client says that the guest runs there, but the destination has not confirmed it");
   xf_migrate_source_settle (source, why, done, data);
 }
 

@@ -51,7 +51,7 @@ take_state (XfMigrateSource *source)
 
   if (source->stand > XF_STAND_PAUSED || paused == (source->stand == XF_STAND_PAUSED))
     return;
-  g_info ("%s: the guest has been %s by others", source->sm.id, paused ? "paused" : "unpaused");
+  g_info ("%s: the guest has been %s by another toolstack", source->sm.id, paused ? "paused" : "unpaused");
   source->stand = paused ? XF_STAND_PAUSED : XF_STAND_RUNS;
   source->state_before = paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
   source->reason_before = paused ? VIR_DOMAIN_PAUSED_UNKNOWN : VIR_DOMAIN_RUNNING_UNPAUSED;
@@ -95,7 +95,7 @@ held (int rc, gpointer data)
   source->hold_done = NULL;
   source->stand = rc == 0 ? XF_STAND_HELD : XF_STAND_RUNS;
   if (rc == 0) {
-    g_info ("%s: the guest stands still until it is there", source->sm.id);
+    g_info ("%s: the guest is held until it has arrived", source->sm.id);
     xf_guest_set_state (source->guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
     xf_guest_emit_lifecycle (source->guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED);
     /* The request to suspend may have been made in between. */

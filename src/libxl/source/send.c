@@ -207,7 +207,7 @@ check_stall (gpointer data)
     return G_SOURCE_CONTINUE;
   source->stall_id = 0;
   stalled = xf_migrate_source_error (source, "perform", XF_ERROR_TIMEOUT,
-                                     "the destination took no data for the configured time; look at its log");
+                                     "the destination accepted no data for the configured time; see its log");
   xf_migrate_source_fail (source, stalled);
   return G_SOURCE_REMOVE;
 }

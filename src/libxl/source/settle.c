@@ -108,8 +108,9 @@ say_what_is_awaited (XfMigrateSource *source, const char *problem)
 {
   XfDone done = g_steal_pointer (&source->done);
   g_autofree char *text = g_strdup_printf (
-    "domain '%s' is suspended here until host '%s' says whether it runs there: %s; it is asked again. If that host is "
-    "gone for good: virsh resume when the guest does not run there, virsh destroy when it does",
+    "domain '%s' is suspended here until host '%s' answers whether it runs there: %s; the daemon asks again. If that "
+    "host is "
+    "gone for good: virsh resume if the guest does not run there, virsh destroy if it does",
     source->guest->name, source->host, problem);
   g_autoptr (GError) told = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED, "%s%s%s",
                                          source->why ? source->why->message : "", source->why ? "; " : "", text);
@@ -156,8 +157,9 @@ looked_up (int state, const GError *error, gpointer data)
   else if (state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED)
     decided (source, XF_VERDICT_RUNS);
   else if (state < 0)
-    unanswered (source, "it is not known there, which says nothing: it may never have run there, or have run there and "
-                        "moved on or ended");
+    unanswered (source,
+                "it is not known there, which proves nothing: it may never have run there, or have run there and "
+                "moved on or ended");
   else
     unanswered (source, "it is known there and does not run: whether it will, only that host knows");
 }
@@ -173,7 +175,7 @@ ask (XfMigrateSource *source)
   guint timeout_s = source->driver->config.connect_timeout_s;
 
   if (!entry->ask_uri)
-    say_what_is_awaited (source, "this daemon knows no way to ask it");
+    say_what_is_awaited (source, "this daemon has no address of it");
   else if (entry->secret)
     source->peer = peers->settle (peers_data, entry->ask_uri, timeout_s, entry->id, entry->secret, XF_PURPOSE_KNOW,
                                   settled, source);
@@ -221,7 +223,7 @@ static void
 tell_of_decision (XfMigrateSource *source, const char *how)
 {
   XfDone done = g_steal_pointer (&source->done);
-  g_autoptr (GError) told = g_error_new (XF_ERROR, XF_ERROR_ABORTED, "a person has decided with %s", how);
+  g_autoptr (GError) told = g_error_new (XF_ERROR, XF_ERROR_ABORTED, "an administrator has decided with %s", how);
 
   if (done)
     done (told, source->done_data);
@@ -265,13 +267,14 @@ xf_migrate_source_decide (XfJob *job, gboolean here, const char *how, XfDone don
   source->is_told = TRUE;
   xf_migrate_source_stop_asking (source);
   tell_of_decision (source, how);
-  g_message ("%s: a person decides, with %s: the guest %s", source->sm.id, how, here ? "goes on here" : "ends here");
+  g_message ("%s: an administrator has decided, with %s: the guest %s", source->sm.id, how,
+             here ? "continues here" : "ends here");
   source->done = done;
   source->done_data = data;
   source->params.flags &= ~(guint)VIR_MIGRATE_UNDEFINE_SOURCE; /* no daemon has said that it arrived */
   g_clear_error (&source->why);
   g_free (source->entry->reason);
-  source->entry->reason = g_strdup_printf ("decided by a person, with %s", how);
+  source->entry->reason = g_strdup_printf ("decided by an administrator, with %s", how);
   xf_guest_set_message (source->guest, NULL);
   /* A write that fails is no reason to refuse: only the record of the decision is lost. */
   xf_journal_write (source->driver->journal, source->entry,

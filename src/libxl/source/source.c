@@ -275,16 +275,17 @@ xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client)
     return;
   source->client = NULL; /* the next client may have the same token */
   if (!source->p2p)
-    abandon (source, "the client that drove it has gone");
+    abandon (source, "the client that drove it has disconnected");
 }
 
 /* The next daemon finds it in the journal, and continues. */
 static void
 leave_to_journal (XfMigrateSource *source)
 {
-  const char *why = source->sm.state == STUCK
-                      ? "the daemon ends before the guest could be resumed; it tries again when it is back"
-                      : "the daemon ends before it knows whether the guest runs there; it asks again when it is back";
+  const char *why =
+    source->sm.state == STUCK
+      ? "the daemon ends before the guest could be resumed; it tries again after its next start"
+      : "the daemon ends before it knows whether the guest runs there; it asks again after its next start";
   g_autoptr (GError) told = xf_migrate_source_error (source, xf_sm_name (&source->sm), XF_ERROR_NO_CONNECT, why);
   XfDone done = source->done;
   gpointer data = source->done_data;
@@ -435,8 +436,9 @@ xf_migrate_source_may_confirm (const XfMigrateSource *source, gboolean cancelled
 
   if (source->sm.state == SENT || (source->sm.state == BEGUN && (cancelled || offline)))
     return TRUE;
-  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID, "confirm of domain '%s' does not fit: the migration is %s",
-               source->guest->name, xf_sm_name (&source->sm));
+  g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+               "confirm of domain '%s' is not possible now: the migration is %s", source->guest->name,
+               xf_sm_name (&source->sm));
   return FALSE;
 }
 

@@ -39,7 +39,7 @@ set_cap (XfMigrateSource *source, int cap)
   int rc = xf_migrate_source_set_cap (source->ctx, source->guest->domid, cap);
 
   if (rc != 0)
-    g_warning ("%s: the scheduler does not take a cap of %d %% (libxl error %d)", source->sm.id, cap, rc);
+    g_warning ("%s: the scheduler does not accept a cap of %d %% (libxl error %d)", source->sm.id, cap, rc);
   return rc == 0;
 }
 
@@ -70,7 +70,7 @@ apply (XfMigrateSource *source)
 {
   if (!set_cap (source, cap_of (source)))
     return;
-  g_info ("%s: its processors are capped by %u %%", source->sm.id, source->throttle);
+  g_info ("%s: its vCPUs are capped by %u %%", source->sm.id, source->throttle);
 }
 
 /* The former cap is on disk now; the migration may have ended meanwhile. */
@@ -131,7 +131,7 @@ xf_migrate_source_unthrottle (XfMigrateSource *source)
   if (!source->entry || source->entry->cap < 0 || source->guest->domid < 0 || !source->ctx)
     return;
   if (set_cap (source, (int)source->entry->cap))
-    g_info ("%s: its processors are as they were", source->sm.id);
+    g_info ("%s: the former cap of its vCPUs is restored", source->sm.id);
   source->entry->cap = -1;
   source->throttle = 0;
 }

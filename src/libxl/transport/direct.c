@@ -89,7 +89,7 @@ connected (GObject *object, GAsyncResult *result, gpointer data)
       xf_migrate_host_is_loopback (direct->host)
         ? "that is this host itself: set migration_host in the destination's configuration, or name its address with "
           "--migrateuri"
-        : "check that this host reaches that address and that no firewall closes the port");
+        : "check that this host reaches that address and that no firewall blocks the port");
     direct->base.events.opened (-1, told, direct->base.data);
     return;
   }

@@ -83,7 +83,7 @@ taken (int fd, const guint8 *start, gsize n, gpointer data)
         return;
     }
   }
-  g_info ("dropping a connection whose ticket is of no migration that is waited for here");
+  g_info ("dropping a connection whose ticket matches no migration that waits here");
   close (fd);
   if (xf_ticket_get (start, &ticket))
     tell_own (door, &ticket);

@@ -122,7 +122,7 @@ candidate_need (const guint8 *start, gsize n, gpointer data)
 
   if (is_ours (listener, start, &ticket))
     return start_size (listener);
-  g_info ("dropping a connection to migration port %u that does not bring %s", listener->port,
+  g_info ("dropping a connection to migration port %u that does not begin with %s", listener->port,
           listener->has_token ? "this migration's ticket" : "a libxl stream");
   return 0;
 }

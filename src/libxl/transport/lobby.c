@@ -89,7 +89,7 @@ readable (int fd, GIOCondition condition, gpointer data)
   if ((guint)n >= lobby->limits.first_bytes)
     visitor->needed = lobby->need (start, n, lobby->data);
   if (broken || visitor->needed == 0 || ((guint)n < visitor->needed && condition & ENDED)) {
-    g_debug ("dropping a connection whose %zd first bytes say nothing", n);
+    g_debug ("dropping a connection whose first %zd bytes are not recognised", n);
     leave (visitor);
   } else if ((guint)n >= visitor->needed) {
     take (visitor, start, n);

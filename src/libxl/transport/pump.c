@@ -83,7 +83,7 @@ read_report (XfPump *pump)
   }
   if (!pump->failure)
     pump->failure = g_error_new_literal (XF_ERROR, XF_ERROR_INVALID_STREAM,
-                                         "xenferry-pump, through which the data went, reports without an end");
+                                         "xenferry-pump, which handles the data, reports without an end");
   return FALSE;
 }
 
@@ -98,7 +98,7 @@ xf_pump_reason (XfPump *pump)
   if (pump->ended || open)
     return NULL;
   return g_error_new (XF_ERROR, XF_ERROR_INVALID_STREAM,
-                      "xenferry-pump, through which the data went, has died (the kernel's log may say of what)");
+                      "xenferry-pump, which handles the data, has died (see the kernel's log for the cause)");
 }
 
 static gboolean
@@ -276,7 +276,7 @@ xf_pump_set_rate (XfPump *pump, guint64 bytes_per_s)
 {
   /* If the pipe is full of commands, its reader is dead or ends soon. */
   if (dprintf (pump->control, "rate %" G_GUINT64_FORMAT "\n", bytes_per_s) < 0)
-    g_info ("the pump takes no commands any more: %s", g_strerror (errno));
+    g_info ("the pump does not accept commands any more: %s", g_strerror (errno));
 }
 
 void

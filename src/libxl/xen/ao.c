@@ -140,8 +140,8 @@ advice (const char *said)
     const char *said, *advice;
   } table[] = {
     { "console tty", "; is xenconsoled running on this host?" },
-    { "device model", "; is the device model (QEMU for Xen) installed, and what does its log in /var/log/xen say?" },
-    { "/etc/xen/scripts/", "; see what that hotplug script logs" },
+    { "device model", "; is the device model (QEMU for Xen) installed? See its log in /var/log/xen" },
+    { "/etc/xen/scripts/", "; see the log of that hotplug script" },
   };
 
   for (gsize i = 0; said && i < G_N_ELEMENTS (table); i++) {
