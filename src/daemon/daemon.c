@@ -50,7 +50,7 @@ accepted_tcp (int fd, gpointer data)
 }
 
 static void
-accepted_question (int fd, gpointer data)
+accept_without_ticket (int fd, gpointer data)
 {
   XfDaemon *daemon = data;
 
@@ -63,7 +63,7 @@ accepted_peer (int fd, gpointer data)
 {
   XfDaemon *daemon = data;
 
-  xf_driver_take_connection (daemon->driver, fd, accepted_question, daemon);
+  xf_driver_take_connection (daemon->driver, fd, accept_without_ticket, daemon);
 }
 
 /* ---- sockets ---------------------------------------------------------------------------------------------- */
