@@ -269,15 +269,30 @@ host_set_paused (const char *dir, SimBlock *block, gboolean paused)
   host_trace (dir, "%s %s %u", paused ? "paused" : "unpaused", block->name, block->domid);
 }
 
+/* The files of a domain, and its memory. */
+static void
+remove_directory (const char *directory)
+{
+  g_autofree char *memory = g_build_filename (directory, "memory", NULL), *shared = g_file_read_link (memory, NULL);
+  g_autoptr (GDir) listing = g_dir_open (directory, 0, NULL);
+  const char *entry;
+
+  if (shared)
+    unlink (shared);
+  while (listing && (entry = g_dir_read_name (listing))) {
+    g_autofree char *path = g_build_filename (directory, entry, NULL);
+
+    unlink (path);
+  }
+  rmdir (directory);
+}
+
 gboolean
 host_domain_remove (const char *dir, guint32 domid)
 {
   g_autofree char *domain = host_path (dir, "domains/%u", domid), *gone = host_path (dir, "domains/.%u", domid);
-  g_autofree char *memory = host_path (dir, "domains/.%u/memory", domid), *shared = NULL;
   SimBlock *block = host_block_map (dir, domid);
   g_autofree char *name = block ? g_strdup (block->name) : NULL;
-  g_autoptr (GDir) listing = NULL;
-  const char *entry;
 
   if (!block || rename (domain, gone) < 0) {
     host_block_unmap (block);
@@ -286,16 +301,7 @@ host_domain_remove (const char *dir, guint32 domid)
   if (block->guest_pid > 0)
     kill (block->guest_pid, SIGKILL);
   host_block_unmap (block);
-  shared = g_file_read_link (memory, NULL);
-  if (shared)
-    unlink (shared);
-  listing = g_dir_open (gone, 0, NULL);
-  while (listing && (entry = g_dir_read_name (listing))) {
-    g_autofree char *path = g_build_filename (gone, entry, NULL);
-
-    unlink (path);
-  }
-  rmdir (gone);
+  remove_directory (gone);
   host_trace (dir, "destroyed %s %u", name, domid);
   host_notify (dir, domid);
   return TRUE;
@@ -332,6 +338,22 @@ host_domain_destroy (const char *dir, guint32 domid)
 
 /* ---- the host ---------------------------------------------------------------------------------------------- */
 
+/* A daemon that was killed while it made or removed a domain has left half of it. Numbers begin anew, and would meet
+ * it. */
+static void
+remove_halves (const char *dir)
+{
+  g_autofree char *domains = g_build_filename (dir, "domains", NULL);
+  g_autoptr (GDir) listing = g_dir_open (domains, 0, NULL);
+  const char *entry;
+
+  while (listing && (entry = g_dir_read_name (listing))) {
+    g_autofree char *path = g_build_filename (domains, entry, NULL);
+
+    remove_directory (path);
+  }
+}
+
 void
 host_boot (const char *dir)
 {
@@ -341,6 +363,7 @@ host_boot (const char *dir)
 
   for (guint i = 0; i < ids->len; i++)
     (void)host_domain_remove (dir, g_array_index (ids, guint32, i));
+  remove_halves (dir);
   for (gsize i = 0; i < G_N_ELEMENTS (forgotten); i++) {
     g_autofree char *file = g_build_filename (dir, forgotten[i], NULL);
 

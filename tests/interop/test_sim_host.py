@@ -81,6 +81,19 @@ def test_a_host_boots(host):
     wait_until(lambda: host.state("auto") == "running", "it is started by the next boot")
 
 
+@pytest.mark.parametrize("half", ["1", ".1"])
+def test_a_boot_leaves_no_half_of_a_domain(host, half):
+    """What a daemon leaves that is killed while it makes a domain, or removes one: the next of that number is whole."""
+    directory = os.path.join(host.sim_dir, "domains", half)
+    os.makedirs(directory)
+    os.symlink("/dev/shm/xenferry-sim-of-no-domain", os.path.join(directory, "memory"))
+    host.boot()
+    host.create("g", memory_kib=4096)
+    assert host.domains()[0]["domid"] == "1"
+    host.virsh("destroy", "g").ok()
+    assert host.names("--all") == [] and os.listdir(os.path.join(host.sim_dir, "domains")) == []
+
+
 # ---- what a host that is closed notices ------------------------------------------------------------------------
 
 
