@@ -725,6 +725,17 @@ check_told (Fixture *fixture)
   g_assert_nonnull (strstr (info->reason, "libxl"));
 }
 
+/* The only copy is here, whatever a person says. */
+static void
+check_not_there (Fixture *fixture)
+{
+  xf_driver_migration_resolve (fixture->host->driver, id, FALSE, decided, NULL);
+  host_wait (told[0]);
+  g_assert_nonnull (strstr (told, "virsh destroy"));
+  told[0] = '\0';
+  g_assert_cmpstr (guest_on_host (fixture), ==, "suspended");
+}
+
 static void
 end_stuck (Fixture *fixture, Ending ending)
 {
@@ -771,6 +782,7 @@ test_stuck (Fixture *fixture, gconstpointer data)
   g_assert_false (host_call (fixture->host, xf_driver_domain_resume, uuid, &error));
   g_assert_nonnull (strstr (error->message, "could not be resumed"));
   check_told (fixture);
+  check_not_there (fixture);
   host_set_control (fixture->host, "");
   end_stuck (fixture, row->ending);
   host_wait (g_str_equal (guest_on_host (fixture), row->then));

@@ -78,6 +78,15 @@ xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, 
   g_autofree char *text = NULL;
   GError *error = NULL;
 
+  if (source && !here && xf_migrate_source_is_stuck (source)) {
+    g_set_error (
+      &error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
+      "domain '%s' does not run at '%s': its migration is rolled back, and the guest could not be resumed here. "
+      "To end the guest: virsh destroy '%s'",
+      guest->name, xf_migrate_source_host (source), guest->name);
+    xf_operation_answer (done, NULL, data, error, NULL);
+    return;
+  }
   if (guest && xf_job_decide (guest, here, here ? "--resolve here" : "--resolve there", done, data))
     return;
   if (xf_remains_resolve (driver, id, here, here ? "--resolve here" : "--resolve there")) {
@@ -86,9 +95,8 @@ xf_driver_migration_resolve (XfDriver *driver, const guint8 *id, gboolean here, 
   }
   text = xf_uuid_to_string (id);
   g_set_error (&error, XF_ERROR, XF_ERROR_OPERATION_INVALID,
-               "migration %s does not wait for a decision here: only a source that is 'settling' does, and a "
-               "destination whose host was "
-               "booted while it was 'unpausing'",
+               "migration %s does not wait for a decision here: only a source that is 'settling' or 'stuck' does, and "
+               "a destination whose host was booted while it was 'unpausing'",
                text);
   xf_operation_answer (done, NULL, data, error, NULL);
 }

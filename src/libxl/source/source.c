@@ -443,6 +443,18 @@ xf_migrate_source_may_confirm (const XfMigrateSource *source, gboolean cancelled
 }
 
 gboolean
+xf_migrate_source_is_stuck (const XfMigrateSource *source)
+{
+  return source->sm.state == STUCK;
+}
+
+const char *
+xf_migrate_source_host (const XfMigrateSource *source)
+{
+  return source->host;
+}
+
+gboolean
 xf_migrate_source_is_begun (const XfMigrateSource *source)
 {
   return source->sm.state == BEGUN;

@@ -137,6 +137,12 @@ void xf_migrate_source_recover (XfDriver *driver, XfJournalEntry *entry, XfGuest
 /* The client with token @client has disconnected. */
 void xf_migrate_source_client_gone (XfMigrateSource *source, gconstpointer client);
 
+/* It is rolled back, and the guest could not be resumed: that is repeated. */
+gboolean xf_migrate_source_is_stuck (const XfMigrateSource *source);
+
+/* The destination's name in errors. */
+const char *xf_migrate_source_host (const XfMigrateSource *source);
+
 /* The daemon ends: a migration that is not sent rolls back; one that is sent is left to the journal. */
 void xf_migrate_source_daemon_ends (XfMigrateSource *source);
 
