@@ -398,12 +398,14 @@ class Sequence:
             self.world.seen.clear()
         domains = self.world.domains()
         states = [state for _, _, state in domains]
-        if not domains or (states == ["running"] and not self.world.pending()):
+        if not domains or (states == ["running"] and not self.world.pending() and not self.destroyed):
             return
+        # A destroy that waits for the end of a migration would strike in the next sequence.
+        deed = DESTROY if len(states) > 1 or self.destroyed else RESUME
         for host, _, _ in domains:
             triple = (GUEST, uuid_module.UUID(self.world.uuid).bytes, -1)
             with rpc.Client(host.socket_path, timeout=20) as client, contextlib.suppress(rpc.RpcError):
-                client.call(DESTROY if len(states) > 1 else RESUME, Writer().domain(triple))
+                client.call(deed, Writer().domain(triple))
         end = time.monotonic() + CALM_S
         while self.not_yet():
             assert time.monotonic() < end, f"cannot be cleaned up: {self.not_yet()}"
