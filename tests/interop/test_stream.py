@@ -61,7 +61,7 @@ def test_xen_accepts_the_stream(tmp_path, kind, live):
 def test_progress_is_the_real_ones(tmp_path):
     """The words of a live save in their order, as recorded on real Xen: as many passes as libxc makes of a guest that
     writes all the time, and the first one over all page numbers below 4 GiB."""
-    with SimHost("a", control={"dirty-pages": 20000, "rate-mib": 200}) as host:
+    with SimHost("a", control={"dirty-pages": 20000, "rate-mib": 100}) as host:
         host.create("g", memory_kib=128 * 1024)
         lines = save(host, tmp_path / "stream", True)
     progress = [line.split(maxsplit=3)[1:] for line in lines if line.startswith("progress")]
