@@ -259,6 +259,36 @@ test_unpausing (Fixture *fixture, gconstpointer data)
   g_byte_array_unref (fixture->receiver.data);
 }
 
+static gboolean
+is_gone (gconstpointer token)
+{
+  return FALSE;
+}
+
+/* A source without a secret is no xenferry, and takes its guest back when its connection ends. The connection may have
+ * ended while `unpausing` was written, before the loop has noticed: then the guest does not run here. */
+static void
+test_source_gone (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (XfTypedParams) params = xf_typed_params_new ();
+  GThread *sender;
+
+  record (fixture);
+  prepare (fixture);
+  host_set_control (fixture->host, "pause=journal:destination:unpausing\n");
+  sender = g_thread_new ("sender", send_all, fixture);
+  xf_typed_params_add_string (params, VIR_MIGRATE_PARAM_DEST_NAME, "g");
+  xf_driver_migrate_finish (fixture->host->driver, &client, params, NULL, VIR_MIGRATE_LIVE, FALSE, migrated, fixture);
+  host_wait (is_held (fixture, "journal:destination:unpausing"));
+  xf_driver_set_client_probe (fixture->host->driver, is_gone);
+  host_set_control (fixture->host, "");
+  host_wait (fixture->done);
+  g_assert_error (fixture->error, XF_ERROR, XF_ERROR_NO_CONNECT);
+  host_wait (host_count_domains (fixture->host) == 0);
+  g_thread_join (sender);
+  g_byte_array_unref (fixture->receiver.data);
+}
+
 /* ---- the disk --------------------------------------------------------------------------------------------- */
 
 static struct {
@@ -317,6 +347,7 @@ main (int argc, char **argv)
   g_log_set_always_fatal (G_LOG_LEVEL_CRITICAL | G_LOG_FATAL_MASK);
   g_test_add ("/durable/sent", Fixture, NULL, set_up, test_sent, tear_down);
   g_test_add ("/durable/unpausing", Fixture, NULL, set_up, test_unpausing, tear_down);
+  g_test_add ("/durable/source-gone", Fixture, NULL, set_up, test_source_gone, tear_down);
   g_test_add ("/durable/synced", Fixture, NULL, set_up, test_synced, tear_down);
   return g_test_run ();
 }

@@ -23,7 +23,7 @@ typedef struct {
   GBytes *cookie;
 } Fixture;
 
-static const int client = 1; /* its address is the token */
+static const int client = 1, other = 2; /* their addresses are the tokens */
 
 static void
 set_up (Fixture *fixture, gconstpointer data)
@@ -225,6 +225,38 @@ test_phases_out_of_order (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (host_state (fixture->host, ref->uuid, NULL), ==, VIR_DOMAIN_RUNNING);
 }
 
+/* A phase of a migration that another client began is refused by name, and changes nothing. */
+static void
+test_phases_of_another_client (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (XfDomainRef) ref = create (fixture, "g");
+  g_autoptr (XfTypedParams) params = xf_typed_params_new (), named = xf_typed_params_new ();
+  XfJobInfo info = { .type = -1 };
+
+  begin (fixture, ref, VIR_MIGRATE_LIVE);
+  g_assert_cmpint (wait_code (fixture), ==, -1);
+  xf_driver_migrate_perform (fixture->driver, ref->uuid, &other, NULL, params, NULL, VIR_MIGRATE_LIVE, migrate_done,
+                             fixture);
+  g_assert_cmpint (wait_code (fixture), ==, XF_ERROR_OPERATION_INVALID);
+  g_assert_nonnull (strstr (fixture->error->message, "driven by another client"));
+  xf_driver_migrate_confirm (fixture->driver, ref->uuid, &other, params, NULL, 0, TRUE, migrate_done, fixture);
+  g_assert_cmpint (wait_code (fixture), ==, XF_ERROR_OPERATION_INVALID);
+  g_assert_nonnull (strstr (fixture->error->message, "driven by another client"));
+  g_assert_true (xf_driver_job_info (fixture->driver, ref->uuid, &info, NULL));
+  g_assert_cmpint (info.type, !=, VIR_DOMAIN_JOB_NONE);
+  confirm (fixture, ref, TRUE);
+  g_assert_cmpint (wait_code (fixture), ==, -1);
+
+  prepare (fixture, "in");
+  g_assert_cmpint (wait_code (fixture), ==, -1);
+  xf_typed_params_add_string (named, VIR_MIGRATE_PARAM_DEST_NAME, "in");
+  xf_driver_migrate_finish (fixture->driver, &other, named, NULL, VIR_MIGRATE_LIVE, TRUE, migrate_done, fixture);
+  g_assert_cmpint (wait_code (fixture), ==, XF_ERROR_OPERATION_INVALID);
+  g_assert_nonnull (strstr (fixture->error->message, "another client"));
+  finish (fixture, "in", TRUE);
+  g_assert_cmpint (wait_code (fixture), ==, XF_ERROR_FINISH_OK);
+}
+
 /* Hidden while it is received; finish(cancelled) closes the port and says so with its own code. */
 static void
 test_prepare_and_cancel (Fixture *fixture, gconstpointer data)
@@ -317,6 +349,7 @@ main (int argc, char **argv)
     { "/migrate/begin-holds-the-job", test_begin_holds_the_job },
     { "/migrate/begin-without-perform", test_begin_without_perform },
     { "/migrate/phases-out-of-order", test_phases_out_of_order },
+    { "/migrate/phases-of-another-client", test_phases_of_another_client },
     { "/migrate/prepare-and-cancel", test_prepare_and_cancel },
     { "/migrate/stranger-and-deadline", test_stranger_and_deadline },
     { "/migrate/client-of-prepare-goes", test_client_of_prepare_goes },

@@ -584,6 +584,29 @@ test_autostart_waits (Fixture *fixture, gconstpointer data)
   host_wait (g_str_equal (guest_on_host (fixture), "running"));
 }
 
+/* A journal file that cannot be read may say that the guest runs elsewhere: a boot does not start it, a person may. */
+static void
+test_autostart_unreadable (Fixture *fixture, gconstpointer data)
+{
+  Host *host = fixture->host;
+  g_autofree char *path = entry_path (fixture, XF_SIDE_SOURCE);
+  g_autoptr (GError) error = NULL;
+
+  fixture->xml = host_xml ("g", uuid, NULL);
+  xf_domain_ref_free (xf_driver_domain_define (host->driver, fixture->xml, 0, NULL));
+  g_assert_true (xf_driver_domain_set_autostart (host->driver, uuid, TRUE, NULL));
+  host_stop_driver (host);
+  g_assert_true (g_file_set_contents (path, "{", -1, NULL));
+  g_free (host->config.boot_id);
+  host->config.boot_id = g_strdup ("next-boot");
+  host_start_driver (host);
+  xf_driver_autostart (host->driver);
+  host_idle (300);
+  g_assert_cmpstr (guest_on_host (fixture), ==, "absent");
+  g_assert_true (host_start (host, uuid, 0, &error));
+  g_assert_no_error (error);
+}
+
 /* A peer without a journal is looked at. */
 typedef struct {
   int state;
@@ -1153,6 +1176,7 @@ main (int argc, char **argv)
     { "/recover/autostart/runs-there", test_autostart_runs_there, NULL },
     { "/recover/autostart/will-not-run", test_autostart_will_not_run, NULL },
     { "/recover/autostart/waits", test_autostart_waits, NULL },
+    { "/recover/autostart/unreadable", test_autostart_unreadable, NULL },
     { "/recover/person/here", test_person, "here" },
     { "/recover/person/there", test_person, NULL },
     { "/recover/two-persons/here", test_two_persons, "here" },
