@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * How many calls a host's libxl has had, of all its processes: a counter in DIR/calls, in shared memory. It has no
- * lock: a process may be stopped or killed at any instruction and must not keep the others out.
+ * The number of libxl calls on a host, by all its processes: a counter in DIR/calls, in shared memory. It has no lock:
+ * a process that is stopped or killed at any instruction must not block the others.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,12 +11,12 @@
 #include "base/fd.h"
 #include "sim/host.h"
 
-/* In one word, so that both change together. */
+/* In one integer, so that both change together. */
 #define COUNT(word) ((guint32)(word))
 #define NTH(word) ((guint32)((word) >> 32))
 #define WORD(nth, count) ((guint64)(nth) << 32 | (count))
 
-typedef _Atomic guint64 Counter; /* the control file's number when last seen, and the calls since it became that */
+typedef _Atomic guint64 Counter; /* the last "fail-nth" read, and the calls since it changed */
 
 static Counter *
 map_counter (const char *dir)

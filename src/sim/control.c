@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A host's control file and trace: what a test wants to happen, and what has happened.
+ * A host's control file and trace: what a test asks for, and what has happened.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +82,7 @@ matches (const char *dir, const char *name, const char *what, const char *point)
   return FALSE;
 }
 
-/* Another one each time the control file is written. */
+/* Changes each time the control file is written. */
 static char *
 control_version (const char *dir)
 {
@@ -101,7 +101,7 @@ host_control_strikes (const char *dir, const char *name, const char *what, const
   xf_autofd fd = -1;
   gboolean found;
 
-  /* What was read must be what is remembered. */
+  /* Reads until the content and the version belong together. */
   do {
     g_free (before);
     before = g_steal_pointer (&version);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Faults of libxl, by number: of all its calls that can fail, starts of a helper and named points of the daemon, one
- * fails (calls.c counts them).
+ * Faults by number: one call fails of all calls of libxl that can fail, starts of a helper and named points of the
+ * daemon (calls.c counts them).
  */
 #include <xentoollog.h>
 

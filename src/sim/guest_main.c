@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * xenferry-sim-guest DIR DOMID: a guest. It counts, prints each number on its console, and keeps dirtying its memory.
- * All it knows is in that memory, so that it goes on wherever the memory is brought; what is here is only the
- * processor that runs it.
+ * Its whole state is in that memory, so a migrated guest continues where it was; this process is only its processor.
  *
- * Every write of the guest's goes through guest_wrote(), which is the hypervisor's log-dirty: after the write the
- * page's bit is set, so that whoever clears the bit and then reads the page has either seen the write or will find
- * the bit again.
+ * Each write of the guest goes through guest_wrote(), which is the hypervisor's log-dirty: it sets the page's bit after
+ * the write. So a saver that clears the bit and then reads the page either reads the write or finds the bit set again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,9 +27,9 @@ typedef struct {
   SimBlock *block;
   guint8 *memory;
   int console; /* master side of the pty */
-  int tty;     /* kept open, so that the console outlives its readers */
+  int tty;     /* kept open, so that the console works without readers */
   int log;
-  gint64 suspend_us; /* when a suspend that it has acknowledged takes effect; 0: none */
+  gint64 suspend_us; /* when the acknowledged suspend takes effect; 0: none */
 } Guest;
 
 static void
@@ -56,7 +54,7 @@ next_random (SimGuestState *state)
   return state->random;
 }
 
-/* A guest that has just been made: part of its memory gets contents that do not compress. */
+/* Fills part of a new guest's memory with contents that do not compress. */
 static void
 boot (Guest *guest)
 {
@@ -65,7 +63,7 @@ boot (Guest *guest)
   guint64 pages = guest->block->n_pages * MIN (percent, 100) / 100;
 
   if (host_control_number (guest->dir, guest->block->name, "synthetic", 0))
-    pages = 0; /* made up when it is needed (synthetic.h) */
+    pages = 0; /* generated when needed (synthetic.h) */
   *state = (SimGuestState){ .magic = SIM_GUEST_MAGIC, .random = 0x9e3779b97f4a7c15 ^ guest->block->domid };
   for (guint64 page = 1; page < pages; page++) {
     guint64 *words = (gpointer)(guest->memory + page * SIM_PAGE);
@@ -81,7 +79,7 @@ print_line (Guest *guest, const char *text)
   g_autofree char *on_console = g_strdup_printf ("%s\r\n", text);
   g_autofree char *in_log = g_strdup_printf ("%s %" G_GINT64_FORMAT "\n", text, (gint64)g_get_monotonic_time () * 1000);
 
-  /* Nobody need read the console: what does not fit is lost, as on a real one. */
+  /* The console may have no reader: output that does not fit is lost, as on a real one. */
   if (write (guest->console, on_console, strlen (on_console)) < 0 && errno != EAGAIN)
     return;
   if (write (guest->log, in_log, strlen (in_log)) < 0)
@@ -171,7 +169,7 @@ wait_for_kick (Guest *guest, guint32 seen, guint64 ms)
   syscall (SYS_futex, &guest->block->kick, FUTEX_WAIT, seen, &timeout, NULL, 0);
 }
 
-/* Ends when the domain is destroyed, which kills it. */
+/* Returns never: the process is killed when the domain is destroyed. */
 static void
 run (Guest *guest)
 {
@@ -182,7 +180,7 @@ run (Guest *guest)
   for (;;) {
     guint32 seen = guest->block->kick;
 
-    /* A guest that does not run answers nobody. */
+    /* A guest that does not run obeys no request. */
     if (guest->block->ask != SIM_ASK_NOTHING && guest->block->state == SIM_RUNNING && !guest->block->paused)
       obey (guest);
     if (guest->suspend_us && g_get_monotonic_time () > guest->suspend_us) {
@@ -207,7 +205,7 @@ run (Guest *guest)
   }
 }
 
-/* What is left of a domain that was destroyed goes when nothing of it is mapped any more. */
+/* Removes a domain that was destroyed after its time of dying. */
 static void
 linger (Guest *guest)
 {
@@ -254,7 +252,7 @@ main (int argc, char **argv)
   if (pid < 0)
     return 1;
   if (pid > 0) {
-    /* Set before the caller goes on: whoever destroys the domain must find the process. */
+    /* Set before the caller continues: a call that destroys the domain needs the pid. */
     guest.block->guest_pid = pid;
     if (!dying)
       guest.block->state = SIM_RUNNING;

@@ -20,7 +20,7 @@ helper_report (Helper *helper, const char *format, ...)
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
-  /* The daemon is gone: so is the reason for this process, as with libxl's. */
+  /* The daemon has ended: the helper ends too, as libxl's does. */
   if (write (helper->report, text, strlen (text)) < 0)
     _exit (1);
 }
@@ -63,11 +63,11 @@ main (int argc, char **argv)
     return 2;
   }
   signal (SIGPIPE, SIG_IGN);
-  prctl (PR_SET_PDEATHSIG, SIGKILL); /* it does not outlive its daemon */
+  prctl (PR_SET_PDEATHSIG, SIGKILL); /* it ends with its daemon */
   helper.dir = argv[2];
   helper.domid = atoi (argv[3]);
   helper.fd = atoi (argv[4]);
-  /* As libxl does: libvirtd's sockets, for one, do not block. */
+  /* As libxl does; libvirtd's sockets, for example, do not block. */
   (void)fcntl (helper.fd, F_SETFL, fcntl (helper.fd, F_GETFL) & ~O_NONBLOCK);
   helper.live = save && atoi (argv[5]);
   helper.block = host_block_map (helper.dir, helper.domid);

@@ -106,7 +106,7 @@ map_block_file (const char *path, gsize create_size)
   return map == MAP_FAILED ? NULL : map;
 }
 
-/* Real memory, whatever disk the host's directory is on. */
+/* In /dev/shm, whichever disk holds the host's directory. */
 static gboolean
 make_memory (const char *dir, guint32 domid, guint64 n_pages)
 {
@@ -215,7 +215,7 @@ host_program (const char *name)
 
   if (dir)
     return g_build_filename (dir, name, NULL);
-  /* Beside the library when preloaded, else in the build tree beside the daemon's folder, else installed. */
+  /* Beside the library if it is preloaded, in the build tree beside the daemon's folder, or installed. */
   if (dladdr ((void *)host_program, &info) && info.dli_fname && strchr (info.dli_fname, '/'))
     own = g_path_get_dirname (info.dli_fname);
   if (!own || strcmp (own, ".") == 0) {
@@ -250,7 +250,7 @@ host_guest_start (const char *dir, guint32 domid)
   posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSID);
   rc = posix_spawn (&pid, program, NULL, &attributes, argv, environ);
   posix_spawnattr_destroy (&attributes);
-  /* It forks once more and leaves us: the guest is nobody's child. */
+  /* It forks once more and its parent exits, so that the guest is not our child. */
   return rc == 0 && waitpid (pid, &status, 0) == pid && WIFEXITED (status) && WEXITSTATUS (status) == 0;
 }
 
@@ -307,8 +307,8 @@ host_domain_remove (const char *dir, guint32 domid)
   return TRUE;
 }
 
-/* As Xen has it while a page of the domain is still mapped somewhere: it never runs again, its memory is not free yet,
- * and its toolstack has forgotten it. */
+/* As Xen keeps a domain while a page of it is still mapped somewhere: it never runs again, its memory is not free yet,
+ * and its toolstack no longer lists it. */
 static void
 begin_dying (const char *dir, SimBlock *block)
 {
@@ -321,7 +321,7 @@ begin_dying (const char *dir, SimBlock *block)
   host_trace (dir, "dying %s %u", block->name, block->domid);
   host_notify (dir, block->domid);
   if (!host_guest_start (dir, block->domid))
-    g_warning ("domain %u dies for ever: the process that ends it could not be started", block->domid);
+    g_warning ("domain %u stays dying: the process that removes it could not be started", block->domid);
 }
 
 gboolean
@@ -336,10 +336,10 @@ host_domain_destroy (const char *dir, guint32 domid)
   return lingers || host_domain_remove (dir, domid);
 }
 
-/* ---- the host ---------------------------------------------------------------------------------------------- */
+/* ---- the host --------------------------------------------------------------------------------------------- */
 
-/* A daemon that was killed while it made or removed a domain has left half of it. Numbers begin anew, and would meet
- * it. */
+/* Removes what a daemon that was killed while it made or removed a domain has left: a new domain may get the same
+ * number. */
 static void
 remove_halves (const char *dir)
 {
@@ -411,7 +411,7 @@ guint64
 host_free_kib (const char *dir)
 {
   g_autoptr (GArray) ids = host_domains (dir);
-  /* dom0 may have been asked for memory and keep it for now. */
+  /* With "dom0-keeps", dom0 has accepted a lower target and not given the memory back. */
   guint64 used = host_control_number (dir, NULL, "dom0-keeps", 0) ? DOM0_KIB : host_dom0_kib (dir),
           total = host_total_kib (dir);
 

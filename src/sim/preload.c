@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a libvirtd needs besides libxl to believe that it is on a Xen host: its driver loads only where
+ * What a libvirtd needs besides libxl to accept the simulated host as a Xen host: its driver loads only if
  * /proc/xen/capabilities says "control_d". Only in the preload library.
  */
-/* Here open and open64 are two functions, whatever the rest is built with. */
+/* open and open64 must be two functions here, however the rest is built. */
 #undef _FILE_OFFSET_BITS
 
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Restoring a guest: reads a stream, checks what libxc checks, fills the memory. Accepts what real Xen writes, in
- * either order of the HVM records.
+ * Restores a guest: reads a stream, checks what libxc checks, fills the memory. Accepts the stream of real Xen, with
+ * the HVM records in either order.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,7 +16,7 @@ typedef struct {
   guint8 *body;
   gsize body_size;
   gboolean static_end;
-  guint8 *seen; /* one byte a page: it was filled */
+  guint8 *seen; /* one byte per page: it was filled */
 } Restore;
 
 static int
@@ -57,7 +57,7 @@ read_record (Restore *restore, StreamRecord *record)
   return read_bytes (restore, restore->body, padded);
 }
 
-/* A page of zeros that was never filled is left alone: the memory of a fresh guest is zero, and sparse. */
+/* Does not write a page of zeros that was never filled: the memory of a new guest is zero, and sparse. */
 static void
 fill (guint8 *page, const guint8 *data, guint8 *seen, guint64 pfn)
 {
@@ -67,8 +67,8 @@ fill (guint8 *page, const guint8 *data, guint8 *seen, guint64 pfn)
   seen[pfn] = 1;
 }
 
-/* Real HVM and PVH guests have pages of Xen's and of the device model's just below 4 GiB (console, xenstore, ioreq,
- * VGA), outside of the memory that a simulated guest has. */
+/* Real HVM and PVH guests have pages for Xen and the device model just below 4 GiB (console, xenstore, ioreq, VGA),
+ * outside the memory of a simulated guest. */
 static gboolean
 is_special (const SimBlock *block, guint64 pfn)
 {
@@ -116,7 +116,7 @@ take_pages (Restore *restore, gsize length)
   return used == length ? 0 : ERROR_FAIL;
 }
 
-/* What a record is to us; unknown ones count only when they must not be ignored. */
+/* Handles one record; an unknown one is an error unless it is optional. */
 static int
 take_record (Restore *restore, const StreamRecord *record)
 {
@@ -160,7 +160,7 @@ read_headers (Restore *restore)
   if (read_bytes (restore, &libxl, sizeof (libxl)) != 0 || libxl.ident != GUINT64_TO_BE (STREAM_IDENT)
       || libxl.version != GUINT32_TO_BE (STREAM_LIBXL_VERSION) || read_record (restore, &record) != 0
       || record.type != LIBXL_LIBXC_CONTEXT || record.length != 0) {
-    /* In libxl that is not yet the helper's work. */
+    /* libxl reads this part before it starts the helper. */
     helper_report (restore->helper, "too-early\n");
     return ERROR_FAIL;
   }
@@ -211,7 +211,7 @@ read_tail (Restore *restore)
   }
 }
 
-/* Pages of zeros need not have come; synthetic ones are none. */
+/* A stream may omit pages of zeros; synthetic pages are never zero. */
 static int
 check_all_came (const Restore *restore)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Saving a guest: passes over what is dirty while it runs, at most five or until few pages are left; then it is
- * suspended, and the last pass and its state follow. The order of records is that of real streams.
+ * Saves a guest: up to five passes over the dirty pages while it runs, fewer if few pages are left; then it is
+ * suspended, and the last pass and its state are sent. Records are in the order of real streams.
  */
 #include <errno.h>
 #include <limits.h>
@@ -16,11 +16,11 @@
 #include "sim/stream.h"
 #include "sim/synthetic.h"
 
-/* libxc's own rule: SPP_MAX_ITERATIONS and SPP_TARGET_DIRTY_COUNT. */
+/* The rule is libxc's: SPP_MAX_ITERATIONS and SPP_TARGET_DIRTY_COUNT. */
 #define MAX_ITERATIONS 5
 #define FEW_PAGES 50
 #define REPORT_PAGES 1024
-/* The numbers a PVH or HVM guest's pages may have reach up to its special pages below 4 GiB, however small it is; libxc
+/* The page numbers of a PVH or HVM guest reach up to its special pages below 4 GiB, however small the guest is; libxc
  * walks them all in the first pass and skips the holes. */
 #define HVM_PFNS 0xff000
 
@@ -30,10 +30,10 @@ typedef struct {
   guint64 done, total; /* pages of this pass */
   guint64 entries[STREAM_BATCH];
   guint n;
-  guint64 rate; /* bytes a second, 0 = none */
+  guint64 rate; /* bytes per second; 0: no limit */
   gint64 started_us;
   guint64 sent;
-  guint8 *synthetic; /* room for a batch; NULL: the guest's memory is what it has */
+  guint8 *synthetic; /* buffer for a batch; NULL: the guest's own memory is sent */
 } Save;
 
 /* ---- writing ---------------------------------------------------------------------------------------------- */
@@ -103,7 +103,7 @@ write_record (Save *save, guint32 type, gconstpointer body, guint32 length)
 
 /* ---- pages ------------------------------------------------------------------------------------------------ */
 
-/* Page @i of the batch. The guest's own state is always the real one. */
+/* Page @i of the batch. The page of the guest's own state is never synthetic. */
 static guint8 *
 batch_page (Save *save, guint i)
 {
@@ -140,7 +140,7 @@ flush_batch (Save *save)
   return rc;
 }
 
-/* libxc's words, as a trace of the real one has them: passes are numbered from 0, and only when the guest runs on. */
+/* Reports as libxc does: passes are numbered from 0, and only if the guest keeps running. */
 static void
 report_progress (Save *save)
 {
@@ -214,7 +214,7 @@ send_all (Save *save)
   return end_pass (save, rc);
 }
 
-/* Adds what is dirty now to @bitmap, cleared in the same moment. Returns how many pages are in it. */
+/* Adds the pages that are dirty now to @bitmap and clears their bits in the same step. Returns the pages in @bitmap. */
 static guint64
 take_dirty (SimBlock *block, guint64 *bitmap)
 {
@@ -227,7 +227,7 @@ take_dirty (SimBlock *block, guint64 *bitmap)
   return count;
 }
 
-/* Sends what is in @bitmap, and empties it. */
+/* Sends the pages in @bitmap, and empties it. */
 static int
 send_dirty (Save *save, guint64 *bitmap)
 {
@@ -260,7 +260,7 @@ suspend (Helper *helper)
   host_kick (block);
   while (block->state == SIM_RUNNING) {
     if (g_get_monotonic_time () > until) {
-      /* One that has taken the request and not stopped cannot be told to forget it. */
+      /* A request that the guest has acknowledged cannot be withdrawn. */
       if (block->ask == SIM_ASK_NOTHING)
         helper_report (helper, "acknowledged\n");
       rc = block->ask == SIM_ASK_NOTHING ? ERROR_FAIL : ERROR_GUEST_TIMEDOUT;
@@ -270,7 +270,7 @@ suspend (Helper *helper)
     g_usleep (200);
   }
   if (block->state != SIM_SUSPENDED)
-    return ERROR_FAIL; /* it ended in another way */
+    return ERROR_FAIL; /* it shut down instead */
   helper_report (helper, "suspended\n");
   helper_trace_hash (helper, "suspended");
   return 0;
@@ -288,7 +288,7 @@ live_passes (Save *save, guint64 *bitmap)
     rc = helper_point (helper, "save-live-round");
     if (rc != 0)
       return rc;
-    /* Few enough: they go in the last pass. */
+    /* Few pages: the last pass sends them. */
     if (take_dirty (helper->block, bitmap) < FEW_PAGES)
       break;
     rc = send_dirty (save, bitmap);
@@ -343,7 +343,7 @@ write_headers (Save *save)
   return rc == 0 ? write_bytes (save, &domain, sizeof (domain)) : rc;
 }
 
-/* What libxc sends before any page. The policies have the shape of real ones: leaves of 24 bytes, entries of 16. */
+/* The records before any page. The policies have the shape of real ones: leaves of 24 bytes, entries of 16. */
 static int
 write_static (Save *save)
 {
@@ -400,7 +400,7 @@ write_state (Save *save)
 static int
 write_end (Save *save)
 {
-  /* id of the upstream device model, index, then the start of what QEMU writes. */
+  /* id of the upstream device model, index, then the first bytes of QEMU's state. */
   static const guint8 emulator[] = { 2, 0, 0, 0, 0, 0, 0, 0, 'Q', 'E', 'V', 'M', 0, 0, 0, 3 };
   int rc = helper_point (save->helper, "save-end");
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The inside of the interposed libxl: contexts, operations, events. libvirtd calls libxl from several threads, so
- * what is shared here is behind one lock; callbacks are made without it.
+ * The internals of the interposed libxl: contexts, operations, events. libvirtd calls libxl from several threads, so
+ * one lock protects the shared state here; callbacks are called without it.
  */
 #pragma once
 
 #include "sim/strike.h"
 
-/* What stands behind one libxl_ctx. */
+/* The simulator's side of one libxl_ctx. */
 typedef struct {
   libxl_ctx *ctx;
   xentoollog_logger *log;
@@ -44,31 +44,31 @@ void sim_event (SimCtx *sim, libxl_event *event);
 
 /* ---- fault.c ---------------------------------------------------------------------------------------------- */
 
-/* Counts a call of the application's; not 0 (the call's number) when it is to fail, which is in the log and the trace
- * then. Every function of libxl that can fail begins with it, and calls no other that does. */
+/* Counts a call by the application. Returns 0, or the call's number if it must fail; the failure is then in the log
+ * and the trace. Each function of libxl that can fail begins with it, and calls no other function that does. */
 guint32 sim_fails (libxl_ctx *ctx, const char *call);
 
-/* The same where no context is yet. */
+/* The same while there is no context yet. */
 gboolean sim_fails_at_start (xentoollog_logger *log, const char *call);
 
-/* What the libxl function returns whose call of that number is to fail with @rc: an odd one fails at once, an even one
+/* The result of the libxl function whose call number @number must fail with @rc: an odd one fails at once, an even one
  * (with @how) through its callback. */
 int sim_failed (libxl_ctx *ctx, const libxl_asyncop_how *how, guint32 number, int rc);
 
 /* ---- sym_ao.c --------------------------------------------------------------------------------------------- */
 
-/* Ends an operation that was instant: returns what the libxl function returns. */
+/* Ends an operation that was instant. Returns the result of the libxl function. */
 int sim_done (libxl_ctx *ctx, const libxl_asyncop_how *how, int rc);
 
 /* The same, from the application's loop, after the libxl function has returned 0. */
 int sim_done_later (libxl_ctx *ctx, const libxl_asyncop_how *how, int rc);
 
-/* Runs the helper on @fd. @finish is called with its code when it has ended, and returns the operation's. Returns what
- * the libxl function returns: with @how at once, without it at the end. */
+/* Runs the helper on @fd. When the helper has ended, @finish is called with its code and returns the operation's.
+ * Returns the result of the libxl function: with @how at once, without it at the end. */
 int sim_run_helper (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *mode, guint32 domid, int fd,
                     gboolean live, int (*finish) (libxl_ctx *ctx, guint32 domid, int rc, gpointer data), gpointer data);
 
-/* ---- without counting: for what others of these functions need --------------------------------------------- */
+/* ---- without counting: for use by other functions of the simulator ---------------------------------------- */
 
 int sim_domain_info (libxl_dominfo *info, guint32 domid);
 int sim_configuration (libxl_ctx *ctx, guint32 domid, libxl_domain_config *config);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A daemon is stopped or killed where the control file says; the test sees a stopped process, does its deed and
- * continues it; nobody sleeps for anything. Where that can be is what base/watch.h announces: every move of a state
- * machine, and the points that have a name. Needs nothing of the simulated Xen: the tests on the real one use it too.
+ * Stops or kills a daemon where the control file says. A test waits for a stopped process, acts, and continues it, so
+ * it needs no sleep. base/watch.h announces the places: each move of a state machine, and each named point. Does not
+ * use the simulated Xen: the tests on the real one use it too.
  */
 #include <errno.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ sim_dir (void)
   return dir;
 }
 
-/* Whose machine it is, and which: "migration UUID of 'NAME', SIDE". Of another form: nobody's, and the whole. */
+/* Reads guest and side from "migration UUID of 'NAME', SIDE". Another form has no guest; all of it is the side. */
 static void
 read_machine (const char *id, char **name_out, char **side_out)
 {
@@ -53,7 +53,7 @@ sim_count_call (const char *call)
   return number;
 }
 
-/* Both are of the whole process, whatever the thread; when raise() returns, it has been continued. */
+/* Both signals hit the whole process, whichever thread runs; when raise() returns, a test has continued it. */
 static void
 strike (const char *dir, const char *name, const char *point)
 {

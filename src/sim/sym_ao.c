@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Operations: instant ones, which call back before they return (libxl may, and callers must bear it), those of the
- * helper, which report on a pipe, and those that fail later, on a pipe that nobody writes to.
+ * Operations: instant ones, which call back before they return (libxl may, and callers must allow for it); those of the
+ * helper, which reports on a pipe; and those that fail later, on a pipe without a writer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@
 #include "base/fd.h"
 #include "sim/sim.h"
 
-/* Where the helper finds its descriptors. */
-enum { HELPER_REPORT_FD = 3, HELPER_STREAM_FD = 4, ABOVE_THEM = 10 };
+/* The helper's descriptors. */
+enum { HELPER_REPORT_FD = 3, HELPER_STREAM_FD = 4, FIRST_FREE_FD = 10 };
 
 typedef struct {
   libxl_ctx *ctx;
@@ -27,13 +27,13 @@ typedef struct {
   libxl_asyncop_how how;
   guint32 domid;
   pid_t pid;
-  int stream, stream_flags; /* the application's descriptor, and how it was */
+  int stream, stream_flags; /* the application's descriptor, and its flags before */
   struct stat stream_is;
   int report;
   GString *line;
   gboolean save, responded; /* responded: the guest has suspended */
   gboolean got_result, aborted;
-  gboolean spoke;  /* the helper runs */
+  gboolean spoke;  /* the helper has reported that it runs */
   gboolean failed; /* there is no helper: rc is its code */
   int rc;
   int (*finish) (libxl_ctx *ctx, guint32 domid, int rc, gpointer data);
@@ -41,7 +41,7 @@ typedef struct {
   SimSource *source;
 } Operation;
 
-static GPtrArray *operations; /* under the lock */
+static GPtrArray *operations; /* protected by the lock */
 
 /* ---- completion ------------------------------------------------------------------------------------------- */
 
@@ -82,14 +82,14 @@ spawn (const char *mode, guint32 domid, int stream, int report, gboolean live)
   char *argv[] = {
     program, (char *)mode, (char *)sim_dir (), number, stream_text, save ? (char *)(live ? "1" : "0") : NULL, NULL,
   };
-  xf_autofd stream_copy = fcntl (stream, F_DUPFD_CLOEXEC, ABOVE_THEM);
-  xf_autofd report_copy = fcntl (report, F_DUPFD_CLOEXEC, ABOVE_THEM);
+  xf_autofd stream_copy = fcntl (stream, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+  xf_autofd report_copy = fcntl (report, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t none;
   pid_t pid = -1;
 
-  /* libxl_ao_abort must be able to end it, whatever the application's thread has blocked. */
+  /* libxl_ao_abort must be able to end the helper, whichever signals the application's thread has blocked. */
   sigemptyset (&none);
   posix_spawnattr_init (&attributes);
   posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK);
@@ -148,7 +148,7 @@ take_report (Operation *operation)
   return TRUE;
 }
 
-/* The descriptor is libxl's until the operation has ended: one that was closed before may be anything by now. */
+/* The application must not close the descriptor before the operation has ended: its number may be another file now. */
 static void
 give_back_stream (Operation *operation)
 {
@@ -162,7 +162,7 @@ give_back_stream (Operation *operation)
                 operation->stream);
 }
 
-/* The operation's code, once the helper has ended. */
+/* The operation's return code, after the helper has ended. */
 static int
 conclude (Operation *operation)
 {
@@ -173,7 +173,7 @@ conclude (Operation *operation)
     return operation->aborted ? ERROR_ABORTED : operation->rc;
   }
 
-  /* Never of "any child": the application has its own. */
+  /* Waits for its own pid: the application has other children. */
   if (operation->pid > 0)
     waitpid (operation->pid, &status, 0);
   give_back_stream (operation);
@@ -190,7 +190,7 @@ conclude (Operation *operation)
                operation->domid);
   else if (rc == ERROR_GUEST_TIMEDOUT)
     sim_error (operation->ctx, "Domain %u:guest didn't acknowledge suspend, cancelling request", operation->domid);
-  /* As libxl: whatever went wrong in the helper before the guest answered is the guest's fault. */
+  /* As libxl: an error in the helper before the guest has answered counts as the guest's timeout. */
   if (operation->save && operation->got_result && rc == ERROR_FAIL && !operation->responded)
     rc = ERROR_GUEST_TIMEDOUT;
   rc = operation->finish (operation->ctx, operation->domid, rc, operation->data);
@@ -218,7 +218,7 @@ report_ready (SimCtx *sim, gpointer data)
   tell (ctx, &how, rc);
 }
 
-/* Has it wait for the helper's end. */
+/* Lets the operation wait for the helper's end. */
 static void
 enlist (Operation *operation, const libxl_asyncop_how *how)
 {
@@ -239,7 +239,7 @@ sim_done_later (libxl_ctx *ctx, const libxl_asyncop_how *how, int rc)
   Operation *operation;
   int pipe_fds[2];
 
-  /* Somebody without a loop, or no pipe: then at once. */
+  /* Without a loop or a pipe it fails at once. */
   if (!sim_ctx (ctx)->os || pipe2 (pipe_fds, O_CLOEXEC) < 0)
     return sim_done (ctx, how, rc);
   close (pipe_fds[1]);
@@ -287,7 +287,7 @@ sim_run_helper (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *mode, 
   operation->finish = finish;
   operation->data = data;
   operation->report = pipe_fds[0];
-  /* As libxl: the helper wants a blocking descriptor, whatever the application has. */
+  /* As libxl: the helper needs a blocking descriptor. */
   operation->stream = fd;
   operation->stream_flags = fcntl (fd, F_GETFL);
   (void)fstat (fd, &operation->stream_is);
@@ -314,7 +314,7 @@ libxl_ao_abort (libxl_ctx *ctx, const libxl_asyncop_how *how)
     if (operation->ctx != ctx || operation->how.callback != how->callback
         || operation->how.u.for_callback != how->u.for_callback)
       continue;
-    /* Seen on real Xen, where it takes a while until the helper runs. */
+    /* Seen on real Xen, where the helper takes a while to start. */
     if (operation->pid > 0 && !operation->spoke)
       g_error ("libxl_ao_abort before the helper runs: libxl 4.17 calls through a null pointer here");
     rc = operation->aborted ? ERROR_ABORTED : 0;

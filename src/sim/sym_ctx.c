@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Contexts: a real libxl context, made on a hypervisor interface and a xenstore that do not exist, and beside it
- * what the application registered.
+ * Contexts: a real libxl context on a hypervisor interface and a xenstore that do not exist, with the hooks that the
+ * application has registered.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 static GRecMutex lock;
 static GHashTable *contexts; /* libxl_ctx → SimCtx */
-static char nothing;         /* what stands for handles that are never looked into */
+static char nothing;         /* its address is the value of handles that are never read */
 
 void
 sim_lock (void)
@@ -53,7 +53,7 @@ sim_error (libxl_ctx *ctx, const char *format, ...)
   va_end (args);
 }
 
-/* ---- what libxl_ctx_alloc opens --------------------------------------------------------------------------- */
+/* ---- the handles that libxl_ctx_alloc opens --------------------------------------------------------------- */
 
 xc_interface *
 xc_interface_open (xentoollog_logger *logger, xentoollog_logger *dombuild_logger, unsigned flags)
@@ -78,8 +78,8 @@ xs_close (struct xs_handle *xs)
 {
 }
 
-/* An empty xenstore: what of the real library still looks into it finds nothing, instead of following a handle that is
- * none. */
+/* An empty xenstore: functions of the real library that still read it find nothing, and do not use the invalid
+ * handle. */
 void *
 xs_read (struct xs_handle *xs, xs_transaction_t transaction, const char *path, unsigned int *length)
 {
@@ -135,7 +135,7 @@ libxl_ctx_free (libxl_ctx *ctx)
   int (*real) (libxl_ctx *) = dlsym (RTLD_NEXT, "libxl_ctx_free");
   SimCtx *sim = sim_ctx (ctx);
 
-  if (!sim) /* libxl's own way out of a context that could not be made */
+  if (!sim) /* libxl frees a context that it could not make */
     return ctx ? real (ctx) : 0;
   sim_watches_free (sim);
   sim_lock ();
@@ -160,7 +160,7 @@ libxl_osevent_register_hooks (libxl_ctx *ctx, const libxl_osevent_hooks *hooks, 
 void
 libxl_childproc_setmode (libxl_ctx *ctx, const libxl_childproc_hooks *hooks, void *user)
 {
-  /* The simulator reaps its own children by their pids. */
+  /* The simulator waits for its own children by their pids. */
 }
 
 void

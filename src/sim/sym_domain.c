@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Making, moving and ending domains.
+ * Building, saving, restoring and ending domains.
  */
 #include <libxl_utils.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "sim/sim.h"
 
-/* A named point in the daemon's own call: fails there when the control file says so. */
+/* A named point in a call; it fails there if the control file says so. */
 static int
 point (libxl_ctx *ctx, const char *name, const char *where)
 {
@@ -21,7 +21,7 @@ point (libxl_ctx *ctx, const char *name, const char *where)
   return ERROR_FAIL;
 }
 
-/* The code of a call that has acted: it fails all the same when the control file says so. */
+/* The result of a call that has done its work; it is a failure if the control file says so. */
 static int
 after (libxl_ctx *ctx, const char *name, const char *where, int rc)
 {
@@ -160,7 +160,7 @@ saved (libxl_ctx *ctx, guint32 domid, int rc, gpointer data)
 {
   SimBlock *block = host_block_map (sim_dir (), domid);
 
-  /* A helper that was killed has left the hypervisor's switches as they were. */
+  /* A helper that was killed has not switched these off. */
   if (block) {
     block->log_dirty = 0;
     if (block->ask == SIM_ASK_SUSPEND)
@@ -190,7 +190,7 @@ libxl_domain_suspend (libxl_ctx *ctx, uint32_t domid, int fd, int flags, const l
   return sim_run_helper (ctx, how, "save", domid, fd, flags & LIBXL_SUSPEND_LIVE, saved, NULL);
 }
 
-/* What a plain change of a domain is: @change_block returns libxl's code. @call: the application's. */
+/* A plain change of a domain: @change_block returns libxl's code. @call: the application's call. */
 static int
 change (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how, const char *call, const char *where,
         int (*change_block) (libxl_ctx *ctx, SimBlock *block))
@@ -337,7 +337,7 @@ write_core (libxl_ctx *ctx, const SimBlock *block, const char *file)
   return written ? 0 : ERROR_FAIL;
 }
 
-/* As libxl's, it returns when everything is written, also with @how. */
+/* Like libxl's, it returns when everything is written, also with @how. */
 int
 libxl_domain_core_dump (libxl_ctx *ctx, uint32_t domid, const char *file, const libxl_asyncop_how *how)
 {
@@ -450,7 +450,7 @@ libxl_domain_rename (libxl_ctx *ctx, uint32_t domid, const char *old_name, const
   return rc;
 }
 
-/* As libxl's: the new uuid goes to a place of xenstore, and Xen keeps the old one. */
+/* Like libxl's, it writes the new uuid to a place in xenstore, and Xen keeps the old one. */
 int
 libxl_domain_preserve (libxl_ctx *ctx, uint32_t domid, libxl_domain_create_info *info, const char *suffix,
                        libxl_uuid uuid)

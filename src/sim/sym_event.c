@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Domain death and shutdown: whoever changes a domain's state touches a file in DIR/events, every context with
- * watches has an inotify descriptor on that folder, and looks at the domains it watches.
+ * Domain death and shutdown: a process that changes a domain's state touches a file in DIR/events. Each context with
+ * watches has an inotify descriptor on that folder, and then checks the domains that it watches.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "sim/sim.h"
 
-/* Stands for libxl's libxl_evgen_domain_death, which applications never look into. */
+/* The simulator's libxl_evgen_domain_death, which is opaque to applications. */
 typedef struct {
   guint32 domid;
   guint8 uuid[16];
@@ -32,7 +32,7 @@ event_for (const SimWatch *watch, libxl_event_type type)
   return event;
 }
 
-/* As libxl: a shutdown is reported once a watch. */
+/* Like libxl, it reports a shutdown once per watch. */
 static void
 check (SimCtx *sim, SimWatch *watch, GPtrArray *events)
 {
@@ -95,14 +95,14 @@ libxl_evenable_domain_death (libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
   watch->domid = domid;
   watch->user = user;
   memcpy (watch->uuid, block->uuid, 16);
-  /* Suspended before anybody watched: an old story. */
+  /* A suspend from before the watch is not reported. */
   watch->shutdown_reported = block->state == SIM_SUSPENDED;
   host_block_unmap (block);
   sim_lock ();
   g_ptr_array_add (sim->watches, watch);
   listen_to_host (sim);
   sim_unlock ();
-  host_notify (sim_dir (), domid); /* it may have ended already */
+  host_notify (sim_dir (), domid); /* the domain may have ended already */
   if (out)
     *out = (libxl_evgen_domain_death *)watch;
   return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Looking at the host and its domains.
+ * Information about the host and its domains.
  */
 #include <libxl_utils.h>
 #include <stdlib.h>
@@ -124,7 +124,7 @@ libxl_domid_to_name (libxl_ctx *ctx, uint32_t domid)
   return name;
 }
 
-/* A number is a domid, everything else a name. */
+/* A number is a domid, any other text a name. */
 int
 libxl_domain_qualifier_to_domid (libxl_ctx *ctx, const char *name, uint32_t *domid_out)
 {
@@ -316,7 +316,7 @@ libxl_get_cpu_topology (libxl_ctx *ctx, int *n)
   return list;
 }
 
-/* ---- devices: as the configuration says ------------------------------------------------------------------- */
+/* ---- devices: from the configuration ---------------------------------------------------------------------- */
 
 libxl_device_disk *
 libxl_device_disk_list (libxl_ctx *ctx, uint32_t domid, int *n)

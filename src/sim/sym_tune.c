@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What is changed in a domain that runs: memory, processors, scheduling, devices. Memory is a number that the guest
- * obeys at once (nothing is given back); the rest is kept in the domain's configuration and read from there, so that
- * it survives the daemon as it does under Xen. What is not simulated fails by name and never reaches the real
- * library, which would look into a hypervisor interface that does not exist.
+ * Changes of a running domain: memory, processors, scheduling, devices. The memory target takes effect at once (the
+ * guest gives no pages back); the rest is kept in the domain's configuration and read from there, so it survives the
+ * daemon as under Xen. Calls that are not simulated fail by name; the real library, which would use a hypervisor
+ * interface that does not exist, is never called.
  */
 #include <libxl_utils.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ libxl_get_memory_target (libxl_ctx *ctx, uint32_t domid, uint64_t *target)
   return 0;
 }
 
-/* As under Xen, no more than the guest was made with: its memory map is what it is. */
+/* As under Xen, at most the memory that the guest was built with: its memory map does not grow. */
 int
 libxl_domain_setmaxmem (libxl_ctx *ctx, uint32_t domid, uint64_t max_memkb)
 {
@@ -81,7 +81,7 @@ libxl_domain_setmaxmem (libxl_ctx *ctx, uint32_t domid, uint64_t max_memkb)
 
 typedef int (*ChangeConfig) (libxl_ctx *ctx, libxl_domain_config *config, const void *data);
 
-/* Lets @change have the domain's configuration and keeps what it made of it. */
+/* Calls @change with the domain's configuration and stores the result. */
 static int
 change_config (libxl_ctx *ctx, uint32_t domid, ChangeConfig change, const void *data)
 {

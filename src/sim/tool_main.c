@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * xenferry-sim DIR COMMAND: looks at a simulated host, and does what a guest or an administrator of it would do.
+ * xenferry-sim DIR COMMAND: shows a simulated host, and does what a guest or an administrator of it would do.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,12 +116,12 @@ reset_calls (const char *dir, SimBlock *block)
 
 static const struct {
   const char *name;
-  const char *word; /* after it; NULL: none, or a guest's name */
+  const char *word; /* argument; NULL: none, or a guest's name */
   gboolean of_guest;
   int (*run) (const char *dir, SimBlock *block);
   const char *help;
 } commands[] = {
-  { "list", NULL, FALSE, list, "one line a domain" },
+  { "list", NULL, FALSE, list, "one line per domain" },
   { "hash", NULL, TRUE, hash, "SHA-256 of its memory" },
   { "shutdown", NULL, TRUE, shut_down, "the guest powers itself off" },
   { "reboot", NULL, TRUE, reboot, "the guest reboots itself" },
@@ -129,8 +129,8 @@ static const struct {
   { "destroy", NULL, TRUE, destroy, "as xl destroy" },
   { "destroy-all", NULL, FALSE, destroy_all, "every domain; for the end of a test" },
   { "boot", NULL, FALSE, boot, "the host boots; its daemon must have ended" },
-  { "calls", NULL, FALSE, calls, "how many calls libxl has had" },
-  { "calls", "reset", FALSE, reset_calls, "from now on" },
+  { "calls", NULL, FALSE, calls, "the number of libxl calls" },
+  { "calls", "reset", FALSE, reset_calls, "counts from 1 again" },
 };
 
 static SimBlock *
