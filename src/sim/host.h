@@ -126,6 +126,10 @@ gboolean host_domain_destroy (const char *dir, guint32 domid);
 /* The same without delay, whatever the control file says. */
 gboolean host_domain_remove (const char *dir, guint32 domid);
 
+/* Removes all domains, and what a daemon that was killed while it made or removed one has left: after the boot a new
+ * domain gets the same number. */
+void host_domains_remove (const char *dir);
+
 /* Boots the host: its domains are gone, domids restart at 1, and the boot has another id. */
 void host_boot (const char *dir);
 

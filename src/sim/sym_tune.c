@@ -325,38 +325,20 @@ not_simulated (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *what)
 int
 libxl_domain_suspend_only (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how)
 {
-  return not_simulated (ctx, how, "libxl_domain_suspend_only");
+  return not_simulated (ctx, how, __func__);
 }
 
-int
-libxl_cdrom_insert (libxl_ctx *ctx, uint32_t domid, libxl_device_disk *disk, const libxl_asyncop_how *how)
-{
-  return not_simulated (ctx, how, "libxl_cdrom_insert");
-}
+#define NOT_SIMULATED(call, Device)                                                                                    \
+  int call (libxl_ctx *ctx, uint32_t domid, Device *device, const libxl_asyncop_how *how)                              \
+  {                                                                                                                    \
+    return not_simulated (ctx, how, __func__);                                                                         \
+  }
 
-int
-libxl_device_pci_add (libxl_ctx *ctx, uint32_t domid, libxl_device_pci *pci, const libxl_asyncop_how *how)
-{
-  return not_simulated (ctx, how, "libxl_device_pci_add");
-}
-
-int
-libxl_device_pci_remove (libxl_ctx *ctx, uint32_t domid, libxl_device_pci *pci, const libxl_asyncop_how *how)
-{
-  return not_simulated (ctx, how, "libxl_device_pci_remove");
-}
-
-int
-libxl_device_usbctrl_add (libxl_ctx *ctx, uint32_t domid, libxl_device_usbctrl *usb, const libxl_asyncop_how *how)
-{
-  return not_simulated (ctx, how, "libxl_device_usbctrl_add");
-}
-
-int
-libxl_device_usbdev_add (libxl_ctx *ctx, uint32_t domid, libxl_device_usbdev *usb, const libxl_asyncop_how *how)
-{
-  return not_simulated (ctx, how, "libxl_device_usbdev_add");
-}
+NOT_SIMULATED (libxl_cdrom_insert, libxl_device_disk)
+NOT_SIMULATED (libxl_device_pci_add, libxl_device_pci)
+NOT_SIMULATED (libxl_device_pci_remove, libxl_device_pci)
+NOT_SIMULATED (libxl_device_usbctrl_add, libxl_device_usbctrl)
+NOT_SIMULATED (libxl_device_usbdev_add, libxl_device_usbdev)
 
 libxl_device_channel *
 libxl_device_channel_list (libxl_ctx *ctx, uint32_t domid, int *n)
