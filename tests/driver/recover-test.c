@@ -983,7 +983,7 @@ test_without_xml (Fixture *fixture, gconstpointer data)
 
 /* What a daemon of before has left of a guest that has moved away: removed, and never a guest. */
 static void
-test_shell (Fixture *fixture, gconstpointer data)
+test_left_copy (Fixture *fixture, gconstpointer data)
 {
   leave_guest (fixture, TRUE);
   leave_found (fixture, SUSPENDED, FALSE);
@@ -1190,7 +1190,7 @@ main (int argc, char **argv)
     { "/recover/paused-and-booted", test_paused_and_booted, NULL },
     { "/recover/without-xml/restored", test_without_xml, "restored" },
     { "/recover/without-xml/unpausing", test_without_xml, NULL },
-    { "/recover/shell", test_shell, NULL },
+    { "/recover/left-copy", test_left_copy, NULL },
     { "/recover/moved-and-offline", test_moved_and_offline, NULL },
     { "/recover/capped", test_capped, NULL },
     { "/recover/unreadable", test_unreadable, NULL },

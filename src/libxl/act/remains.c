@@ -52,17 +52,17 @@ xf_remains_describe (XfFound found)
   return words[found];
 }
 
-/* The domain that a guest left here when it moved away. */
+/* The copy that a migrated guest left behind. */
 static gboolean
-is_shell (const XfJournalEntry *entry, const libxl_dominfo *info)
+is_left_copy (const XfJournalEntry *entry, const libxl_dominfo *info)
 {
   return entry->side == XF_SIDE_SOURCE && entry->final && entry->domid == (gint64)info->domid
          && found_of (info) == XF_SUSPENDED;
 }
 
-/* The domain that a migration builds here, or has built in vain. */
+/* The copy that a migration receives here, or that it has cancelled. */
 static gboolean
-is_copy (const XfJournalEntry *entry, const libxl_dominfo *info)
+is_received_copy (const XfJournalEntry *entry, const libxl_dominfo *info)
 {
   gboolean arrived = g_str_equal (entry->state, "running");
   gboolean cancelled = entry->final && g_str_equal (entry->state, "cancelled") && entry->domid == (gint64)info->domid;
@@ -86,7 +86,8 @@ xf_remains_are (XfDriver *driver, const libxl_dominfo *info)
   for (guint i = 0; i < entries->len; i++) {
     const XfJournalEntry *entry = entries->pdata[i];
 
-    if ((is_shell (entry, info) || is_copy (entry, info)) && xf_journal_is_of_this_boot (driver->journal, entry))
+    if ((is_left_copy (entry, info) || is_received_copy (entry, info))
+        && xf_journal_is_of_this_boot (driver->journal, entry))
       return TRUE;
   }
   return FALSE;
@@ -208,7 +209,7 @@ xf_remains_resolve_guest (XfDriver *driver, const guint8 *uuid)
 /* The daemon ended after it had written an end and before that end's domain was gone. There may be thousands of
  * entries, and each names its domain: the list of all domains is not read. */
 void
-xf_remains_bury (XfDriver *driver, XfJournalEntry *entry)
+xf_remains_destroy (XfDriver *driver, XfJournalEntry *entry)
 {
   g_auto (XfDominfo) info = { 0 };
 
@@ -216,6 +217,6 @@ xf_remains_bury (XfDriver *driver, XfJournalEntry *entry)
     return;
   if (xf_dominfo_get (driver->ctx, (guint32)entry->domid, &info) == 0
       && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), entry->uuid)
-      && (is_shell (entry, &info) || is_copy (entry, &info)))
+      && (is_left_copy (entry, &info) || is_received_copy (entry, &info)))
     destroy (driver, entry, info.domid);
 }

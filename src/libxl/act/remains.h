@@ -35,7 +35,7 @@ void xf_remains_cancel (XfDriver *driver, XfJournalEntry *entry, XfFound found, 
 void xf_remains_arrive (XfDriver *driver, XfJournalEntry *entry);
 
 /* The end of @entry is in the journal. Removes its domain if that still exists. */
-void xf_remains_bury (XfDriver *driver, XfJournalEntry *entry);
+void xf_remains_destroy (XfDriver *driver, XfJournalEntry *entry);
 
 /* Applies an administrator's decision, @how, where the journal of a destination is undecided: the guest has arrived
  * @here, or has not run here. FALSE: there is nothing to decide about migration @id. */

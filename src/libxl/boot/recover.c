@@ -188,7 +188,7 @@ xf_recover (XfDriver *driver)
     XfJournalEntry *entry = entries->pdata[i];
 
     if (entry->final)
-      xf_remains_bury (driver, entry);
+      xf_remains_destroy (driver, entry);
     else if (entry->side == XF_SIDE_SOURCE)
       recover_source (driver, entry);
     else
