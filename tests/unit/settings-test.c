@@ -2,6 +2,7 @@
 #include "daemon/settings.h"
 
 #include <glib/gstdio.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -77,23 +78,45 @@ test_named_file_must_exist (void)
   g_assert_error (error, XF_ERROR, XF_ERROR_SYSTEM);
 }
 
-/* The example file says "the values are the defaults": with every comment sign before a key taken away it must parse,
- * and it names every key. */
+/* xf_settings_reload() writes one line for each setting that differs. */
+static void
+count_change (const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+  g_test_message ("%s", message);
+  (*(guint *)data)++;
+}
+
+static guint
+count_differences (XfSettings *settings, const XfSettings *other)
+{
+  guint n = 0;
+  guint id = g_log_set_handler ("xf-daemon", G_LOG_LEVEL_MESSAGE, count_change, &n);
+
+  xf_settings_reload (settings, other);
+  g_log_remove_handler ("xf-daemon", id);
+  return n;
+}
+
+/* The example file says that it shows the defaults: with every comment sign before a key removed it means the same as
+ * an empty file. */
 static void
 test_example_file (void)
 {
   g_autofree char *text = NULL;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GRegex) commented = g_regex_new ("^#(?=[a-z_]+ = )", G_REGEX_MULTILINE, 0, NULL);
+  g_autoptr (GRegex) commented = g_regex_new ("^#(?=[a-z_]+ =)", G_REGEX_MULTILINE, 0, NULL);
   g_autofree char *active = NULL;
-  g_autoptr (XfSettings) settings = NULL;
+  g_autoptr (XfSettings) example = NULL, defaults = xf_settings_parse ("", "defaults", NULL);
+  g_autoptr (XfSettings) other = xf_settings_parse ("[xenferryd]\nfinish_timeout = 61\n", "other", NULL);
 
   g_assert_true (g_file_get_contents (g_getenv ("EXAMPLE_FILE"), &text, NULL, &error));
   active = g_regex_replace_literal (commented, text, -1, 0, "", 0, &error);
-  settings = xf_settings_parse (active, "example", &error);
+  example = xf_settings_parse (active, "example", &error);
   g_assert_no_error (error);
-  g_assert_nonnull (settings);
-  g_assert_cmpuint (settings->driver.connect_timeout_s, ==, 10);
+  g_assert_nonnull (strstr (active, "\nconnect_timeout = 10\n"));
+  g_assert_nonnull (strstr (active, "\ntcp_address =\n"));
+  g_assert_cmpuint (count_differences (defaults, other), ==, 1);
+  g_assert_cmpuint (count_differences (defaults, example), ==, 0);
 }
 
 int

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What `meson install` puts on a host: the daemon and its documentation, without the simulator; and never over the
+administrator's configuration."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from sim_host import BUILD, run
+
+
+def option(name):
+    """A build option of this build directory."""
+    with open(os.path.join(BUILD, "meson-info", "intro-buildoptions.json"), encoding="utf-8") as file:
+        return next(entry["value"] for entry in json.load(file) if entry["name"] == name)
+
+
+@pytest.fixture(name="root")
+def fixture_root(tmp_path):
+    install(tmp_path)
+    return tmp_path
+
+
+def install(root):
+    return run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", str(root), timeout=120).ok()
+
+
+def files(root):
+    return sorted("/" + os.path.relpath(os.path.join(path, name), root)
+                  for path, _, names in os.walk(root) for name in names)
+
+
+def configuration(root):
+    found = [path for path in files(root) if path.endswith("/etc/xenferry/xenferryd.conf")]
+    assert len(found) == 1, files(root)
+    return str(root) + found[0]
+
+
+def test_an_installation_is_complete_and_has_no_simulator(root):
+    names = {os.path.basename(path) for path in files(root)}
+    assert {"xenferryd", "xenferry", "xenferry-pump", "xenferryd.service", "xenferry.conf"} <= names
+    assert not [path for path in files(root) if "sim" in os.path.basename(path)]
+    assert not [path for path in files(root) if "points" in os.path.basename(path)]
+
+
+def test_man_pages_are_installed_where_pandoc_is(root):
+    pages = {os.path.basename(path) for path in files(root) if "/man/" in path}
+    expected = {"xenferry.1", "xenferryd.8", "xenferryd.conf.5", "xenferry-pump.8"} if shutil.which("pandoc") else set()
+    assert pages == expected
+
+
+def test_a_second_installation_keeps_the_configuration(root):
+    path = configuration(root)
+    with open(path, "a", encoding="utf-8") as out:
+        out.write("finish_timeout = 61\n")
+    install(root)
+    with open(path, encoding="utf-8") as file:
+        assert file.read().endswith("finish_timeout = 61\n")
+    examples = [name for name in files(root) if name.endswith("/share/doc/xenferry/examples/xenferryd.conf")]
+    assert len(examples) == 1, files(root)
+    with open(str(root) + examples[0], encoding="utf-8") as file:
+        assert "finish_timeout = 61" not in file.read()
+
+
+def test_the_installed_configuration_names_installed_programs(root):
+    with open(configuration(root), encoding="utf-8") as file:
+        pump = next(line.split("=")[1].strip() for line in file if line.startswith("#pump_path"))
+    assert os.access(str(root) + pump, os.X_OK), pump
+    assert pump.startswith(option("prefix"))
+
+
+def test_the_service_stops_libvirts_daemons_and_their_sockets_first(root):
+    unit = next(path for path in files(root) if path.endswith("/xenferryd.service"))
+    with open(str(root) + unit, encoding="utf-8") as file:
+        lines = [line.strip().partition("=") for line in file]
+    units = {"libvirtd.service", "virtxend.service"}
+    units |= {f"libvirtd{kind}.socket" for kind in ("", "-ro", "-admin", "-tcp", "-tls")}
+    units |= {f"virtxend{kind}.socket" for kind in ("", "-ro", "-admin")}
+    for key in ("Conflicts", "After"):
+        named = {word for name, _, value in lines if name == key for word in value.split()}
+        assert units <= named, (key, units - named)
