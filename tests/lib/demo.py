@@ -56,7 +56,9 @@ def move(source, destination):
 def main():
     start = time.monotonic()
     # Without hashes of the memory: they would be taken while the guest stands still.
-    with SimHost("left", control={"hash": 0}) as left, SimHost("right", control={"hash": 0}) as right:
+    # Other machines do not reach these hosts.
+    settings = {"migration_listen": "127.0.0.1"}
+    with SimHost("left", settings, control={"hash": 0}) as left, SimHost("right", settings, control={"hash": 0}) as right:
         say(f"Two simulated Xen hosts, left and right, a xenferryd on each (ready in {time.monotonic() - start:.1f} s).")
         left.create(GUEST, memory_kib=MEMORY_MIB * 1024)
         say(f"A guest of {MEMORY_MIB} MiB runs on left. It counts on its console and writes to its memory all the time.")

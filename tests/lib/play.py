@@ -10,7 +10,9 @@ import time
 
 sys.dont_write_bytecode = True
 
-from sim_host import SimHost, domain_xml  # noqa: E402
+from sim_host import BUILD, SimHost, domain_xml  # noqa: E402
+
+CLI = os.path.join(BUILD, "src", "cli", "xenferry")
 
 
 def say(text=""):
@@ -31,6 +33,12 @@ def explain(here, there):
   virsh migrate --live --verbose --p2p guest {there.uri_tcp}
   virsh -c '{there.uri}' list --all
 
+The way back, at 5 MiB/s, so that there is time to look at it from a third terminal. ^C aborts it.
+
+  virsh -c '{there.uri}' migrate --live --verbose --p2p --bandwidth 5 guest {here.uri_tcp}
+  {CLI} migrations --socket {here.socket_path}
+  {CLI} migrations --socket {there.socket_path} --all
+
 Settings, log and the guests' consoles of {here.name} are in {here.dir},
 those of {there.name} in {there.dir}.
 ^C ends both hosts with their guests, and removes these directories. The log of {here.name} follows.
@@ -50,7 +58,8 @@ def follow(host):
 
 
 def main():
-    settings = {"log_level": os.environ.get("XF_LOG_LEVEL", "message")}
+    # Other machines do not reach these hosts.
+    settings = {"log_level": os.environ.get("XF_LOG_LEVEL", "message"), "migration_listen": "127.0.0.1"}
     with SimHost("left", settings) as left, SimHost("right", settings) as right:
         explain(left, right)
         try:
