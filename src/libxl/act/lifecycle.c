@@ -5,7 +5,6 @@
 #include "libxl/act/lifecycle.h"
 
 #include <libvirt/libvirt.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "libxl/convert/config.h"
@@ -434,21 +433,10 @@ xf_lifecycle_restart (XfGuest *guest, XfAction how)
              TRUE, how == XF_ACTION_RENAME_RESTART);
 }
 
-/* A destroy that waits until the job that it has aborted ends. */
-typedef struct {
-  XfDriver *driver;
-  guint8 uuid[XF_UUID_LENGTH];
-  XfDone done;
-  gpointer data;
-} Waiting;
-
-static gboolean
-destroy_after_job (gpointer data)
+static void
+destroy_after_job (XfDriver *driver, const guint8 *uuid, XfDone done, gpointer data)
 {
-  g_autofree Waiting *waiting = data;
-
-  xf_driver_domain_destroy (waiting->driver, waiting->uuid, 0, waiting->done, waiting->data);
-  return G_SOURCE_REMOVE;
+  xf_driver_domain_destroy (driver, uuid, 0, done, data);
 }
 
 /* A destroy does not wait for a long job: the job is aborted, and the guest is destroyed as soon as the job has
@@ -456,15 +444,9 @@ destroy_after_job (gpointer data)
 static gboolean
 abort_then_destroy (XfGuest *guest, XfDone done, gpointer data)
 {
-  XfDriver *driver = guest->driver;
-  Waiting *waiting;
-
   if (!guest->job || !guest->job->ops || !guest->job->ops->abort)
     return FALSE;
-  waiting = g_new (Waiting, 1);
-  *waiting = (Waiting){ .driver = driver, .done = done, .data = data };
-  memcpy (waiting->uuid, guest->uuid, XF_UUID_LENGTH);
-  xf_job_when_ended (guest, destroy_after_job, waiting);
+  xf_job_act_when_ended (guest, destroy_after_job, done, data);
   /* A job that cannot be stopped any longer ends soon by itself. destroy then handles the guest as the job left it. */
   (void)guest->job->ops->abort (guest->job, NULL);
   return TRUE;

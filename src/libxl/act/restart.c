@@ -3,7 +3,6 @@
 
 #include <libvirt/libvirt.h>
 #include <libxl_utils.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "libxl/guest/driver_private.h"
@@ -282,40 +281,26 @@ xf_restart_give_way (XfGuest *guest)
   return TRUE;
 }
 
-typedef struct {
-  XfDriver *driver;
-  guint8 uuid[XF_UUID_LENGTH];
-  XfDone done;
-  gpointer data;
-} Waiting;
-
 /* The attempt in progress may have succeeded. */
-static gboolean
-answer (gpointer data)
+static void
+destroy_if_running (XfDriver *driver, const guint8 *uuid, XfDone done, gpointer data)
 {
-  g_autofree Waiting *waiting = data;
-  XfGuest *guest = xf_guest_find_uuid (waiting->driver, waiting->uuid);
+  XfGuest *guest = xf_guest_find_uuid (driver, uuid);
 
-  if (!waiting->done)
-    return G_SOURCE_REMOVE;
+  if (!done)
+    return;
   if (guest && guest->domid > 0)
-    xf_driver_domain_destroy (waiting->driver, waiting->uuid, 0, waiting->done, waiting->data);
+    xf_driver_domain_destroy (driver, uuid, 0, done, data);
   else
-    waiting->done (NULL, waiting->data);
-  return G_SOURCE_REMOVE;
+    done (NULL, data);
 }
 
 gboolean
 xf_restart_stop (XfGuest *guest, XfDone done, gpointer data)
 {
-  Waiting *waiting;
-
   if (!find (guest))
     return FALSE;
-  waiting = g_new (Waiting, 1);
-  *waiting = (Waiting){ .driver = guest->driver, .done = done, .data = data };
-  memcpy (waiting->uuid, guest->uuid, XF_UUID_LENGTH);
-  xf_job_when_ended (guest, answer, waiting);
+  xf_job_act_when_ended (guest, destroy_if_running, done, data);
   return stop (guest->job, NULL);
 }
 

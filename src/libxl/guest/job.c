@@ -2,6 +2,7 @@
 #include "libxl/guest/job.h"
 
 #include <libvirt/libvirt.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "libxl/guest/driver_private.h"
@@ -111,6 +112,33 @@ xf_job_when_ended (XfGuest *guest, GSourceFunc func, gpointer data)
   g_assert (guest->job);
   *waiter = (Waiter){ func, data };
   guest->job_waiters = g_slist_append (guest->job_waiters, waiter);
+}
+
+typedef struct {
+  XfDriver *driver;
+  guint8 uuid[XF_UUID_LENGTH];
+  XfGuestAct act;
+  XfDone done;
+  gpointer data;
+} LaterAct;
+
+static gboolean
+act_later (gpointer data)
+{
+  g_autofree LaterAct *later = data;
+
+  later->act (later->driver, later->uuid, later->done, later->data);
+  return G_SOURCE_REMOVE;
+}
+
+void
+xf_job_act_when_ended (XfGuest *guest, XfGuestAct act, XfDone done, gpointer data)
+{
+  LaterAct *later = g_new (LaterAct, 1);
+
+  *later = (LaterAct){ .driver = guest->driver, .act = act, .done = done, .data = data };
+  memcpy (later->uuid, guest->uuid, XF_UUID_LENGTH);
+  xf_job_when_ended (guest, act_later, later);
 }
 
 void

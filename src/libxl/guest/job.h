@@ -67,6 +67,11 @@ gboolean xf_job_needs_definition (const XfGuest *guest);
 /* Calls @func from the loop once the guest's present job has ended. */
 void xf_job_when_ended (XfGuest *guest, GSourceFunc func, gpointer data);
 
+/* Calls @act with @done and @data from the loop once the guest's present job has ended. By then there may be no guest
+ * with its uuid. */
+typedef void (*XfGuestAct) (XfDriver *driver, const guint8 *uuid, XfDone done, gpointer data);
+void xf_job_act_when_ended (XfGuest *guest, XfGuestAct act, XfDone done, gpointer data);
+
 /* Calls the waiters now: the job has reached a state in which a command may act. Each checks for itself whether there
  * is a job. */
 void xf_job_wake_waiters (XfGuest *guest);
