@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Guests that end by themselves, and what their definitions say about it.
+ * Guests that end by themselves, and the actions that their definitions name for this.
  */
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
@@ -24,7 +24,7 @@ domid_of (Host *host, const guint8 *uuid)
   return ref ? ref->id : -2;
 }
 
-/* Runs "g" with @actions, lets it do @ask, and waits for @state. */
+/* Runs "g" with @actions, asks it for @ask, and waits for @state. */
 static Host *
 run (const char *actions, SimAsk ask, int state, guint8 **uuid_out)
 {
@@ -63,7 +63,7 @@ test_reboot (void)
 
   expect_events (host, "g stopped 0; g started 0;");
   g_assert_cmpuint (host_count_domains (host), ==, 1);
-  /* And the new one's end is noticed too. */
+  /* The end of the new domain is noticed too. */
   host_ask (host, "g", SIM_ASK_SHUTDOWN);
   host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_SHUTOFF);
   host_free (host);
@@ -174,7 +174,7 @@ test_coredump (void)
   host_free (host);
 }
 
-/* What is to come after it comes all the same. */
+/* The rest of the action is carried out although the dump fails. */
 static void
 fail_dump (const char *actions, const char *control, int state)
 {
@@ -217,7 +217,7 @@ run_slow_dump (guint8 **uuid_out)
   return host;
 }
 
-/* The loop turns meanwhile, and the guest is left as it is. */
+/* During a dump the loop runs, and the guest is not touched. */
 static void
 test_coredump_slow (void)
 {
@@ -234,7 +234,7 @@ test_coredump_slow (void)
   g_assert_nonnull (strstr (message, "its memory is being written to a file"));
   g_assert_true (xf_driver_job_info (host->driver, uuid, &info, NULL));
   g_assert_cmpint (info.type, ==, VIR_DOMAIN_JOB_NONE);
-  host_idle (1500); /* more than one look */
+  host_idle (1500); /* more than one poll */
   g_assert_cmpuint (host_count_domains (host), ==, 2);
   host_set_control (host, "");
   host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_SHUTOFF);
@@ -242,7 +242,7 @@ test_coredump_slow (void)
   host_free (host);
 }
 
-/* A removal that fails is tried again, and does not fill the disk. */
+/* A failed removal is repeated, and does not dump again. */
 static void
 test_coredump_once (void)
 {
@@ -264,7 +264,7 @@ test_coredump_once (void)
   host_free (host);
 }
 
-/* A daemon that ends waits for no dump, and what comes of it later finds nothing of the daemon. */
+/* A daemon that ends does not wait for a dump; its later completion does not touch freed memory. */
 static void
 test_coredump_outlives_driver (void)
 {
@@ -280,7 +280,7 @@ test_coredump_outlives_driver (void)
   host_free (host);
 }
 
-/* What cannot be cleaned up says so, and is tried again. */
+/* A failed removal is reported and repeated. */
 static void
 test_clean_up_fails (void)
 {
@@ -316,7 +316,7 @@ test_destroyed_by_others (void)
   host_free (host);
 }
 
-/* libxl tells an end once; a job that has the guest then must not swallow it. */
+/* libxl reports an end only once; it is kept if a job has the guest at that moment. */
 static void
 end_during_job (SimAsk ask)
 {

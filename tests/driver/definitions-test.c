@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Definitions that others wrote into our directory: what this driver cannot serve is shown, keeps its name and uuid,
- * and its file stays as it is, whatever is done with others; only an undefine of that very guest ends it.
+ * Definitions that other programs wrote into the daemon's directory: one that this driver cannot serve is listed, keeps
+ * its name and uuid reserved, and its file stays unchanged until that guest is undefined.
  */
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
@@ -44,7 +44,7 @@ assert_unchanged (Host *host, const char *file, const char *text)
   g_assert_cmpstr (now, ==, text);
 }
 
-/* Each start of the daemon warns of what it found. */
+/* Each start of the daemon logs a warning for each such file. */
 static void
 restart (Host *host, guint warnings)
 {
@@ -93,7 +93,7 @@ prepare (Host *host, const char *xml, GError **error)
   host_wait (*error != NULL);
 }
 
-/* Nobody is started, received or defined under its name or uuid. */
+/* No guest is started, received or defined with its name or uuid. */
 static void
 assert_reserved (Host *host, const char *name, const char *uuid, const char *reason)
 {
@@ -156,7 +156,7 @@ test_refused (void)
   host_free (host);
 }
 
-/* Broken at the end, broken everywhere, and not even readable. */
+/* A truncated file, one that is not XML, and one that cannot be read at all. */
 static void
 test_unreadable (void)
 {
@@ -188,7 +188,7 @@ test_unreadable (void)
   host_free (host);
 }
 
-/* Its guest is one like others; its own file's name is free only for itself. */
+/* A file whose name is not its guest's: the guest is served; its file's name is reserved for it. */
 static void
 test_other_name (void)
 {
@@ -223,7 +223,7 @@ test_other_name (void)
   host_free (host);
 }
 
-/* The file of its name is one that somebody else wrote. */
+/* As before, but the file that has the guest's name is a foreign one. */
 static void
 test_crossed (void)
 {
@@ -249,7 +249,7 @@ test_crossed (void)
   host_free (host);
 }
 
-/* Two that say the same of themselves: one is served, both files stay. */
+/* Two files define the same guest: one is served, both stay. */
 static void
 test_twice (void)
 {
@@ -271,7 +271,7 @@ test_twice (void)
   host_free (host);
 }
 
-/* What came after the daemon's start is not written over either. */
+/* A file that was written after the daemon's start is not overwritten either. */
 static void
 test_new_file (void)
 {
@@ -286,7 +286,7 @@ test_new_file (void)
   host_free (host);
 }
 
-/* Domain-0 has no definition, and nobody takes its place. */
+/* Domain-0 has no definition, and a file cannot give it one. */
 static void
 test_dom0 (void)
 {

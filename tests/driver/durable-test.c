@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What must be on disk before the next step: perform is not answered before `sent` is; the guest does not run before
- * `unpausing` is; and on disk means synced. The journal's thread is held at its point meanwhile, and what must not come
- * does not.
+ * What must be on disk before the next step: `sent` before perform is answered, `unpausing` before the guest runs; and
+ * on disk means synced. The tests hold the journal's thread at its point and check that the step is not taken.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,13 +16,13 @@
 #include "host.h"
 #include "libxl/journal/journal.h"
 
-/* Long enough for any of it to come when nothing holds it. */
+/* Enough time for the step to happen if nothing holds it. */
 #define HELD_MS 300
 
 static const guint8 uuid[XF_UUID_LENGTH] = "0123456789abcdef";
 static const int client = 1; /* its address is the token */
 
-/* ---- who receives the data -------------------------------------------------------------------------------- */
+/* ---- the receiver of the data ----------------------------------------------------------------------------- */
 
 typedef struct {
   int listener;
@@ -220,7 +219,7 @@ test_sent (Fixture *fixture, gconstpointer data)
 
 /* ---- the destination -------------------------------------------------------------------------------------- */
 
-/* The stream of a guest that is gone then. */
+/* Records the stream of a guest and destroys the guest. */
 static void
 record (Fixture *fixture)
 {
@@ -265,8 +264,8 @@ is_gone (gconstpointer token)
   return FALSE;
 }
 
-/* A source without a secret is no xenferry, and takes its guest back when its connection ends. The connection may have
- * ended while `unpausing` was written, before the loop has noticed: then the guest does not run here. */
+/* A source without a secret is not a xenferry, and takes its guest back when its connection ends. The connection may
+ * end while `unpausing` is being written, before the loop notices: then the guest does not run here. */
 static void
 test_source_gone (Fixture *fixture, gconstpointer data)
 {
@@ -292,11 +291,11 @@ test_source_gone (Fixture *fixture, gconstpointer data)
 /* ---- the disk --------------------------------------------------------------------------------------------- */
 
 static struct {
-  gint files, directories; /* synced: entries not yet in their place, and the journal's directory */
+  gint files, directories; /* synced: entries before their rename, and the journal's directory */
   gint fails;
 } syncs;
 
-/* libc's, for everything that this program is linked of. */
+/* Replaces libc's in the whole program. */
 int
 fsync (int fd)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Guests outlive the daemon: the next one finds them, knows what they are, and notices what happens to them. So it does
- * with guests that others started.
+ * Guests keep running without the daemon: the next daemon finds them, knows their definitions, and notices their ends.
+ * The same for guests that another toolstack started.
  */
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
@@ -17,7 +17,7 @@ domid_of (Host *host, const guint8 *uuid)
   return ref ? ref->id : -2;
 }
 
-/* A transient guest that has something only its own XML says. */
+/* A transient guest with an element that only its own XML has. */
 static guint8 *
 create (Host *host, const char *name)
 {
@@ -93,7 +93,7 @@ test_paused (void)
   host_free (host);
 }
 
-/* What happened while no daemon ran. */
+/* Guests that ended while no daemon ran. */
 static void
 test_meanwhile (void)
 {
@@ -116,7 +116,7 @@ test_meanwhile (void)
   host_free (host);
 }
 
-/* libvirtd's, whose XML lies with the domain. */
+/* A guest of libvirtd, whose XML is stored with the domain. */
 static void
 test_libvirtd_guest (void)
 {
@@ -131,7 +131,7 @@ test_libvirtd_guest (void)
   host_free (host);
 }
 
-/* xl's, of which only libxl knows something. */
+/* A guest of xl: only libxl has its configuration. */
 static void
 test_foreign_guest (void)
 {
@@ -147,14 +147,14 @@ test_foreign_guest (void)
   xml = xf_driver_domain_xml (host->driver, uuid, 0, NULL);
   g_assert_nonnull (strstr (xml, "<kernel>/boot/vmlinuz</kernel>"));
   g_assert_nonnull (strstr (xml, "16384</memory>"));
-  /* It is a guest like any other. */
+  /* It can be managed like any other guest. */
   g_assert_true (host_call (host, xf_driver_domain_suspend, uuid, NULL));
   g_assert_true (host_call (host, xf_driver_domain_resume, uuid, NULL));
   expect_end_is_noticed (host, uuid);
   host_free (host);
 }
 
-/* Suspended by a migration whose daemon died: shown as that, and a person can let it go on. */
+/* A guest that was suspended by a migration whose daemon died: it is shown so, and an administrator can resume it. */
 static void
 test_suspended (void)
 {
@@ -177,7 +177,7 @@ test_suspended (void)
   host_free (host);
 }
 
-/* A file that is no definition costs only itself, and stays. */
+/* A file that is not a definition affects no other guest, and stays. */
 static void
 test_bad_files (void)
 {
@@ -198,7 +198,7 @@ test_bad_files (void)
   host_free (host);
 }
 
-/* A status file that describes another guest than its name says (restored from somewhere, or edited) describes none. */
+/* A status file for another guest than its file name says (restored or edited) is ignored. */
 static void
 test_status_of_another (void)
 {
@@ -219,7 +219,7 @@ test_status_of_another (void)
   host_free (host);
 }
 
-/* The toolstack that started it has a process beside it, which acts when it ends: ours gives it time to. */
+/* The toolstack that started the guest has a process that acts on its end: the driver gives it time. */
 static void
 test_foreign_end (void)
 {
@@ -237,7 +237,7 @@ test_foreign_end (void)
   host_free (host);
 }
 
-/* Its toolstack builds it: it is paused and has never run. It is nobody's guest until that is over. */
+/* Another toolstack is building the domain: it is paused and has never run. It is not listed until it runs. */
 static void
 test_foreign_being_built (void)
 {
@@ -251,7 +251,7 @@ test_foreign_being_built (void)
   g_assert_true (g_file_get_contents (path, &json, NULL, NULL));
   g_assert_true (host_destroy (host, uuid, NULL));
   domid = host_domain_new (host->dir, "g", uuid, LIBXL_DOMAIN_TYPE_PVH, 4096, 1, json);
-  host_idle (2500); /* more than two looks */
+  host_idle (2500); /* more than two polls */
   g_assert_cmpuint (host_count_listed (host, 0), ==, 0);
   g_assert_true (host_guest_start (host->dir, domid));
   block = host_block_map (host->dir, domid);

@@ -67,7 +67,7 @@ remove_tree (const char *path)
   g_remove (path);
 }
 
-/* What is on its way comes before the driver it is for goes. */
+/* Delivers pending callbacks before their driver is freed. */
 static void
 settle (void)
 {
@@ -166,7 +166,7 @@ answered_ref (const XfDomainRef *ref, const GError *error, gpointer data)
 static gboolean
 await (Answer *answer, GError **error)
 {
-  g_assert_false (answer->done); /* never before the call has returned */
+  g_assert_false (answer->done); /* not before the call has returned */
   host_wait (answer->done);
   if (!answer->error)
     return TRUE;
@@ -219,7 +219,7 @@ host_call (Host *host, HostCall call, const guint8 *uuid, GError **error)
   return await (&answer, error);
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------------- */
+/* ---- queries ---------------------------------------------------------------------------------------------- */
 
 void
 host_ask (Host *host, const char *name, SimAsk ask)

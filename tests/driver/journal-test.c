@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The journal by itself: what is written comes back; order, groups, failures; files that are none of ours; bounds.
+ * The journal alone: it reads back what it wrote; order, groups, failures; foreign files; bounds.
  */
 #include "libxl/journal/journal.h"
 
@@ -139,7 +139,7 @@ test_comes_back (Fixture *fixture, gconstpointer data)
   g_assert_true (xf_journal_is_of_this_boot (fixture->journal, back));
 }
 
-/* The longest that the loop was away is told, not judged. */
+/* Reports the longest time that the loop did not run; no limit is checked. */
 static void
 test_many (Fixture *fixture, gconstpointer data)
 {
@@ -173,7 +173,7 @@ test_many (Fixture *fixture, gconstpointer data)
   g_ptr_array_unref (entries);
 }
 
-/* What is written and dropped at once is not there, whatever was taken together. */
+/* An entry that is written and dropped at once does not exist afterwards, however the writes were grouped. */
 static void
 test_order (Fixture *fixture, gconstpointer data)
 {
@@ -185,14 +185,14 @@ test_order (Fixture *fixture, gconstpointer data)
   xf_journal_drop (fixture->journal, gone);
   xf_journal_write (fixture->journal, kept, "sending", NULL, NULL);
   xf_journal_write (fixture->journal, kept, "sent", NULL, NULL);
-  reopen (fixture); /* which waits */
+  reopen (fixture); /* waits for the writes */
   g_assert_false (g_file_test (gone_path, G_FILE_TEST_EXISTS));
   g_assert_true (g_file_test (kept_path, G_FILE_TEST_EXISTS));
   g_assert_cmpstr (xf_journal_find (fixture->journal, XF_SIDE_SOURCE, (guint8[XF_UUID_LENGTH]){ 2 })->state, ==,
                    "sent");
 }
 
-/* Whoever waits is told; what nobody waits for is tried again. */
+/* A failed write is reported to its waiter; a write without a waiter is repeated. */
 static void
 test_failure (Fixture *fixture, gconstpointer data)
 {
@@ -257,8 +257,8 @@ test_not_ours (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (xf_journal_unreadable (fixture->journal)->len, ==, 1);
 }
 
-/* Ends of a destination are kept until they were asked for and a day longer, whatever the clock says meanwhile;
- * everything else as long as it takes. */
+/* An end of a destination is kept until it has been asked for and one day longer, even if the clock was set back; other
+ * entries are kept without a limit. */
 static void
 test_bounds (Fixture *fixture, gconstpointer data)
 {
@@ -294,7 +294,7 @@ test_bounds (Fixture *fixture, gconstpointer data)
                    == entries[i].stays);
 }
 
-/* A file that cannot be read holds back what it may be about: its guest, or all of them when it does not say. */
+/* An unreadable file holds back its guest, or all guests if it does not say which. */
 static void
 test_may_know (Fixture *fixture, gconstpointer data)
 {

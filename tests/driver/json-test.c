@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the bounds of a peer's configuration let through costs libxl's own parser no more than the loop can bear.
+ * A peer's configuration within the bounds does not block the loop for long in libxl's parser.
  */
 #include <string.h>
 #include <time.h>
@@ -10,7 +10,7 @@
 #include "libxl/guest/driver_private.h"
 #include "libxl/convert/json_bounds.h"
 
-/* On an idle machine it is below 100; other tests run beside this one, and sanitizers multiply. */
+/* On an idle machine it is below 100; other tests run at the same time, and sanitizers are slower. */
 #ifdef __SANITIZE_ADDRESS__
 #define MOST_MS 3000
 #else
@@ -26,7 +26,7 @@ processor_ms (void)
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* As many of @unit as just pass. */
+/* The largest number of @unit that is within the bounds. */
 static char *
 fill (const char *begin, const char *unit, const char *end)
 {
@@ -86,7 +86,7 @@ test_worst (void)
   host_free (host);
 }
 
-/* Far more is refused as fast. */
+/* A much larger one is refused as quickly. */
 static void
 test_bomb (void)
 {

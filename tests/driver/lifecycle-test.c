@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Starting, pausing, ending: the states and the events, in their order; and what a failed step leaves behind: nothing.
+ * Start, pause, end: the states and the events, in their order; and a failed step leaves nothing behind.
  */
 #include <libvirt/libvirt.h>
 #include <string.h>
@@ -37,7 +37,7 @@ test_events (void)
   expect_state (host, uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
   g_assert_true (host_call (host, xf_driver_domain_suspend, uuid, NULL));
   expect_state (host, uuid, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
-  g_assert_true (host_call (host, xf_driver_domain_suspend, uuid, NULL)); /* it is already */
+  g_assert_true (host_call (host, xf_driver_domain_suspend, uuid, NULL)); /* it is paused already */
   g_assert_true (host_call (host, xf_driver_domain_resume, uuid, NULL));
   expect_state (host, uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
   g_assert_true (host_destroy (host, uuid, NULL));
@@ -105,7 +105,7 @@ count_answer (const GError *error, gpointer data)
   answers[error ? 1 : 0]++;
 }
 
-/* The second is refused at once, by the first one's name; looking is never refused. */
+/* The second job is refused at once, and the error names the first; queries are never refused. */
 static void
 test_one_job (void)
 {
@@ -162,7 +162,7 @@ test_failed_start (void)
   host_free (host);
 }
 
-/* What a failed start leaves behind is destroyed until it is gone, and keeps the next start waiting. */
+/* The domain of a failed start is destroyed until it is gone; the next start waits for that. */
 static void
 test_failed_start_stays (void)
 {

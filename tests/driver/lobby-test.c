@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Connections that have yet to say who they are: how long, how many, and who leaves.
+ * Connections that have not identified themselves: for how long, how many, and which one is closed for a new one.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,10 +14,10 @@
 typedef struct {
   XfLobby *lobby;
   guint looks, taken;
-  guint8 first; /* byte of the one that was taken last */
+  guint8 first; /* the first byte of the last connection that was taken */
 } Room;
 
-/* "A" and seven bytes more; "X" is nobody. */
+/* A connection sends a letter and seven more bytes; "X" is not accepted. */
 static guint
 need (const guint8 *start, gsize n, gpointer data)
 {
@@ -45,7 +45,7 @@ room_init (Room *room, guint places, guint stay_ms)
   room->lobby = xf_lobby_new (&limits, need, taken, room);
 }
 
-/* One comes; returns its own end. */
+/* Opens a connection that sends @says; returns the client's end. */
 static int
 come (Room *room, const char *says)
 {
@@ -85,7 +85,7 @@ is_closed (int fd)
 
   errno = 0;
 
-  /* What it has sent may lie unread there. */
+  /* The other side may close it with unread data. */
   return recv (fd, &byte, 1, MSG_DONTWAIT) == 0 || errno == ECONNRESET;
 }
 
@@ -111,7 +111,7 @@ test_known (void)
   xf_lobby_free (room.lobby);
 }
 
-/* A local socket wakes its reader for every byte, whatever it was told. */
+/* A local socket wakes its reader for each byte, whatever SO_RCVLOWAT says. */
 static void
 test_no_spin (void)
 {
@@ -160,7 +160,7 @@ test_full (void)
   run_for (20);
   silent = come (&room, "");
   late = come (&room, "");
-  g_assert_true (is_closed (part)); /* the silent one has only just come */
+  g_assert_true (is_closed (part)); /* the silent one has only just connected */
   g_assert_false (is_closed (silent));
   good = come (&room, "B-------");
   g_assert_true (is_closed (silent));
@@ -170,7 +170,7 @@ test_full (void)
   xf_lobby_free (room.lobby);
 }
 
-/* ---- who leaves ------------------------------------------------------------------------------------------- */
+/* ---- which one is closed ---------------------------------------------------------------------------------- */
 
 static gint
 leaver (const char *addresses, const char *silent, char newcomer, guint places, guint places_an_address)
@@ -193,15 +193,15 @@ test_leaver (void)
 {
   g_assert_cmpint (leaver ("", "", 'a', 4, 2), ==, -1);
   g_assert_cmpint (leaver ("abc", "sss", 'd', 4, 2), ==, -1);
-  /* All places are taken: one of the address that has most, the silent one. */
+  /* All places are taken: the address with the most connections loses one, a silent one first. */
   g_assert_cmpint (leaver ("abbb", "sttt", 'c', 4, 4), ==, 1);
   g_assert_cmpint (leaver ("abbb", "stts", 'c', 4, 4), ==, 3);
   g_assert_cmpint (leaver ("abcd", "ttst", 'e', 4, 4), ==, 2);
   g_assert_cmpint (leaver ("abcd", "tttt", 'e', 4, 4), ==, 0);
-  /* Who has just come is not silent yet. */
+  /* A new connection does not count as silent yet. */
   g_assert_cmpint (leaver ("abcd", "tnnn", 'e', 4, 4), ==, 0);
   g_assert_cmpint (leaver ("abcd", "tnsn", 'e', 4, 4), ==, 2);
-  /* An address has all of its own: it makes room for itself, whatever others have. */
+  /* An address at its own limit loses one of its own, whatever others have. */
   g_assert_cmpint (leaver ("bbaa", "sstt", 'a', 8, 2), ==, 2);
   g_assert_cmpint (leaver ("bbaa", "sstt", 'c', 8, 2), ==, -1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Guests that others pause, rename and end, past this driver: what Xen shows counts.
+ * Guests that another toolstack pauses, renames and ends: the driver follows what Xen shows.
  */
 #include <libvirt/libvirt.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 typedef void (*Change) (Host *host, SimBlock *block, const char *word);
 
-/* Does to the domain @name what another toolstack would. */
+/* Changes the domain @name as another toolstack would. */
 static void
 by_others (Host *host, const char *name, Change change, const char *word)
 {
@@ -97,7 +97,7 @@ test_paused_by_others (void)
   host_free (host);
 }
 
-/* Before the look of each second: the command looks itself. */
+/* Before the next poll: the command itself reads the state. */
 static void
 test_command_looks (void)
 {
@@ -156,7 +156,7 @@ test_renamed_by_others (void)
   g_assert_false (g_file_test (before, G_FILE_TEST_EXISTS));
   host_restart_driver (host);
   g_assert_true (is_called (host, uuid, "new"));
-  /* A name that is another's is not taken before it is free. */
+  /* A name that another guest has is adopted only when it is free. */
   other = host_define (host, "other", NULL);
   by_others (host, "new", rename_it, "other");
   host_idle (1500);
@@ -166,7 +166,7 @@ test_renamed_by_others (void)
   host_free (host);
 }
 
-/* An event of libxl's that does not come is missed by nobody. */
+/* The driver notices an end although libxl's event is missing. */
 static void
 test_end_without_event (void)
 {
@@ -180,8 +180,8 @@ test_end_without_event (void)
   host_free (host);
 }
 
-/* libxl tells each watch of one shutdown only. A save by another toolstack uses the watch up: when the guest goes on
- * there must be another one, or no event would come of its end. */
+/* libxl reports one shutdown per watch. A save by another toolstack uses the watch up: when the guest continues, the
+ * driver must set a new watch to get an event of its end. */
 static void
 test_watch_is_renewed (void)
 {
@@ -193,7 +193,7 @@ test_watch_is_renewed (void)
   host_wait (guest->watch_spent && host_state (host, uuid, NULL) == VIR_DOMAIN_PAUSED);
   g_assert_cmpint (libxl_domain_resume (xf_ctx_libxl (host->driver->ctx), guest->domid, 1, NULL), ==, 0);
   host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_RUNNING);
-  /* Only the event is left to tell of its end. */
+  /* Without polling, only the event can report its end. */
   g_clear_pointer (&host->driver->discover, xf_discover_free);
   host_ask (host, "g", SIM_ASK_SHUTDOWN);
   host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_SHUTOFF);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The phases one by one, and out of their order, on one simulated host.
+ * The phases one by one, and in a wrong order, on one simulated host.
  */
 #include <arpa/inet.h>
 #include <libvirt/libvirt.h>
@@ -16,7 +16,7 @@ typedef struct {
   Host *host;
   XfDriver *driver;
 
-  /* the last callback's */
+  /* of the last callback */
   gboolean done;
   GError *error;
   char *xml, *uri;
@@ -76,7 +76,7 @@ migrate_done (const XfMigrateResult *result, const GError *error, gpointer data)
   done (error, data);
 }
 
-/* Runs the loop until a callback has come; its error's code, or -1 for none. */
+/* Runs the loop until a callback is called; returns its error code, or -1 for none. */
 static int
 wait_code (Fixture *fixture)
 {
@@ -158,7 +158,7 @@ is_visible (Fixture *fixture, const char *name)
   return ref != NULL;
 }
 
-/* Begin holds the guest; a write is refused at once, by name; reads go on; confirm(cancelled) lets go. */
+/* Begin starts a job; a write is refused at once, the error names the job; reads work; confirm(cancelled) ends it. */
 static void
 test_begin_holds_the_job (Fixture *fixture, gconstpointer data)
 {
@@ -187,7 +187,7 @@ begin_again (Fixture *fixture, const XfDomainRef *ref)
   g_assert_cmpint (wait_code (fixture), ==, -1);
 }
 
-/* Nobody performs, or the client goes: the job ends by itself. */
+/* Perform is not called in time, or the client disconnects: the job ends by itself. */
 static void
 test_begin_without_perform (Fixture *fixture, gconstpointer data)
 {
@@ -225,7 +225,7 @@ test_phases_out_of_order (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (host_state (fixture->host, ref->uuid, NULL), ==, VIR_DOMAIN_RUNNING);
 }
 
-/* A phase of a migration that another client began is refused by name, and changes nothing. */
+/* A phase of a migration that another client began is refused, the error names it, and nothing changes. */
 static void
 test_phases_of_another_client (Fixture *fixture, gconstpointer data)
 {
@@ -257,7 +257,7 @@ test_phases_of_another_client (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (wait_code (fixture), ==, XF_ERROR_FINISH_OK);
 }
 
-/* Hidden while it is received; finish(cancelled) closes the port and says so with its own code. */
+/* The guest is hidden while it is received; finish(cancelled) closes the port and has its own error code. */
 static void
 test_prepare_and_cancel (Fixture *fixture, gconstpointer data)
 {
@@ -282,7 +282,7 @@ test_prepare_and_cancel (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (defined);
 }
 
-/* A connection that brings something else is dropped; the migration waits on, up to its deadline. */
+/* A connection that sends something else is closed; the migration keeps waiting, until its deadline. */
 static void
 test_stranger_and_deadline (Fixture *fixture, gconstpointer data)
 {
@@ -300,7 +300,7 @@ test_stranger_and_deadline (Fixture *fixture, gconstpointer data)
   fd = connect_to (uri);
   g_assert_cmpint (fd, >=, 0);
   close (fd);
-  host_wait ((fd = connect_to (uri)) < 0 || close (fd) < 0); /* the deadline closes the door */
+  host_wait ((fd = connect_to (uri)) < 0 || close (fd) < 0); /* the deadline closes the port */
   finish (fixture, "in", FALSE);
   g_assert_cmpint (wait_code (fixture), ==, XF_ERROR_TIMEOUT);
 }
@@ -322,13 +322,13 @@ test_client_of_prepare_goes (Fixture *fixture, gconstpointer data)
 static void
 test_no_memory (Fixture *fixture, gconstpointer data)
 {
-  host_set_control (fixture->host, "memory-mib=520\n"); /* 512 are dom0's */
+  host_set_control (fixture->host, "memory-mib=520\n"); /* dom0 has 512 */
   prepare (fixture, "in");
   g_assert_cmpint (wait_code (fixture), ==, XF_ERROR_OPERATION_FAILED);
   g_assert_nonnull (strstr (fixture->error->message, "8 MiB are missing"));
 }
 
-/* Promises count: two that fit one by one do not fit together. */
+/* Reserved memory counts: two guests that fit one by one do not fit together. */
 static void
 test_promised_memory (Fixture *fixture, gconstpointer data)
 {
@@ -358,7 +358,7 @@ main (int argc, char **argv)
   };
 
   g_test_init (&argc, &argv, NULL);
-  /* A warning is what these tests provoke. */
+  /* These tests provoke warnings. */
   g_log_set_always_fatal (G_LOG_LEVEL_CRITICAL | G_LOG_FATAL_MASK);
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].run, tear_down);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What two hosts agree upon for the data: every policy of either side with every wish, by a rule that is written down
- * here once more, in other words; and the ticket.
+ * The data options that two hosts agree on: each policy of both sides with each request, by a rule that is written here
+ * a second time, in another form; and the ticket.
  */
 #include "base/secret.h"
 #include "libxl/migrate/plan.h"
@@ -25,7 +25,7 @@ cookie_new (void)
   return cookie;
 }
 
-/* Through the wire and back: what the other side reads. */
+/* The cookie as the other side reads it. */
 static XfCookie *
 sent (const XfCookie *cookie)
 {
@@ -36,7 +36,7 @@ sent (const XfCookie *cookie)
   return read;
 }
 
-/* The whole talk. Returns FALSE when it ended with an error, on whichever side. */
+/* The whole negotiation. Returns FALSE if either side ended it with an error. */
 static gboolean
 agree (XfDriverConfig *source, XfDriverConfig *destination, guint flags, XfMigratePlan *there, XfMigratePlan *here)
 {
@@ -53,7 +53,7 @@ agree (XfDriverConfig *source, XfDriverConfig *destination, guint flags, XfMigra
   return xf_migrate_plan_accept (offer, answered, here, NULL);
 }
 
-/* TLS: who never does it cannot with one who must; who may does it when somebody wants it. */
+/* TLS: never against required is an error; otherwise it is used if either side or the user wants it. */
 static void
 test_tls (void)
 {
@@ -103,7 +103,7 @@ test_compression (void)
   }
 }
 
-/* Frames for themselves: checksums. */
+/* Frames without TLS and compression: checksums. */
 static void
 test_checksums (void)
 {
@@ -121,7 +121,7 @@ test_checksums (void)
   }
 }
 
-/* One that knows nothing of all this, or is no xenferry. */
+/* A peer without these features, or one that is not a xenferry. */
 static void
 test_without (void)
 {
@@ -143,7 +143,7 @@ test_without (void)
   g_assert_nonnull (strstr (error->message, "'frames'"));
 }
 
-/* A destination may only choose what it was offered. */
+/* A destination may choose only what it was offered. */
 static void
 test_chosen_unasked (void)
 {

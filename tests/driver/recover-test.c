@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a daemon does with what the one before it has left: every row of docs/exactly-once.md's tables, an entry in the
- * journal and a domain in every state that Xen can show; and a host that was booted meanwhile.
+ * What a daemon does with the migrations that the previous one has left: each row of the tables in
+ * docs/exactly-once.md, an entry in the journal and a domain in each state that Xen can show; and after a boot.
  */
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
@@ -19,12 +19,12 @@ typedef enum { ABSENT, BUILDING, PAUSED, SUSPENDED, RUNNING, N_FOUND } Found;
 
 static const char *const found_words[] = { "absent", "building", "paused", "suspended", "running" };
 
-/* ---- a peer that answers what the test says --------------------------------------------------------------- */
+/* ---- a peer whose answers the test sets ------------------------------------------------------------------- */
 
 typedef struct {
   XfVerdict verdict;
   int state;       /* of look_up; -1: absent */
-  gboolean silent; /* there is no answer */
+  gboolean silent; /* it does not answer */
   guint asked;
   XfPurpose purpose; /* of the last question */
 } Peers;
@@ -42,7 +42,7 @@ answer (gpointer data)
 {
   Question *question = data;
   const Peers *peers = question->peers;
-  g_autoptr (GError) error = peers->silent ? g_error_new_literal (XF_ERROR, XF_ERROR_NO_CONNECT, "nobody there") : NULL;
+  g_autoptr (GError) error = peers->silent ? g_error_new_literal (XF_ERROR, XF_ERROR_NO_CONNECT, "no answer") : NULL;
 
   question->id = 0;
   if (question->settled)
@@ -92,7 +92,7 @@ peer_close (XfPeer *peer)
 
 static const XfPeerOps ops = { .settle = peer_settle, .look_up = peer_look_up, .close = peer_close };
 
-/* ---- what was left ---------------------------------------------------------------------------------------- */
+/* ---- what the previous daemon has left -------------------------------------------------------------------- */
 
 typedef struct {
   Host *host;
@@ -100,7 +100,7 @@ typedef struct {
   guint32 domid; /* 0: none */
   char *xml;
   XfJournalEntry *entry;
-  int told; /* by a callback */
+  int told; /* set by a callback */
 } Fixture;
 
 static guint32
@@ -120,7 +120,7 @@ entry_path (Fixture *fixture, XfSide side)
   return g_build_filename (fixture->host->dir, "lib", "migrations", file, NULL);
 }
 
-/* A guest, running or defined or both, in a host whose daemon does not run. */
+/* A guest, running or defined or both, on a host whose daemon does not run. */
 static void
 leave_guest (Fixture *fixture, gboolean persistent)
 {
@@ -137,7 +137,7 @@ leave_guest (Fixture *fixture, gboolean persistent)
   host_stop_driver (host);
 }
 
-/* @received: what was being received has no status yet, and nothing in libxl's userdata. */
+/* @received: a guest that is being received has no status file, and nothing in libxl's userdata. */
 static void
 leave_found (Fixture *fixture, Found found, gboolean received)
 {
@@ -169,7 +169,7 @@ leave_found (Fixture *fixture, Found found, gboolean received)
   host_block_unmap (block);
 }
 
-/* The entry's file, as the daemon before would have left it. */
+/* Writes the entry's file as the previous daemon would have left it. */
 static void
 write_entry (Fixture *fixture)
 {
@@ -224,9 +224,9 @@ tear_down (Fixture *fixture, gconstpointer data)
   g_free (fixture->xml);
 }
 
-/* ---- what becomes of it ----------------------------------------------------------------------------------- */
+/* ---- the guest on the host -------------------------------------------------------------------------------- */
 
-/* "running", "paused", "suspended" or "absent", as Xen has it. */
+/* Xen's state: "running", "paused", "suspended" or "absent". */
 static const char *
 guest_on_host (Fixture *fixture)
 {
@@ -270,8 +270,8 @@ typedef struct {
   Found found;
   gboolean persistent, silent;
   XfVerdict verdict;
-  guint asked;      /* at least once */
-  const char *then; /* what becomes of the guest */
+  guint asked;      /* at least */
+  const char *then; /* the guest's state afterwards */
   gboolean stays;   /* the journal still has an entry */
 } SourceRow;
 
@@ -341,7 +341,7 @@ static const DestRow dest_rows[] = {
   { "prepared", SUSPENDED, "suspended", "running" },
   { "prepared", RUNNING, "running", "running" },
   { "restored", ABSENT, "absent", "cancelled" },
-  { "restored", PAUSED, "absent", "cancelled", .deadline = TRUE }, /* as long as nobody calls finish */
+  { "restored", PAUSED, "absent", "cancelled", .deadline = TRUE }, /* until finish is called */
   { "restored", SUSPENDED, "suspended", "running" },
   { "restored", RUNNING, "running", "running" },
   { "unpausing", ABSENT, "absent", "running" },
@@ -364,7 +364,7 @@ settled (XfVerdict verdict, const GError *error, gpointer data)
   *answer_out = error ? UNANSWERED : (int)verdict;
 }
 
-/* What a source that asks is told: XF_VERDICT_*, or UNANSWERED for an error. */
+/* The answer to a source that asks: XF_VERDICT_*, or UNANSWERED for an error. */
 static int
 settle_for (Fixture *fixture, const char *with, XfPurpose purpose)
 {
@@ -406,13 +406,13 @@ test_dest (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (settle (fixture, secret), ==, verdict);
   g_assert_cmpint (settle (fixture, "5ec2e8"), ==, UNANSWERED);
   g_assert_cmpint (settle (fixture, ""), ==, UNANSWERED);
-  /* And the next daemon says the same. */
+  /* The next daemon gives the same answer. */
   host_restart_driver (fixture->host);
   g_assert_cmpstr (guest_on_host (fixture), ==, row->then);
   g_assert_cmpint (settle (fixture, secret), ==, verdict);
 }
 
-/* What rename-restart has kept of the guest has its uuid and does not run: it is not what was being received. */
+/* The domain that rename-restart has kept has the guest's uuid and does not run: it is not the received copy. */
 static void
 test_preserved (Fixture *fixture, gconstpointer data)
 {
@@ -432,7 +432,7 @@ test_preserved (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (host_count_domains (fixture->host), ==, 1);
 }
 
-/* ---- others ----------------------------------------------------------------------------------------------- */
+/* ---- other cases ------------------------------------------------------------------------------------------ */
 
 static void
 finished (const XfMigrateResult *result, const GError *error, gpointer data)
@@ -468,7 +468,7 @@ finish (Fixture *fixture)
   return finish_of (fixture, id);
 }
 
-/* A destination that died with `restored` still honours a finish. */
+/* If a daemon ended with `restored`, the next one still honours a finish. */
 static void
 test_restored_and_finish (Fixture *fixture, gconstpointer data)
 {
@@ -477,7 +477,7 @@ test_restored_and_finish (Fixture *fixture, gconstpointer data)
   leave_entry (fixture, XF_SIDE_DESTINATION, "restored");
   host_start_driver (fixture->host);
   g_assert_cmpuint (host_count_listed (fixture->host, 0), ==, 0);
-  /* Its client is gone: the migration itself must be named. */
+  /* Its client is gone: finish must name the migration. */
   g_assert_cmpint (finish_of (fixture, NULL), ==, XF_ERROR_OPERATION_INVALID);
   g_assert_cmpint (finish_of (fixture, uuid), ==, XF_ERROR_OPERATION_INVALID);
   g_assert_cmpstr (guest_on_host (fixture), ==, "paused");
@@ -487,7 +487,7 @@ test_restored_and_finish (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_RUNS);
 }
 
-/* One that is asked before anybody has called finish never honours one. */
+/* A daemon that is asked before finish is called never honours a finish. */
 static void
 test_restored_and_asked (Fixture *fixture, gconstpointer data)
 {
@@ -501,7 +501,7 @@ test_restored_and_asked (Fixture *fixture, gconstpointer data)
   host_wait (g_str_equal (guest_on_host (fixture), "absent"));
 }
 
-/* After a boot nothing of what was being received is left. */
+/* After a boot nothing of a received guest is left. */
 static void
 test_restored_and_booted (Fixture *fixture, gconstpointer data)
 {
@@ -514,7 +514,7 @@ test_restored_and_booted (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_WILL_NOT_RUN);
 }
 
-/* A definition that finish promised is stored although the daemon died before it was and the guest has ended since. */
+/* Stores the definition that finish promised although the daemon ended before that, and the guest has ended since. */
 static void
 test_arrived_and_persistent (Fixture *fixture, gconstpointer data)
 {
@@ -527,7 +527,7 @@ test_arrived_and_persistent (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (host_count_listed (fixture->host, VIR_CONNECT_LIST_DOMAINS_PERSISTENT), ==, 1);
 }
 
-/* The host of the source was booted while the guest was on its way: autostart waits for the answer. */
+/* The source's host booted while the guest was being migrated: autostart waits for the answer. */
 static void
 boot_with_autostart (Fixture *fixture, XfVerdict verdict, gboolean silent)
 {
@@ -552,7 +552,7 @@ test_autostart_runs_there (Fixture *fixture, gconstpointer data)
   host_wait (entry_says (fixture, XF_SIDE_SOURCE, "\"done\""));
   host_idle (100);
   g_assert_cmpstr (guest_on_host (fixture), ==, "absent");
-  /* The next boot does not bring it up either. */
+  /* The next boot does not start it either. */
   host_stop_driver (fixture->host);
   g_free (fixture->host->config.boot_id);
   fixture->host->config.boot_id = g_strdup ("third-boot");
@@ -560,7 +560,7 @@ test_autostart_runs_there (Fixture *fixture, gconstpointer data)
   xf_driver_autostart (fixture->host->driver);
   host_idle (100);
   g_assert_cmpstr (guest_on_host (fixture), ==, "absent");
-  /* A person may who insists on it, and then it is a guest of this host again. */
+  /* An administrator may force it; then it is a guest of this host again. */
   g_assert_false (host_start (fixture->host, uuid, 0, NULL));
   g_assert_true (host_start (fixture->host, uuid, VIR_DOMAIN_START_FORCE_BOOT, NULL));
   host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
@@ -584,7 +584,7 @@ test_autostart_waits (Fixture *fixture, gconstpointer data)
   host_wait (g_str_equal (guest_on_host (fixture), "running"));
 }
 
-/* A journal file that cannot be read may say that the guest runs elsewhere: a boot does not start it, a person may. */
+/* An unreadable journal file may say that the guest runs elsewhere: a boot does not start it; an administrator may. */
 static void
 test_autostart_unreadable (Fixture *fixture, gconstpointer data)
 {
@@ -607,7 +607,7 @@ test_autostart_unreadable (Fixture *fixture, gconstpointer data)
   g_assert_no_error (error);
 }
 
-/* A peer without a journal is looked at. */
+/* A peer without a journal is asked for the guest's state. */
 typedef struct {
   int state;
   const char *then;
@@ -615,9 +615,9 @@ typedef struct {
 
 static const Look looks[] = {
   { VIR_DOMAIN_RUNNING, "absent" },
-  { VIR_DOMAIN_SHUTOFF, "suspended" }, /* libvirt's word also for one that it is receiving */
+  { VIR_DOMAIN_SHUTOFF, "suspended" }, /* libvirt also reports this for a guest that it is receiving */
   { VIR_DOMAIN_PAUSED, "suspended" },
-  { -1, "suspended" }, /* it may have run there, and moved on or ended */
+  { -1, "suspended" }, /* it may have run there, and have been migrated on or ended */
 };
 
 static void
@@ -638,7 +638,7 @@ test_look_up (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (guest_on_host (fixture), ==, look->then);
 }
 
-/* A guest whose source asks in vain says so, and obeys a person. */
+/* The source of a guest asks without an answer: the guest's message says so, and an administrator may decide. */
 static void
 test_person (Fixture *fixture, gconstpointer data)
 {
@@ -659,22 +659,22 @@ test_person (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (reason, ==, VIR_DOMAIN_PAUSED_MIGRATION);
   messages = xf_driver_domain_messages (fixture->host->driver, uuid, NULL);
   g_assert_nonnull (messages[0]);
-  g_assert_nonnull (strstr (messages[0], "nobody there"));
+  g_assert_nonnull (strstr (messages[0], "no answer"));
   g_assert_nonnull (strstr (messages[0], "virsh resume"));
   list = xf_driver_migrations (fixture->host->driver);
   g_assert_cmpuint (list->len, ==, 1);
   info = list->pdata[0];
   g_assert_cmpstr (info->state, ==, "settling");
-  g_assert_cmpstr (info->reason, ==, "nobody there");
+  g_assert_cmpstr (info->reason, ==, "no answer");
   if (here)
     g_assert_true (host_call (fixture->host, xf_driver_domain_resume, uuid, NULL));
   else
     g_assert_true (host_destroy (fixture->host, uuid, NULL));
   g_assert_cmpstr (guest_on_host (fixture), ==, here ? "running" : "absent");
   host_wait (!entry_exists (fixture, XF_SIDE_SOURCE));
-  /* The destination is told of it, when it can be reached. */
+  /* The destination gets the decision when it can be reached. */
   host_wait (fixture->peers.purpose == (here ? XF_PURPOSE_HERE : XF_PURPOSE_THERE));
-  host_idle (50); /* there is no answer */
+  host_idle (50); /* it does not answer */
   fixture->peers.asked = 0;
   fixture->peers.silent = FALSE;
   fixture->peers.verdict = here ? WILL_NOT : RUNS;
@@ -691,7 +691,7 @@ decided (const GError *error, gpointer data)
   g_strlcpy (told, error ? error->message : "done", sizeof (told));
 }
 
-/* The first decision counts, while it is written as when it is carried out. */
+/* The first decision counts, both while it is being written and while it is carried out. */
 static void
 test_two_persons (Fixture *fixture, gconstpointer data)
 {
@@ -748,7 +748,7 @@ check_told (Fixture *fixture)
   g_assert_nonnull (strstr (info->reason, "libxl"));
 }
 
-/* The only copy is here, whatever a person says. */
+/* The only copy is here; an administrator cannot decide otherwise. */
 static void
 check_not_there (Fixture *fixture)
 {
@@ -787,7 +787,7 @@ end_stuck (Fixture *fixture, Ending ending)
   }
 }
 
-/* It is tried until it runs or is gone, and a person may step in; then the entry goes. */
+/* The resume is repeated until the guest runs or is gone; an administrator may act; then the entry is dropped. */
 static void
 test_stuck (Fixture *fixture, gconstpointer data)
 {
@@ -801,7 +801,7 @@ test_stuck (Fixture *fixture, gconstpointer data)
   host_start_driver (fixture->host);
   host_wait (entry_says (fixture, XF_SIDE_SOURCE, "rolling back"));
   check_told (fixture);
-  /* A person who tries it learns why it fails. */
+  /* A resume by an administrator reports why it fails. */
   g_assert_false (host_call (fixture->host, xf_driver_domain_resume, uuid, &error));
   g_assert_nonnull (strstr (error->message, "could not be resumed"));
   check_told (fixture);
@@ -815,8 +815,8 @@ test_stuck (Fixture *fixture, gconstpointer data)
 
 /* ---- peers without a journal, and boots ------------------------------------------------------------------- */
 
-/* A libvirtd takes its guest back when its connection is gone: nothing of it may come to life here. One that arrived
- * paused may have been answered for, and is kept. */
+/* A libvirtd takes its guest back when its connection is gone: its copy here must not run. If it arrived paused, finish
+ * may have been answered, and it is kept. */
 static const struct LibvirtdRow {
   const char *state;
   gint64 flags;
@@ -855,7 +855,7 @@ boot (Fixture *fixture)
   fixture->host->config.boot_id = g_strdup ("next-boot");
 }
 
-/* Whether it has run before the boot is not known, and nothing is promised: until a person says it. */
+/* Whether the guest ran before the boot is not known, so the source gets no answer until an administrator decides. */
 static void
 test_unpausing_and_booted (Fixture *fixture, gconstpointer data)
 {
@@ -875,7 +875,7 @@ test_unpausing_and_booted (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (settle (fixture, secret), ==, here ? XF_VERDICT_HAS_RUN : XF_VERDICT_WILL_NOT_RUN);
 }
 
-/* Or until its source tells what a person has decided there; which decides nothing where it is known. */
+/* The decision at its source counts too, unless this host knows the answer. */
 static void
 test_told_of_decision (Fixture *fixture, gconstpointer data)
 {
@@ -896,7 +896,7 @@ test_told_of_decision (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (settle (fixture, secret), ==, here ? WILL_NOT : XF_VERDICT_HAS_RUN);
 }
 
-/* What waits for finish here is not called arrived, and not destroyed, because the source's person says so. */
+/* The source's decision does not make a guest that waits for finish arrived, nor destroys it. */
 static void
 test_restored_and_told (Fixture *fixture, gconstpointer data)
 {
@@ -912,7 +912,7 @@ test_restored_and_told (Fixture *fixture, gconstpointer data)
   host_wait (g_str_equal (guest_on_host (fixture), "absent"));
 }
 
-/* A guest that has ended here is started where it came from: then this host does not start it any more. */
+/* A guest that has ended here is started on its former host: then this host no longer starts it. */
 static void
 test_given_back (Fixture *fixture, gconstpointer data)
 {
@@ -926,7 +926,7 @@ test_given_back (Fixture *fixture, gconstpointer data)
   write_entry (fixture);
   host_start_driver (host);
   g_assert_true (xf_driver_domain_set_autostart (host->driver, uuid, TRUE, NULL));
-  /* To know is not to take. */
+  /* A question without a start changes nothing. */
   g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_HAS_RUN);
   g_assert_true (host_start (host, uuid, 0, NULL));
   g_assert_cmpint (settle_for (fixture, secret, XF_PURPOSE_START), ==, RUNS);
@@ -948,7 +948,7 @@ test_given_back (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (settle_for (fixture, secret, XF_PURPOSE_START), ==, RUNS);
 }
 
-/* One that was to stay paused has not. */
+/* A guest that was to stay paused has not run. */
 static void
 test_paused_and_booted (Fixture *fixture, gconstpointer data)
 {
@@ -961,7 +961,7 @@ test_paused_and_booted (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_WILL_NOT_RUN);
 }
 
-/* What libxl knows of it is enough to bring it to life. */
+/* libxl's configuration of the domain is enough to run it. */
 static void
 test_without_xml (Fixture *fixture, gconstpointer data)
 {
@@ -981,7 +981,7 @@ test_without_xml (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (settle (fixture, secret), ==, XF_VERDICT_RUNS);
 }
 
-/* What a daemon of before has left of a guest that has moved away: removed, and never a guest. */
+/* The copy that a migrated guest left behind is destroyed, and never listed. */
 static void
 test_left_copy (Fixture *fixture, gconstpointer data)
 {
@@ -994,7 +994,7 @@ test_left_copy (Fixture *fixture, gconstpointer data)
   g_assert_true (entry_exists (fixture, XF_SIDE_SOURCE));
 }
 
-/* ---- a start of one that has moved away ------------------------------------------------------------------- */
+/* ---- the start of a guest that was migrated --------------------------------------------------------------- */
 
 static const struct MovedRow {
   XfVerdict verdict;
@@ -1011,7 +1011,7 @@ static const struct MovedRow {
   { .verdict = XF_VERDICT_RUNS, .flags = VIR_DOMAIN_START_FORCE_BOOT, .starts = TRUE },
   { .libvirtd = TRUE, .state = VIR_DOMAIN_RUNNING },
   { .libvirtd = TRUE, .state = VIR_DOMAIN_PAUSED },
-  { .libvirtd = TRUE, .state = VIR_DOMAIN_SHUTOFF }, /* it may have moved on */
+  { .libvirtd = TRUE, .state = VIR_DOMAIN_SHUTOFF }, /* it may have been migrated on */
   { .libvirtd = TRUE, .state = -1 },
   { .libvirtd = TRUE, .state = -1, .flags = VIR_DOMAIN_START_FORCE_BOOT, .starts = TRUE },
 };
@@ -1046,7 +1046,7 @@ test_moved (Fixture *fixture, gconstpointer data)
   g_clear_error (&error);
   if (row->starts)
     g_assert_true (host_destroy (fixture->host, uuid, NULL));
-  /* The same by another door. */
+  /* The same with create. */
   host_stop_driver (fixture->host);
   leave_done (fixture, row->libvirtd);
   host_start_driver (fixture->host);
@@ -1060,7 +1060,7 @@ begun (const XfMigrateResult *result, const GError *error, gpointer data)
   *(int *)data = 1;
 }
 
-/* Its definition may be copied to other hosts; where it went is not forgotten over that. */
+/* Its definition may be copied to another host; the daemon still knows where the guest is. */
 static void
 test_moved_and_offline (Fixture *fixture, gconstpointer data)
 {
@@ -1081,7 +1081,7 @@ test_moved_and_offline (Fixture *fixture, gconstpointer data)
   g_assert_true (entry_exists (fixture, XF_SIDE_SOURCE));
 }
 
-/* A guest that was slowed down has its processors back, whatever else becomes of it. */
+/* A guest that was throttled gets its cap back, whatever happens to its migration. */
 static void
 test_capped (Fixture *fixture, gconstpointer data)
 {
@@ -1100,7 +1100,7 @@ test_capped (Fixture *fixture, gconstpointer data)
   host_block_unmap (block);
 }
 
-/* A file that is none of this version's is left alone, and told of. */
+/* A file of an unknown format is not changed, and is reported. */
 static void
 test_unreadable (Fixture *fixture, gconstpointer data)
 {
@@ -1197,7 +1197,7 @@ main (int argc, char **argv)
   };
 
   g_test_init (&argc, &argv, NULL);
-  /* What is told to a person is tested for by what follows from it. */
+  /* The tests check the consequences of a warning, not its text. */
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
   add_rows ();
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)

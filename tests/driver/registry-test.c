@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Definitions: who may have which name and uuid, what is listed, what is on the disk.
+ * Definitions: which name and uuid is accepted, what is listed, what is on disk.
  */
 #include <libvirt/libvirt.h>
 
@@ -128,7 +128,7 @@ test_autostart (void)
   xf_driver_autostart (host->driver);
   host_wait (host_state (host, uuid, NULL) == VIR_DOMAIN_RUNNING);
   g_assert_true (host_destroy (host, uuid, NULL));
-  /* A restart of the daemon is no boot of the host. */
+  /* A restart of the daemon is not a boot of the host. */
   host_restart_driver (host);
   xf_driver_autostart (host->driver);
   host_idle (100);
@@ -138,7 +138,7 @@ test_autostart (void)
   host_free (host);
 }
 
-/* Whoever looks does not see a guest that is being received; whoever wants its name is told. */
+/* A guest that is being received is not visible; its name and uuid are reserved. */
 static void
 test_incoming (void)
 {

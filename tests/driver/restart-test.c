@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Guests that are started again after their own end: as what, and what happens when that fails.
+ * Guests that are started again after they ended: with which configuration, and what happens if that fails.
  */
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
@@ -57,9 +57,9 @@ expect_events (Host *host, const char *expected)
   g_assert_cmpstr (events, ==, expected);
 }
 
-/* ---- as what ---------------------------------------------------------------------------------------------- */
+/* ---- the configuration ------------------------------------------------------------------------------------ */
 
-/* As xl does it: not a word to the daemon. */
+/* Attaches as xl does, without the daemon. */
 static void
 attach_by_others (Host *host, const guint8 *uuid)
 {
@@ -113,11 +113,11 @@ test_keeps_what_was_attached (void)
   attach_by_others (host, uuid);
   reboot (host, uuid);
   expect_attached (host, uuid, TRUE);
-  /* Again, and by another daemon. */
+  /* Again, with another daemon. */
   host_restart_driver (host);
   reboot (host, uuid);
   expect_attached (host, uuid, TRUE);
-  /* Only a start begins with the definition. */
+  /* Only a start uses the definition. */
   g_assert_true (host_destroy (host, uuid, NULL));
   g_assert_true (host_start (host, uuid, 0, NULL));
   expect_attached (host, uuid, FALSE);
@@ -132,7 +132,7 @@ forget_configuration (Host *host, const guint8 *uuid)
   g_assert_cmpint (g_unlink (path), ==, 0);
 }
 
-/* libxl does not know: the definition is what remains, with a warning. */
+/* If libxl has no configuration, the definition is used, with a warning. */
 static void
 test_unknown_configuration (void)
 {
@@ -149,7 +149,7 @@ test_unknown_configuration (void)
   host_free (host);
 }
 
-/* A guest of another toolstack that nothing looks after. */
+/* A guest of another toolstack without a process that restarts it. */
 static void
 test_foreign (void)
 {
@@ -163,11 +163,11 @@ test_foreign (void)
   host_free (host);
 }
 
-/* ---- the ended one is kept -------------------------------------------------------------------------------- */
+/* ---- the ended domain is kept ----------------------------------------------------------------------------- */
 
 #define RENAME "<on_crash>rename-restart</on_crash>"
 
-/* The domain, if there is one, that has the guest's uuid and is not @domid; its name and state. */
+/* Finds a domain with the guest's uuid that has ended and is not @domid; returns its name or NULL. */
 static char *
 find_kept (Host *host, const guint8 *uuid, int domid)
 {
@@ -185,13 +185,13 @@ find_kept (Host *host, const guint8 *uuid, int domid)
   return name;
 }
 
-/* It is kept, and not a guest of the list. */
+/* The ended domain is kept, and is not listed. */
 static void
 expect_kept (Host *host, const guint8 *uuid, guint domains)
 {
   g_autofree char *name = NULL;
 
-  host_idle (2500); /* more than two looks, and the time of a keeper */
+  host_idle (2500); /* more than two polls, and the time that a keeper gets */
   name = find_kept (host, uuid, domid_of (host, uuid));
   g_assert_nonnull (name);
   g_assert_true (g_regex_match_simple ("^g-[0-9]{8}T[0-9]{4}Z$", name, 0, 0));
@@ -225,7 +225,7 @@ test_rename_restart (void)
   g_assert_cmpint (domid_of (host, uuid), ==, domid);
   g_assert_cmpint (host_state (host, uuid, NULL), ==, VIR_DOMAIN_RUNNING);
   expect_kept (host, uuid, 2);
-  /* Without the guest too, and for the next daemon. */
+  /* Also while the guest is off, and with the next daemon. */
   g_assert_true (host_destroy (host, uuid, NULL));
   expect_kept (host, uuid, 1);
   host_restart_driver (host);
@@ -250,7 +250,7 @@ test_rename_fails (void)
   host_free (host);
 }
 
-/* The process of xl beside its guest does it. */
+/* xl's process for the guest renames the domain. */
 static void
 test_renamed_by_keeper (void)
 {
@@ -278,9 +278,9 @@ test_renamed_by_keeper (void)
   host_free (host);
 }
 
-/* ---- again and again --------------------------------------------------------------------------------------- */
+/* ---- repeated attempts ------------------------------------------------------------------------------------ */
 
-/* "g" has rebooted, and its new domain could not be made. */
+/* "g" has rebooted, and its new domain could not be built. */
 static Host *
 run_failing (const char *control, guint8 **uuid_out)
 {
@@ -326,7 +326,7 @@ test_tried_again (void)
   host_free (host);
 }
 
-/* A transient guest is shown as long as it is tried again. */
+/* A transient guest is listed while its restart is repeated. */
 static void
 test_transient (void)
 {
@@ -359,7 +359,7 @@ test_destroyed_meanwhile (void)
   g_assert_true (host_destroy (host, uuid, NULL));
   expect_off (host, uuid, VIR_DOMAIN_SHUTOFF_DESTROYED);
   host_set_control (host, "");
-  host_idle (2500); /* longer than the pause */
+  host_idle (2500); /* longer than the time between attempts */
   expect_off (host, uuid, VIR_DOMAIN_SHUTOFF_DESTROYED);
   host_free (host);
 }
@@ -391,7 +391,7 @@ test_undefined_meanwhile (void)
   host_free (host);
 }
 
-/* The daemon ends at once, and the next one does not go on: only a boot of the host starts guests by itself. */
+/* The daemon ends at once, and the next one does not continue: only a boot of the host starts guests by itself. */
 static void
 test_daemon_ends_meanwhile (void)
 {
@@ -408,7 +408,7 @@ test_daemon_ends_meanwhile (void)
   host_free (host);
 }
 
-/* Its domain was made by another toolstack: never a second one. */
+/* Another toolstack has started the guest: the driver does not start a second copy. */
 static void
 test_started_by_others_meanwhile (void)
 {
@@ -436,7 +436,7 @@ test_started_by_others_meanwhile (void)
   host_free (host);
 }
 
-/* What the failed try has made is gone before there is another one. */
+/* The domain of a failed attempt is gone before the next attempt. */
 static void
 test_remains_first (void)
 {
