@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "loop.h"
 #include "procs.h"
 #include "rpc/call.h"
 #include "rpc/listener.h"
@@ -336,43 +337,13 @@ stream_finished (const GError *error, gpointer data)
   note (caller, error);
 }
 
-static gboolean
-overdue (gpointer data)
-{
-  *(gboolean *)data = TRUE;
-  return G_SOURCE_REMOVE;
-}
-
-/* Turns the loop until *@count is @wanted; the test fails after five seconds. */
-static void
-wait_for (const guint *count, guint wanted)
-{
-  gboolean late = FALSE;
-  guint id = g_timeout_add_seconds (5, overdue, &late);
-
-  while (*count < wanted && !late)
-    g_main_context_iteration (NULL, TRUE);
-  g_assert_false (late);
-  g_source_remove (id);
-}
-
-static void
-settle (void)
-{
-  gboolean over = FALSE;
-
-  g_timeout_add (50, overdue, &over);
-  while (!over)
-    g_main_context_iteration (NULL, TRUE);
-}
-
 static void
 open_uri (Caller *caller, const char *uri, guint timeout_s)
 {
   caller->peer = xf_peer_ops ()->open ((gpointer)&config, uri, timeout_s, opened, lost, caller);
   g_assert_nonnull (caller->peer);
   g_assert_cmpuint (caller->opened, ==, 0); /* never before the call has returned */
-  wait_for (&caller->opened, 1);
+  run_until (caller->opened >= 1);
 }
 
 static void
@@ -403,14 +374,14 @@ test_phases (char *fixture, gconstpointer data)
 
   open_server (&caller);
   xf_peer_ops ()->supports_feature (caller.peer, 13, feature, &caller);
-  wait_for (&caller.answered, 1);
+  run_until (caller.answered >= 1);
   g_assert_true (caller.supported);
   xf_peer_ops ()->supports_feature (caller.peer, 4711, feature, &caller);
-  wait_for (&caller.answered, 2);
+  run_until (caller.answered >= 2);
   g_assert_false (caller.supported);
 
   xf_peer_ops ()->prepare (caller.peer, params, cookie, 1, migrated, &caller);
-  wait_for (&caller.answered, 3);
+  run_until (caller.answered >= 3);
   g_assert_no_error (caller.error);
   g_assert_cmpstr (server->seen_xml, ==, "<domain/>");
   g_assert_cmpstr (caller.uri, ==, "tcp://b:49152");
@@ -418,7 +389,7 @@ test_phases (char *fixture, gconstpointer data)
 
   g_clear_pointer (&caller.cookie, g_bytes_unref);
   xf_peer_ops ()->finish (caller.peer, params, NULL, 0x20, TRUE, migrated, &caller);
-  wait_for (&caller.answered, 4);
+  run_until (caller.answered >= 4);
   g_assert_cmpint (caller.id, ==, 7);
   g_assert_null (caller.cookie);
   g_assert_cmphex (server->finish_flags, ==, 0x20);
@@ -435,7 +406,7 @@ test_auth (char *fixture, gconstpointer data)
   open_uri (&caller, server->uri, 5);
   g_assert_error (caller.error, XF_ERROR, XF_ERROR_AUTH_FAILED);
   g_assert_nonnull (strstr (caller.error->message, server->path));
-  settle ();
+  run_for (50);
   g_assert_cmpuint (caller.opened, ==, 1);
   g_assert_cmpuint (caller.lost, ==, 0);
   g_assert_cmpuint (server->n_calls, ==, 1); /* nothing after AUTH_LIST */
@@ -477,7 +448,7 @@ test_silent (char *fixture, gconstpointer data)
   server->silent = TRUE;
   open_uri (&caller, server->uri, 1);
   g_assert_error (caller.error, XF_ERROR, XF_ERROR_TIMEOUT);
-  settle ();
+  run_for (50);
   g_assert_cmpuint (caller.opened, ==, 1);
 }
 
@@ -490,7 +461,7 @@ test_refused (char *fixture, gconstpointer data)
   server->refuse = "operation failed: domain 'g1' already exists with uuid 1";
   open_server (&caller);
   xf_peer_ops ()->prepare (caller.peer, params, NULL, 0, migrated, &caller);
-  wait_for (&caller.answered, 1);
+  run_until (caller.answered >= 1);
   g_assert_error (caller.error, XF_ERROR, XF_ERROR_OPERATION_FAILED);
   g_assert_cmpstr (caller.error->message, ==, "domain 'g1' already exists with uuid 1");
 }
@@ -504,12 +475,12 @@ test_lost (char *fixture, gconstpointer data)
   server->drop_on_prepare = TRUE;
   open_server (&caller);
   xf_peer_ops ()->prepare (caller.peer, params, NULL, 0, migrated, &caller);
-  wait_for (&caller.lost, 1);
+  run_until (caller.lost >= 1);
   g_assert_cmpuint (caller.answered, ==, 1); /* the call before the connection */
   g_assert_error (caller.error, XF_ERROR, XF_ERROR_NO_CONNECT);
   /* A call on the lost connection still gets its answer. */
   xf_peer_ops ()->finish (caller.peer, params, NULL, 0, TRUE, migrated, &caller);
-  wait_for (&caller.answered, 2);
+  run_until (caller.answered >= 2);
   g_assert_error (caller.error, XF_ERROR, XF_ERROR_NO_CONNECT);
   g_assert_cmpuint (caller.lost, ==, 1);
 }
@@ -526,8 +497,8 @@ test_close_in_answer (char *fixture, gconstpointer data)
   xf_peer_ops ()->prepare (caller.peer, params, NULL, 0, migrated, &caller);
   xf_peer_ops ()->prepare (caller.peer, params, NULL, 0, migrated, &caller);
   xf_peer_ops ()->finish (caller.peer, params, NULL, 0, TRUE, migrated, &caller);
-  wait_for (&caller.answered, 1);
-  settle ();
+  run_until (caller.answered >= 1);
+  run_for (50);
   g_assert_cmpuint (caller.answered, ==, 1);
   g_assert_cmpuint (caller.lost, ==, 0);
 }
@@ -542,7 +513,7 @@ test_close_before_opened (char *fixture, gconstpointer data)
   caller.peer = xf_peer_ops ()->open ((gpointer)&config, server->uri, 5, opened, lost, &caller);
   g_main_context_iteration (NULL, FALSE);
   xf_peer_ops ()->close (caller.peer);
-  settle ();
+  run_for (50);
   g_assert_cmpuint (caller.opened, ==, 0);
   g_assert_cmpuint (caller.lost, ==, 0);
 }
@@ -554,7 +525,7 @@ open_tunnel (Caller *caller)
 
   open_server (caller);
   xf_peer_ops ()->prepare_tunnel (caller->peer, params, NULL, 0, migrated, caller);
-  wait_for (&caller->answered, 1);
+  run_until (caller->answered >= 1);
   g_assert_no_error (caller->error);
 }
 
@@ -614,23 +585,23 @@ test_tunnel (char *fixture, gconstpointer data)
 
   open_tunnel (&caller);
   thread = start_sending (&caller, &writer);
-  wait_for (&caller.sent, 1);
+  run_until (caller.sent >= 1);
   g_thread_join (thread);
   g_assert_no_error (caller.error);
   g_assert_cmpuint (xf_peer_ops ()->sent (caller.peer), ==, g_bytes_get_size (payload));
 
   xf_peer_ops ()->send_finish (caller.peer, stream_finished, &caller);
-  wait_for (&caller.finished, 1);
+  run_until (caller.finished >= 1);
   g_assert_no_error (caller.error);
   g_assert_cmpint (server->how, ==, XF_STREAM_FINISHED);
-  wait_for (&server->received->len, g_bytes_get_size (payload));
+  run_until (server->received->len >= g_bytes_get_size (payload));
   g_assert_cmpmem (server->received->data, server->received->len, g_bytes_get_data (payload, NULL),
                    g_bytes_get_size (payload));
   g_assert_cmpuint (xf_peer_ops ()->sent (caller.peer), ==, g_bytes_get_size (payload));
 
   /* The connection goes on: calls pass before, between and after. */
   xf_peer_ops ()->finish (caller.peer, params, NULL, 0, FALSE, migrated, &caller);
-  wait_for (&caller.answered, 2);
+  run_until (caller.answered >= 2);
   g_assert_no_error (caller.error);
 }
 
@@ -646,7 +617,7 @@ test_tunnel_rate (char *fixture, gconstpointer data)
   open_tunnel (&caller);
   xf_peer_ops ()->set_rate (caller.peer, 1000 * 1000);
   thread = start_sending (&caller, &writer);
-  wait_for (&caller.sent, 1);
+  run_until (caller.sent >= 1);
   g_thread_join (thread);
   /* 400 kB at 1 MB/s, less the tenth of a second that may go at once. */
   g_assert_cmpint (g_get_monotonic_time () - start, >=, 290 * 1000);
@@ -666,7 +637,7 @@ test_tunnel_failed (char *fixture, gconstpointer data)
   thread = start_sending (&caller, &writer);
   g_main_context_iteration (NULL, TRUE);
   xf_stream_fail (server->stream, &wire);
-  wait_for (&caller.sent, 1);
+  run_until (caller.sent >= 1);
   g_thread_join (thread); /* the pipe's reader is gone: a blocked writer ends */
   g_assert_nonnull (caller.error);
   g_assert_nonnull (strstr (caller.error->message, "no memory there"));
@@ -674,7 +645,7 @@ test_tunnel_failed (char *fixture, gconstpointer data)
   /* After the end, everything is still allowed and has its answer. */
   xf_peer_ops ()->set_rate (caller.peer, 0);
   xf_peer_ops ()->send_finish (caller.peer, stream_finished, &caller);
-  wait_for (&caller.finished, 1);
+  run_until (caller.finished >= 1);
   g_assert_error (caller.error, XF_ERROR, XF_ERROR_INVALID_STREAM);
   xf_peer_ops ()->send_abort (caller.peer);
 }
@@ -692,11 +663,11 @@ test_tunnel_aborted (char *fixture, gconstpointer data)
   open_tunnel (&caller);
   xf_peer_ops ()->set_rate (caller.peer, 100 * 1000);
   thread = start_sending (&caller, &writer);
-  wait_for (&server->received->len, 1);
+  run_until (server->received->len >= 1);
   xf_peer_ops ()->send_abort (caller.peer);
   g_thread_join (thread);
   xf_peer_ops ()->finish (caller.peer, params, NULL, 0, TRUE, migrated, &caller);
-  wait_for (&caller.answered, 2);
+  run_until (caller.answered >= 2);
   g_assert_cmpint (server->how, ==, XF_STREAM_ABORTED);
   g_assert_cmpuint (caller.sent, ==, 0); /* without a word, as the contract says */
 }

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "fake_driver.h"
+#include "loop.h"
 #include "procs.h"
 #include "rpc/client.h"
 
@@ -104,38 +105,6 @@ replied (gconstpointer ret, const XfWireError *wire, const GError *lost, const X
     reply->look (ret, reply);
 }
 
-static gboolean
-overdue (gpointer data)
-{
-  *(gboolean *)data = TRUE;
-  return G_SOURCE_REMOVE;
-}
-
-static void
-wait_for (const guint *count, guint wanted)
-{
-  gboolean late = FALSE;
-  guint id = g_timeout_add_seconds (5, overdue, &late);
-
-  while (*count < wanted && !late)
-    g_main_context_iteration (NULL, TRUE);
-  g_assert_false (late);
-  g_source_remove (id);
-}
-
-/* Both ends live in this loop, so what was written is read, and answered, before nothing is ready any more. */
-static void
-settle (void)
-{
-  gboolean late = FALSE;
-  guint id = g_timeout_add_seconds (5, overdue, &late);
-
-  while (g_main_context_iteration (NULL, FALSE) && !late)
-    ;
-  g_assert_false (late);
-  g_source_remove (id);
-}
-
 #define SEND_TO(program, fixture, reply, name, args_type, args, ret_type)                                              \
   xf_client_call ((fixture)->client, program, XF_PROC_##name, (xdrproc_t)xdr_##args_type, args,                        \
                   (xdrproc_t)xdr_##ret_type, sizeof (ret_type), replied, reply)
@@ -146,7 +115,7 @@ settle (void)
   do {                                                                                                                 \
     (reply)->size = sizeof (ret_type);                                                                                 \
     SEND_TO (program, fixture, reply, name, args_type, args, ret_type);                                                \
-    wait_for (&(reply)->done, 1);                                                                                      \
+    run_until ((reply)->done >= 1);                                                                                    \
   } while (0)
 
 #define CALL(...) CALL_TO (XF_REMOTE_PROGRAM, __VA_ARGS__)
@@ -167,7 +136,7 @@ static void
 teardown (Fixture *fixture, gconstpointer data)
 {
   g_clear_pointer (&fixture->client, xf_client_free);
-  settle ();
+  run_ready ();
   g_assert_cmpuint (xf_remote_n_clients (fixture->remote), ==, 0);
   xf_remote_free (fixture->remote);
   g_assert_null (fixture->driver->listener);
@@ -201,7 +170,7 @@ test_before_open (Fixture *fixture, gconstpointer data)
   CALL (fixture, &early, CONNECT_GET_HOSTNAME, xf_void, &nothing, xf_string_ret);
   g_assert_cmpstr (early.error_text, ==, "internal error: hypervisor connection not open");
   SEND (fixture, &auth, AUTH_LIST, xf_void, &nothing, xf_auth_ret);
-  wait_for (&auth.done, 1);
+  run_until (auth.done >= 1);
   g_assert_cmpint (auth.error_code, ==, 0);
   CALL (fixture, &feature, CONNECT_SUPPORTS_FEATURE, xf_int_args, &keepalive, xf_int_ret);
   g_assert_cmpint (((xf_int_ret *)feature.copy)->value, ==, 1);
@@ -225,7 +194,7 @@ test_close (Fixture *fixture, gconstpointer data)
 
   CALL (fixture, &reply, CONNECT_CLOSE, xf_void, &nothing, xf_void);
   g_assert_cmpint (reply.error_code, ==, 0);
-  wait_for (&fixture->closed, 1);
+  run_until (fixture->closed >= 1);
   g_assert_nonnull (fixture->driver->gone);
 }
 
@@ -253,7 +222,7 @@ test_look (Fixture *fixture, gconstpointer data)
   xf_void nothing = { 0 };
 
   SEND (fixture, &list, CONNECT_LIST_ALL_DOMAINS, xf_list_all_args, &all, xf_list_all_ret);
-  wait_for (&list.done, 1);
+  run_until (list.done >= 1);
   g_assert_cmpint (list.error_code, ==, 0);
   CALL (fixture, &info, DOMAIN_GET_INFO, xf_dom_args, &g1, xf_info_ret);
   g_assert_cmpuint (((xf_info_ret *)info.copy)->max_memory, ==, 2048);
@@ -326,7 +295,7 @@ test_bulk (Fixture *fixture, gconstpointer data)
   SEND (fixture, &huge, DOMAIN_GET_VCPUS, xf_dom_vcpus_args, &many, xf_vcpus_ret);
   SEND (fixture, &stats, CONNECT_GET_ALL_DOMAIN_STATS, xf_stats_args, &one, xf_stats_ret);
   SEND (fixture, &job, DOMAIN_GET_JOB_STATS, xf_dom_flags_args, &g1, xf_job_stats_ret);
-  wait_for (&job.done, 1);
+  run_until (job.done >= 1);
   g_assert_cmpuint (vcpus.done + huge.done + stats.done, ==, 3);
   g_assert_cmpint (vcpus.error_code + stats.error_code + job.error_code, ==, 0);
   g_assert_cmpint (huge.error_code, ==, VIR_ERR_INVALID_ARG);
@@ -346,10 +315,10 @@ test_out_of_order (Fixture *fixture, gconstpointer data)
   SEND (fixture, &a, DOMAIN_MIGRATE_PERFORM3_PARAMS, xf_perform_args, &perform, xf_cookie_ret);
   SEND (fixture, &b, DOMAIN_SUSPEND, xf_dom_args, &g1, xf_void);
   SEND (fixture, &c, DOMAIN_GET_INFO, xf_dom_args, &g1, xf_info_ret);
-  wait_for (&c.done, 1);
+  run_until (c.done >= 1);
   g_assert_cmpuint (a.done + b.done, ==, 0);
   fake_driver_release (fixture->driver);
-  wait_for (&a.done, 1);
+  run_until (a.done >= 1);
   g_assert_cmpstr (order->str, ==, "cba");
 }
 
@@ -361,14 +330,14 @@ test_client_gone (Fixture *fixture, gconstpointer data)
 
   fixture->driver->hold = TRUE;
   SEND (fixture, &reply, DOMAIN_SUSPEND, xf_dom_args, &g1, xf_void);
-  settle ();
+  run_ready ();
   g_clear_pointer (&fixture->client, xf_client_free);
-  settle ();
+  run_ready ();
   g_assert_nonnull (fixture->driver->gone);
   g_assert_cmpuint (xf_remote_n_clients (fixture->remote), ==, 0);
   /* The answer to a client that is gone goes nowhere, quietly. */
   fake_driver_release (fixture->driver);
-  settle ();
+  run_ready ();
   g_assert_cmpuint (reply.done, ==, 0);
 }
 
@@ -406,23 +375,23 @@ test_migrate (Fixture *fixture, gconstpointer data)
   xf_confirm_args confirm_args = { .dom = dom (0x11), .cancelled = 0 };
 
   SEND (fixture, &prepare, DOMAIN_MIGRATE_PREPARE3_PARAMS, xf_prepare_args, &prepare_args, xf_prepare_ret);
-  wait_for (&prepare.done, 1);
+  run_until (prepare.done >= 1);
   g_assert_cmpint (prepare.error_code, ==, 0);
   g_assert_cmpstr (xf_typed_params_find (fixture->driver->params, "destination_name")->s, ==, "new");
   g_assert_cmpuint (g_bytes_get_size (fixture->driver->cookie), ==, sizeof (cookie));
   g_assert_cmphex (fixture->driver->flags, ==, 0x1b);
   SEND (fixture, &finish, DOMAIN_MIGRATE_FINISH3_PARAMS, xf_finish_args, &finish_args, xf_finish_ret);
-  wait_for (&finish.done, 1);
+  run_until (finish.done >= 1);
   g_assert_null (fixture->driver->cookie);
   SEND (fixture, &p2p, DOMAIN_MIGRATE_PERFORM3_PARAMS, xf_perform_args, &perform_args, xf_cookie_ret);
-  wait_for (&p2p.done, 1);
+  run_until (p2p.done >= 1);
   SEND (fixture, &confirm, DOMAIN_MIGRATE_CONFIRM3_PARAMS, xf_confirm_args, &confirm_args, xf_void);
-  wait_for (&confirm.done, 1);
+  run_until (confirm.done >= 1);
   g_assert_cmpstr (fixture->driver->log->str, ==, "prepare finish-cancelled xen+tcp://b/system confirm ");
 
   fixture->driver->fail = g_error_new_literal (XF_ERROR, XF_ERROR_ARGUMENT_UNSUPPORTED, "parameter 'x' not supported");
   SEND (fixture, &refused, DOMAIN_MIGRATE_PREPARE3_PARAMS, xf_prepare_args, &prepare_args, xf_prepare_ret);
-  wait_for (&refused.done, 1);
+  run_until (refused.done >= 1);
   g_assert_cmpint (refused.error_code, ==, VIR_ERR_ARGUMENT_UNSUPPORTED);
   g_assert_cmpstr (refused.error_text, ==, "argument unsupported: parameter 'x' not supported");
 }
@@ -471,24 +440,23 @@ close_stream (ClientStream *client)
   g_free (client->error);
 }
 
+static gboolean
+read_up_to (int fd, char *buffer, gsize *have, gsize length)
+{
+  gssize n = read (fd, buffer + *have, length - *have);
+
+  *have += MAX (n, 0);
+  return *have >= length;
+}
+
 static void
 read_exactly (int fd, const char *wanted)
 {
-  gsize have = 0, length = strlen (wanted);
+  gsize have = 0;
   char buffer[64] = "";
-  gboolean late = FALSE;
-  guint id = g_timeout_add_seconds (5, overdue, &late);
 
   (void)xf_fd_set_nonblocking (fd, TRUE, NULL);
-  while (have < length && !late) {
-    gssize n = read (fd, buffer + have, length - have);
-
-    if (n > 0)
-      have += n;
-    else
-      g_main_context_iteration (NULL, FALSE);
-  }
-  g_source_remove (id);
+  run_until (read_up_to (fd, buffer, &have, strlen (wanted)));
   g_assert_cmpstr (buffer, ==, wanted);
 }
 
@@ -512,9 +480,9 @@ test_console (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (write (keys[1], "root\n", 5), ==, 5);
   read_exactly (fds[1], "root\n");
   xf_stream_finish (client.stream);
-  wait_for (&client.ended, 1);
+  run_until (client.ended >= 1);
   g_assert_cmpint (client.how, ==, XF_STREAM_FINISHED);
-  settle ();
+  run_ready ();
   /* Nobody holds the console any more. */
   g_assert_cmpint (read (fds[1], keys, sizeof (keys)), ==, 0);
   close (fds[1]);
@@ -559,7 +527,7 @@ test_tunnel_finished (Fixture *fixture, gconstpointer data)
   close (fds[1]);
   read_exactly (fixture->driver->tunnel_fd, "memory");
   xf_stream_finish (client.stream);
-  wait_for (&client.ended, 1);
+  run_until (client.ended >= 1);
   wait_for_end (fixture->driver->tunnel_fd);
   g_assert_cmpint (read (fixture->driver->tunnel_fd, &c, 1), ==, 0); /* end of file */
   fixture->driver->tunnel_ops->discard (fixture->driver->tunnel);
@@ -599,7 +567,7 @@ test_tunnel_failed (Fixture *fixture, gconstpointer data)
 
   open_tunnel (fixture, &client);
   fixture->driver->tunnel_ops->fail (fixture->driver->tunnel, error);
-  wait_for (&client.ended, 1);
+  run_until (client.ended >= 1);
   g_assert_cmpint (client.how, ==, XF_STREAM_FAILED);
   g_assert_nonnull (strstr (client.error, "operation failed: no memory"));
   fixture->driver->tunnel_ops->fail (fixture->driver->tunnel, error); /* no effect */
@@ -623,7 +591,7 @@ test_tunnel_released_first (Fixture *fixture, gconstpointer data)
   xf_stream_send_from (client.stream, fds[0]);
   g_assert_cmpint (write (fds[1], "late", 4), ==, 4);
   CALL (fixture, &reply, CONNECT_GET_HOSTNAME, xf_void, &nothing, xf_string_ret);
-  settle ();
+  run_ready ();
   g_assert_cmpuint (client.ended, ==, 0);
   close (fds[1]);
   close_stream (&client);
@@ -668,7 +636,7 @@ wire_next (Wire *wire, XfFrameHeader *header_out, gpointer value, xdrproc_t xdr)
   guint8 bytes[4096];
   gssize n;
 
-  settle ();
+  run_ready ();
   n = recv (wire->fd, bytes, XF_FRAME_HEADER, MSG_DONTWAIT);
   if (n != XF_FRAME_HEADER || !xf_frame_get_header (bytes, header_out))
     return FALSE;
@@ -782,7 +750,7 @@ test_event_numbers (Fixture *fixture, gconstpointer data)
     g_assert_cmpuint (header.status, ==, XF_FRAME_ERROR);
   }
   close (wire.fd);
-  settle ();
+  run_ready ();
   /* Registrations end with their connection: nobody is left to tell. */
   fake_driver_emit (fixture->driver, 0, VIR_DOMAIN_EVENT_ID_LIFECYCLE, 5, 1);
 }
@@ -866,7 +834,7 @@ test_unprintable (Fixture *fixture, gconstpointer data)
   xf_opt_string_flags_args args = { .value = &text };
 
   SEND (fixture, &auth, AUTH_LIST, xf_void, &nothing, xf_auth_ret);
-  wait_for (&auth.done, 1);
+  run_until (auth.done >= 1);
   CALL (fixture, &reply, CONNECT_OPEN, xf_opt_string_flags_args, &args, xf_void);
   g_assert_nonnull (reply.error_text);
   g_assert_true (g_utf8_validate (reply.error_text, -1, NULL));
@@ -903,7 +871,7 @@ ends_by_frame (Wire *wire, guint length)
 
   xf_frame_put_header (&header, bytes);
   g_assert_cmpint (write (wire->fd, bytes, sizeof (bytes)), ==, sizeof (bytes));
-  settle ();
+  run_ready ();
   return recv (wire->fd, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
@@ -916,7 +884,7 @@ test_large_frame_before_open (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
   g_assert_false (ends_by_frame (&opened, XF_FRAME_SMALL + 1));
   close (opened.fd);
-  settle ();
+  run_ready ();
   xf_remote_accept (fixture->remote, fds[0], XF_DOOR_PRIVATE);
   closed.fd = fds[1];
   g_assert_true (ends_by_frame (&closed, XF_FRAME_SMALL + 1));

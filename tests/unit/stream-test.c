@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "loop.h"
 #include "procs.h"
 #include "rpc/stream.h"
 
@@ -99,28 +100,6 @@ pair_clear (Pair *pair)
   xf_conn_unref (pair->sink);
   xf_clear_fd (&pair->feed);
   xf_clear_fd (&pair->drain);
-}
-
-/* Turns the loop until @condition, or fails after some seconds. */
-#define run_until(condition)                                                                                           \
-  do {                                                                                                                 \
-    gint64 deadline_ = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;                                                  \
-    while (!(condition)) {                                                                                             \
-      g_assert_cmpint (g_get_monotonic_time (), <, deadline_);                                                         \
-      if (!g_main_context_iteration (NULL, FALSE))                                                                     \
-        g_usleep (500);                                                                                                \
-    }                                                                                                                  \
-  } while (0)
-
-static void
-run_for (guint ms)
-{
-  gint64 deadline = g_get_monotonic_time () + ms * 1000;
-
-  while (g_get_monotonic_time () < deadline) {
-    if (!g_main_context_iteration (NULL, FALSE))
-      g_usleep (500);
-  }
 }
 
 static guint8
