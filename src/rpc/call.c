@@ -93,7 +93,7 @@ allowed (const XfProcedure *procedure, XfConn *conn, const XfFrameHeader *header
   else
     return TRUE;
   if (xf_conn_may_log_refusal (conn))
-    audit (conn, procedure, NULL, "this connection has not the right to");
+    audit (conn, procedure, NULL, "this connection has no right to call it");
   return FALSE;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the machine itself can do: copies BYTES over one TCP connection on the loopback, writer and reader a process
- * each, in 4 MiB pieces. Prints the rate in MB/s, and the CPU seconds of the relays, if any. With --relay the bytes
- * take the way of a tunnel instead: a pipe, a relay that splices it into the connection in framed pieces of 1 MiB, a
- * second relay that splices them into another pipe: the upper bound of a tunnelled migration, without any protocol.
+ * The upper bound of the machine: copies BYTES over one TCP connection on the loopback, with one process for the writer
+ * and one for the reader, in 4 MiB pieces. Prints the rate in MB/s, and the CPU seconds of the relays, if any. With
+ * --relay the data path is that of a tunnel: a pipe, a relay that splices it into the connection in framed pieces of 1
+ * MiB, and a second relay that splices them into another pipe. It bounds a tunnelled migration, without its protocol.
  *
  *   tcpcopy [--relay] BYTES
  */
@@ -102,7 +102,7 @@ consume (int fd)
   g_free (piece);
 }
 
-/* Pipe to connection: a header, then as much as one splice takes, as a tunnel's sender does. */
+/* Pipe to connection: a header, then as much as one splice moves, as a tunnel's sender does. */
 static void
 relay_out (int from, int to, guint64 bytes)
 {

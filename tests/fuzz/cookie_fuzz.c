@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Any bytes as a migration cookie. What is read from one is written again, and read once more as the same.
+ * Any bytes as a migration cookie. A valid one is written and read again, and must not change.
  */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 int
 LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
 {
-  g_autofree char *text = g_strndup ((const char *)data, size); /* ends where a NUL is, as it must */
+  g_autofree char *text = g_strndup ((const char *)data, size); /* ends at a NUL, as the protocol says */
   g_autoptr (GBytes) bytes = g_bytes_new (text, strlen (text) + 1), any = g_bytes_new (data, size);
   g_autoptr (GBytes) written = NULL, again = NULL;
   g_autoptr (GError) error = NULL;

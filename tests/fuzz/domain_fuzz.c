@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Any bytes as domain XML. What is accepted is written as XML that is accepted, and that says the same.
+ * Any bytes as domain XML. Valid XML is written and read again, and must not change.
  */
 #include "conf/domain_def.h"
 #include "fuzz.h"

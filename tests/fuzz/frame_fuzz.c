@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Any bytes as frames; and any bytes as content, which must come back.
+ * Any bytes as frames; and any bytes as content, which must survive framing.
  */
 #include <string.h>
 #include <sys/mman.h>

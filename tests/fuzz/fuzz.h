@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A fuzz target is libFuzzer's function. Linked with replay.c it runs over a corpus, and over seeded changes of it,
- * as a plain test; with clang's -fsanitize=fuzzer it searches (HACKING.md).
+ * A fuzz target is libFuzzer's function. With replay.c it runs over a corpus, and over seeded mutations of it, as a
+ * plain test; with clang's -fsanitize=fuzzer it is a fuzzer (HACKING.md).
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Any bytes as a migration stream. What must hold: no crash, memory bounded by the guard's own; a page number beyond
- * the guest's never passes; nothing is done without an end.
+ * Any bytes as a migration stream. There must be no crash, memory is bounded, a page number beyond the guest's is never
+ * passed on, and a stream is complete only with its end.
  */
 #include "base/error.h"
 #include "fuzz.h"
@@ -20,7 +20,7 @@ walk (const guint8 *data, gsize size, XfGuardGuest guest)
   while ((what = xf_guard_want (guard, &want)) != XF_GUARD_DONE) {
     g_assert_cmpuint (want, >, 0);
     if (what == XF_GUARD_CHECK) {
-      g_autofree guint8 *piece = NULL; /* of exactly its size: a sanitizer sees a byte too far */
+      g_autofree guint8 *piece = NULL; /* exactly as large as its data: a sanitizer detects an access beyond it */
 
       g_assert_cmpuint (want, <=, XF_GUARD_PIECE_MAX);
       if (want > size - at)

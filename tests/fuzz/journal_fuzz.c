@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Any bytes as a file of the journal. An entry that is read is written as the same.
+ * Any bytes as a file of the journal. A valid entry is written and read again, and must not change.
  */
 #include <string.h>
 

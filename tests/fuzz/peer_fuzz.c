@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Any bytes as the answers of a destination: ours is the source, which drives a migration through its calls as far as
- * the answers let it. Frames that begin with a call's number get it, so that a fuzzer comes past the first.
+ * Any bytes as the answers of a destination: the source drives a migration through its calls as far as the answers
+ * allow. An answer gets its call's number, so that a fuzzer gets beyond the first call.
  */
 #include <glib/gstdio.h>
 #include <string.h>
@@ -99,7 +99,7 @@ listen_at (const char *path)
   return fd;
 }
 
-/* The header of the next call; the rest of it is dropped. */
+/* Reads the header of the next call and drops the rest. */
 static gboolean
 read_call (int fd, guint8 header_out[HEADER])
 {
@@ -120,8 +120,8 @@ read_call (int fd, guint8 header_out[HEADER])
   return TRUE;
 }
 
-/* Reads the next call, and answers with as many bytes as the next of @data says; its serial and procedure are
- * the call's. */
+/* Reads the next call and answers with as many bytes as the next bytes of @data say; serial and procedure are the
+ * call's. */
 static gboolean
 answer (int fd, const guint8 **data, gsize *size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Each file of the directory CORPUS (in the environment) as it is, cut, and with bytes changed in a way that is the
- * same each time.
+ * Each file of the directory CORPUS (an environment variable): unchanged, cut, and with changed bytes. The changes are
+ * the same each time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #define CHANGES 2000
 
-/* Where the numbers are that matter: mostly at the beginning. */
+/* A random position, most often near the beginning, where the numbers are. */
 static gsize
 somewhere (GRand *chance, gsize size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Any bytes from a client: the first says to which door it comes (read and write, read only, peer port), and whether it
- * has opened a connection before the rest. A fake driver answers at once.
+ * Any bytes from a client: the first byte chooses the socket (read-write, read-only, peer port) and whether it has
+ * opened a connection before the rest. A fake driver answers at once.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@ static const guint8 opening[] = {
   13, 'x', 'e', 'n', ':',  '/', '/',  '/',  's', 'y', 's', 't',  'e', 'm',  0,    0,  0, 0, 0, 0, 0,
 };
 
-/* Its answers are read and dropped, for it to go on. */
+/* Reads and drops the answers while the loop runs. */
 static void
 run_loop (int fd)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Any bytes as the address of a migration, and as a connection's URI. An address that is understood is written as one
- * that means the same.
+ * Any bytes as a migration URI and as a connection URI. A valid migration URI is written and read again, and must not
+ * change.
  */
 #include "conf/migrate_uri.h"
 #include "fuzz.h"

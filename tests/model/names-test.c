@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The model is of this code: every move of the model is one of the table of states, and every move of the table is
- * in the model. Built once for each side.
+ * The model describes this code: each move of the model is in the table of states, and each move of the table is in the
+ * model. Built once for each side.
  */
 #ifdef XF_DESTINATION
 #include "libxl/dest/private.h"
@@ -13,7 +13,7 @@
 #define MOVE "S_TO"
 #endif
 
-/* An offline migration has no data, so nothing can be lost or doubled: the model does without. */
+/* An offline migration has no data that could be lost or doubled, so the model omits it. */
 static const char *const offline[] = { "begun -> done", "reserving -> prepared", "prepared -> running", NULL };
 
 static GHashTable *
@@ -47,7 +47,7 @@ add_moves_of_file (GHashTable *moves, const char *file)
   }
 }
 
-/* What drives a migration or interferes with it moves its states, too. */
+/* In the model, the actors that drive a migration or interfere with it also change its state. */
 static GHashTable *
 moves_of_model (void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Prints the moves of a side's table of states, for drawings.py. Built once for each side.
+ * Prints the moves of one side's table of states, for drawings.py. Built once for each side.
  */
 #ifdef XF_DESTINATION
 #include "libxl/dest/private.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The small things that all layers use: what the log writes of a stranger's text and how often, how long a turn of the
- * loop was, and listening on a kernel without IPv6.
+ * Functions that all layers use: how the log writes a peer's text and how often, the time of a loop iteration, and
+ * listening on a kernel without IPv6.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -121,7 +121,7 @@ test_listen (void)
   g_assert_nonnull (strstr (error->message, "no address"));
 }
 
-/* As on a kernel without it: every IPv6 socket is refused to this process. */
+/* As on a kernel without IPv6: each IPv6 socket of this process is refused. */
 static void
 take_ipv6_away (void)
 {

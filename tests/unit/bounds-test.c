@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Texts that would be a lot of work for a parser: refused before it has begun, by name, and in no time. What is large
- * and real passes.
+ * Texts that would cost a parser much time are refused before it runs, quickly, with an error that names the reason.
+ * Large but real texts are accepted.
  */
 #include <string.h>
 #include <time.h>
@@ -21,7 +21,7 @@ processor_ms (void)
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* @unit @n times between the two, each '#' in it its number. */
+/* @unit @n times between @begin and @end; each '#' in it is replaced by its number. */
 static char *
 repeat (const char *begin, const char *unit, guint n, const char *end)
 {
@@ -74,7 +74,7 @@ test_xml_bombs (void)
   }
 }
 
-/* Each as large as is allowed. */
+/* Texts at the limits. */
 static void
 test_xml_large (void)
 {
@@ -105,7 +105,7 @@ test_xml_large (void)
   }
 }
 
-/* Another encoding would have its bounds counted wrongly. */
+/* In another encoding the bounds would be counted wrongly. */
 static void
 test_xml_encoding (void)
 {
@@ -167,7 +167,7 @@ test_json_heavy (void)
   }
 }
 
-/* Every configuration that the project has, twenty times in one. */
+/* Every configuration in the test data, twenty times in one array. */
 static void
 test_json_real (void)
 {
@@ -193,7 +193,7 @@ test_json_real (void)
   g_assert_cmpuint (n, >, 5);
 }
 
-/* 128 vCPUs, each with 36 CPUs that it may run on. */
+/* 128 vCPUs, each with an affinity of 36 CPUs. */
 static void
 test_json_affinity (void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The reader is one of ours that knows a few keys, as libxl's does: it ignores others, writes no defaults, and refuses
- * words that it does not know.
+ * The reader here is a small one that knows a few keys. Like libxl's, it ignores other keys, writes no defaults, and
+ * refuses values that it does not know.
  */
 #include "libxl/convert/lost.h"
 
@@ -79,20 +79,20 @@ static const struct {
 } cases[] = {
   { "{}", "" },
   { "{\"name\":\"g\",\"nics\":[{\"bridge\":\"br0\"},{}]}", "" },
-  /* what says nothing */
+  /* empty values */
   { "{\"a\":null,\"b\":0,\"c\":false,\"d\":\"\",\"e\":{},\"f\":[],\"g\":{\"h\":[0,{\"i\":\"<default>\"}]},\"j\":"
     "\"False\"}",
     "" },
-  /* what is unknown, wherever it is */
+  /* unknown keys, at any depth */
   { "{\"vlan\":10}", "vlan" },
   { "{\"vlan\":\"10\"}", "vlan" },
   { "{\"nics\":[{\"bridge\":\"a\"},{\"bridge\":\"b\",\"vlan\":10}]}", "nics[1].vlan" },
   { "{\"on\":true,\"opt\":\"True\"}", "on opt" },
   { "{\"deep\":{\"er\":[0,0,{\"x\":1}]}}", "deep" },
   { "{\"name\":\"g\",\"vlan\":\"10\",\"trunk\":[1]}", "trunk vlan" },
-  /* a known one of another kind */
+  /* known keys with another type */
   { "{\"name\":7,\"nics\":[{\"bridge\":true}]}", "nics[0].bridge name" },
-  /* known ones with their defaults */
+  /* known keys with their defaults */
   { "{\"cap\":10,\"mode\":\"usual\",\"nics\":[{\"mtu\":1492}]}", "" },
   { "{\"cap\":10,\"vlan\":10}", "vlan" },
   { "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"cap\":10}", "a b c d e f g h cap" },

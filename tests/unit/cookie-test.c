@@ -22,7 +22,7 @@ golden (const char *name)
   return text;
 }
 
-/* On the wire the text has its NUL. */
+/* On the wire the text ends with a NUL. */
 static XfCookie *
 parse (const char *text, GError **error)
 {
@@ -97,7 +97,7 @@ test_peer (void)
   g_assert_nonnull (strstr (error->message, "host 'host-a' requires the migration feature 'tls'"));
 }
 
-/* A peer newer than this one says more: it is ignored. */
+/* Unknown parts of a newer peer's cookie are ignored. */
 static void
 test_newer_peer (void)
 {
@@ -221,7 +221,7 @@ test_bounds (void)
   g_assert_nonnull (strstr (error->message, "larger than"));
 }
 
-/* Whatever one byte becomes, the answer is a cookie or an error, and a cookie is complete. */
+/* Whichever byte changes, the result is a complete cookie or an error. */
 static void
 test_mutations (void)
 {

@@ -7,7 +7,7 @@
 
 #define UUID "c7a5fdb2-cdaf-9455-926a-d65c16db1809"
 
-/* As a running guest's XML comes from another host, in a migration. */
+/* The XML of a running guest, as another host sends it in a migration. */
 static const char running[] =
   "<domain type='xen' id='29'>\n"
   "  <name>g1</name><uuid>" UUID "</uuid><memory unit='MiB'>256</memory><vcpu current='1'>2</vcpu>\n"
@@ -79,7 +79,7 @@ test_facts (void)
   g_assert_cmpstr (def->vnc.password, ==, "it's");
 }
 
-/* What the other host had made up is not this one's. */
+/* Values that the other host generated are dropped. */
 static void
 test_inactive (void)
 {
@@ -95,7 +95,7 @@ test_inactive (void)
   assert_has (xml, "port='-1' autoport='yes'");
 }
 
-/* What clients look for: virsh ttyconsole, vncdisplay, domiflist, domblklist. */
+/* The elements that clients read: virsh ttyconsole, vncdisplay, domiflist, domblklist. */
 static void
 test_live (void)
 {
@@ -126,7 +126,7 @@ test_secrets (void)
   assert_has_not (closed, "passwd");
 }
 
-/* A live document read back and written again is the same. */
+/* A live document that is parsed and written again does not change. */
 static void
 test_idempotent (void)
 {
@@ -166,7 +166,7 @@ test_renamed (void)
   assert_has (xml, "<name>a&lt;b&amp;c</name>");
 }
 
-/* Text and white space in somebody's notes are theirs. */
+/* Text and white space in metadata are kept. */
 static void
 test_metadata (void)
 {
@@ -182,7 +182,7 @@ test_metadata (void)
 /* ---- --xml ------------------------------------------------------------------------------------------------ */
 
 static const struct {
-  const char *old, *new, *message; /* NULL: goes on */
+  const char *old, *new, *message; /* NULL: accepted */
 } changes[] = {
   { "/dev/a", "/dev/elsewhere", NULL },
   { "<driver name='phy'/>", "<driver name='qemu'/>", NULL },
@@ -253,14 +253,14 @@ test_entity_bomb (void)
   g_string_free (xml, TRUE);
 }
 
-/* What is kept is read again later, and must be small enough then, too. */
+/* A definition that is stored must be within the bounds when it is read again, too. */
 static void
 test_growth (void)
 {
   GString *xml = g_string_new ("<domain type='xen'><name>g</name><memory>1024</memory><os><type>linux</type></os>"
                                "<metadata><x:a xmlns:x='urn:x'>");
 
-  /* Each of the many is written with the blanks of all levels above it. */
+  /* Each element is written with the indentation of its level. */
   for (guint i = 0; i < 50; i++)
     g_string_append (xml, "<a>");
   for (guint i = 0; i < 49000; i++)
@@ -305,7 +305,7 @@ test_size (void)
   assert_xml_error (xml, "larger than");
 }
 
-/* Whatever one byte becomes, the answer is a definition or an error. */
+/* Whichever byte changes, the result is a definition or an error. */
 static void
 test_mutations (void)
 {

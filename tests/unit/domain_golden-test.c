@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Files decide: every domain/NAME.in.xml becomes NAME.json (what libxl is told) and NAME.out.xml (what is given
- * back), and libxl's configuration, read back as XML, is told to libxl as the same again. Every refused/NAME.xml and
- * senseless/NAME.xml ends with an error that holds the text of NAME.error. XF_TEST_REGENERATE=1 writes the results
- * down instead of comparing them.
+ * Tests from files: each domain/NAME.in.xml becomes NAME.json (libxl's configuration) and NAME.out.xml (converted
+ * back), and that XML becomes the same configuration again. Each refused/NAME.xml and senseless/NAME.xml ends with an
+ * error that contains the text of NAME.error. With XF_TEST_REGENERATE=1 the results are written to the files instead of
+ * compared.
  */
 #include <string.h>
 
@@ -104,7 +104,7 @@ test_domain (gconstpointer data)
   json_again = json_of (def_back, &back_again);
   g_assert_cmpstr (json_again, ==, json);
   g_assert_cmpstr (back_again, ==, back);
-  /* A copy is whole, and shares nothing with what it was made of. */
+  /* A copy is complete, and shares nothing with its original. */
   g_clear_pointer (&def, xf_domain_def_free);
   copy_json = json_of (copy, &copy_back);
   copy_xml = xf_domain_def_format (copy, XF_DOMAIN_FORMAT_SECURE, NULL);
@@ -112,7 +112,7 @@ test_domain (gconstpointer data)
   g_assert_cmpstr (copy_xml, ==, xml);
 }
 
-/* Whatever one byte becomes: what still is a definition is told to libxl, and back, or refused; nothing else. */
+/* Whichever byte changes: a definition that is still valid is converted to libxl and back, or refused. */
 static void
 test_mutations (gconstpointer data)
 {
@@ -136,7 +136,7 @@ test_mutations (gconstpointer data)
   }
 }
 
-/* Refused when parsed, or by what libxl cannot be told. */
+/* Refused by the parser, or by the conversion to libxl. */
 static void
 test_refused (gconstpointer data)
 {
@@ -154,7 +154,7 @@ test_refused (gconstpointer data)
   g_strchomp (expected);
   if (!strstr (error->message, expected))
     g_error ("'%s' does not say '%s'", error->message, expected);
-  /* An error tells which guest, where it can. */
+  /* An error names the guest if its name is known. */
   if (c->code == XF_ERROR_CONFIG_UNSUPPORTED)
     g_assert_nonnull (strstr (error->message, "domain 'g'"));
 }

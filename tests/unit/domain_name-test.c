@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * One list of names, for every way in which the pure part of the program takes one: the check itself, the parser, a
- * rename, and libxl's configuration.
+ * One list of names for each place that takes one: the check itself, the parser, a rename, and libxl's configuration.
  */
 #include "conf/domain_name.h"
 
@@ -60,7 +59,7 @@ assert_refused (const GError *error, const char *why)
     g_error ("'%s' is not in '%s'", why, error->message);
 }
 
-/* The parser may have other words: XML has no such characters. */
+/* The parser may have another error text: XML cannot contain these characters. */
 static void
 test_refused (void)
 {
@@ -129,7 +128,7 @@ name_from_libxl (const char *name)
   return g_strdup (def->name);
 }
 
-/* xl accepts names that we do not: such a guest is there all the same. */
+/* xl accepts names that xenferry does not: such a guest gets its uuid as its name. */
 static void
 test_from_libxl (void)
 {

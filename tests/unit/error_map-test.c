@@ -4,7 +4,7 @@
 #include <gio/gio.h>
 #include <libvirt/virterror.h>
 
-/* Every code has a row of its own: a forgotten one would be told as an internal error. */
+/* Each code has its own row; a code without one would be reported as an internal error. */
 static void
 test_complete (void)
 {
@@ -33,7 +33,7 @@ test_text (void)
   g_assert_cmpstr (foreign_text, ==, "internal error: what %s said");
 }
 
-/* What goes out comes back: number and detail survive the way through another xenferryd unchanged. */
+/* A code survives the way to the wire and back, so another xenferryd can pass an error on unchanged. */
 static void
 test_round_trip (void)
 {
@@ -65,7 +65,7 @@ test_from_wire (void)
   g_assert_cmpstr (frame_only->message, ==, "internal error: ");
 }
 
-/* A peer's words may be any bytes, and go to a terminal, a log and other daemons. */
+/* A peer's error text may contain any bytes, and is shown on a terminal, in a log and by other daemons. */
 static void
 test_unprintable (void)
 {

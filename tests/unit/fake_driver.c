@@ -116,7 +116,7 @@ fake_driver_release (XfDriver *driver)
     give (g_queue_pop_tail (&driver->held));
 }
 
-/* ---- the contract ----------------------------------------------------------------------------------------- */
+/* ---- driver.h --------------------------------------------------------------------------------------------- */
 
 void
 xf_driver_client_gone (XfDriver *driver, gconstpointer client)
@@ -535,7 +535,7 @@ xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, gconstpointer c
   answer_migrate (driver, done, data);
 }
 
-/* ---- what became of it ------------------------------------------------------------------------------------ */
+/* ---- settling --------------------------------------------------------------------------------------------- */
 
 typedef struct {
   XfVerdictDone done;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Frames, byte by byte, and the layouts that pin the wire.
+ * Frames, byte by byte, and the layouts that the protocol fixes.
  */
 #include <string.h>
 
@@ -112,7 +112,7 @@ test_layouts (void)
   assert_layout ((xdrproc_t)xdr_xf_opt_string_flags_args, &open_args, "00000001 00000001 6e000000 00000001");
 }
 
-/* Chars are words of their own: the CPU model takes 128 bytes, the whole result 160. */
+/* Each char takes four bytes: the CPU model 128 bytes, the whole result 160. */
 static void
 test_node_info_size (void)
 {
@@ -123,7 +123,7 @@ test_node_info_size (void)
   g_assert_cmpuint (g_bytes_get_size (frame), ==, XF_FRAME_HEADER + 128 + 8 + 6 * 4);
 }
 
-/* A length that is beyond the limit is refused before anything of that size is allocated. */
+/* A length above the limit is refused before anything of that size is allocated. */
 static void
 test_limits (void)
 {
@@ -140,7 +140,7 @@ test_limits (void)
   xdr_free ((xdrproc_t)xdr_xf_job_stats_ret, &stats);
 }
 
-/* Truncated anywhere, a payload is refused and leaks nothing. */
+/* A payload that is truncated anywhere is refused, and leaks nothing. */
 static void
 test_truncated (void)
 {

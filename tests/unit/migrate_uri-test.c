@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-/* What clients were seen to send (docs/wire.md, Migration URIs). */
+/* URIs that clients send (docs/wire.md, Migration URIs). */
 static const struct {
   const char *text, *host;
   guint port;

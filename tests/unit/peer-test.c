@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The peer client against a server in the same process that does what each test tells it: the frames are real, on a
- * unix socket.
+ * The peer client against a server in the same process, on a unix socket with real frames; each test sets the server's
+ * answers.
  */
 #include "remote/peer.h"
 
@@ -25,8 +25,8 @@ typedef struct {
   XfListener *listener;
   XfConn *conn;
   XfProgram program;
-  int auth;        /* what AUTH_LIST says */
-  gboolean silent; /* does not answer before the test ends */
+  int auth;        /* the answer to AUTH_LIST */
+  gboolean silent; /* does not answer until the test ends */
   XfCall *unanswered;
   gboolean drop_on_prepare; /* closes instead of answering */
   const char *refuse;       /* PREPARE's error */
@@ -36,7 +36,7 @@ typedef struct {
   int finish_cancelled;
 
   XfStream *stream;
-  int stream_end; /* read end of what the stream writes into */
+  int stream_end; /* read end of the pipe that the stream writes to */
   GByteArray *received;
   guint watch;
   int how; /* XfStreamEnd, -1: not ended */
@@ -235,7 +235,7 @@ teardown (char *fixture, gconstpointer data)
   g_free (server->uri);
   g_free (server->seen_xml);
   g_free (server);
-  /* What was left for the next turn of the loop. */
+  /* Runs pending callbacks. */
   while (g_main_context_iteration (NULL, FALSE))
     ;
 }
@@ -342,7 +342,7 @@ open_uri (Caller *caller, const char *uri, guint timeout_s)
 {
   caller->peer = xf_peer_ops ()->open ((gpointer)&config, uri, timeout_s, opened, lost, caller);
   g_assert_nonnull (caller->peer);
-  g_assert_cmpuint (caller->opened, ==, 0); /* never before the call has returned */
+  g_assert_cmpuint (caller->opened, ==, 0); /* not before the call has returned */
   run_until (caller->opened >= 1);
 }
 
@@ -409,7 +409,7 @@ test_auth (char *fixture, gconstpointer data)
   run_for (50);
   g_assert_cmpuint (caller.opened, ==, 1);
   g_assert_cmpuint (caller.lost, ==, 0);
-  g_assert_cmpuint (server->n_calls, ==, 1); /* nothing after AUTH_LIST */
+  g_assert_cmpuint (server->n_calls, ==, 1); /* no call after AUTH_LIST */
 }
 
 static const struct {
@@ -476,16 +476,16 @@ test_lost (char *fixture, gconstpointer data)
   open_server (&caller);
   xf_peer_ops ()->prepare (caller.peer, params, NULL, 0, migrated, &caller);
   run_until (caller.lost >= 1);
-  g_assert_cmpuint (caller.answered, ==, 1); /* the call before the connection */
+  g_assert_cmpuint (caller.answered, ==, 1); /* the call is answered before the loss is reported */
   g_assert_error (caller.error, XF_ERROR, XF_ERROR_NO_CONNECT);
-  /* A call on the lost connection still gets its answer. */
+  /* A call on a lost connection is answered, too. */
   xf_peer_ops ()->finish (caller.peer, params, NULL, 0, TRUE, migrated, &caller);
   run_until (caller.answered >= 2);
   g_assert_error (caller.error, XF_ERROR, XF_ERROR_NO_CONNECT);
   g_assert_cmpuint (caller.lost, ==, 1);
 }
 
-/* The driver may close in any callback, also while more of them are due. */
+/* The driver may close in any callback, also while other callbacks are pending. */
 static void
 test_close_in_answer (char *fixture, gconstpointer data)
 {
@@ -539,7 +539,7 @@ make_payload (gsize size)
   return g_bytes_new_take (bytes, size);
 }
 
-/* Fills a pipe from a thread, as libxl's helper process does from another process. */
+/* Fills a pipe from a thread, as libxl's helper does from another process. */
 typedef struct {
   int fd;
   GBytes *payload;
@@ -599,7 +599,7 @@ test_tunnel (char *fixture, gconstpointer data)
                    g_bytes_get_size (payload));
   g_assert_cmpuint (xf_peer_ops ()->sent (caller.peer), ==, g_bytes_get_size (payload));
 
-  /* The connection goes on: calls pass before, between and after. */
+  /* The connection carries calls before, during and after the stream. */
   xf_peer_ops ()->finish (caller.peer, params, NULL, 0, FALSE, migrated, &caller);
   run_until (caller.answered >= 2);
   g_assert_no_error (caller.error);
@@ -619,7 +619,7 @@ test_tunnel_rate (char *fixture, gconstpointer data)
   thread = start_sending (&caller, &writer);
   run_until (caller.sent >= 1);
   g_thread_join (thread);
-  /* 400 kB at 1 MB/s, less the tenth of a second that may go at once. */
+  /* 400 kB at 1 MB/s, minus the tenth of a second that may be sent at once. */
   g_assert_cmpint (g_get_monotonic_time () - start, >=, 290 * 1000);
   g_assert_cmpint (g_get_monotonic_time () - start, <, 2000 * 1000);
 }
@@ -638,11 +638,11 @@ test_tunnel_failed (char *fixture, gconstpointer data)
   g_main_context_iteration (NULL, TRUE);
   xf_stream_fail (server->stream, &wire);
   run_until (caller.sent >= 1);
-  g_thread_join (thread); /* the pipe's reader is gone: a blocked writer ends */
+  g_thread_join (thread); /* the pipe's reader is closed, so a blocked writer ends */
   g_assert_nonnull (caller.error);
   g_assert_nonnull (strstr (caller.error->message, "no memory there"));
   g_assert_nonnull (strstr (caller.error->message, server->path));
-  /* After the end, everything is still allowed and has its answer. */
+  /* After the end of the stream, each call is still allowed and answered. */
   xf_peer_ops ()->set_rate (caller.peer, 0);
   xf_peer_ops ()->send_finish (caller.peer, stream_finished, &caller);
   run_until (caller.finished >= 1);
@@ -650,7 +650,7 @@ test_tunnel_failed (char *fixture, gconstpointer data)
   xf_peer_ops ()->send_abort (caller.peer);
 }
 
-/* A libvirtd waits for ever for a stream that is not aborted before finish(cancelled). */
+/* A libvirtd waits for ever if the stream is not aborted before finish(cancelled). */
 static void
 test_tunnel_aborted (char *fixture, gconstpointer data)
 {
@@ -669,7 +669,7 @@ test_tunnel_aborted (char *fixture, gconstpointer data)
   xf_peer_ops ()->finish (caller.peer, params, NULL, 0, TRUE, migrated, &caller);
   run_until (caller.answered >= 2);
   g_assert_cmpint (server->how, ==, XF_STREAM_ABORTED);
-  g_assert_cmpuint (caller.sent, ==, 0); /* without a word, as the contract says */
+  g_assert_cmpuint (caller.sent, ==, 0); /* not called, as driver.h says */
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The server of the remote program on a fake driver, with our own RPC client at the other end of a socket pair: every
- * call of the list reaches the driver as it should, and its answers and events come back.
+ * The server of the remote program on a fake driver, with our own RPC client at the other end of a socket pair: each
+ * call reaches the driver, and its answers and events reach the client.
  */
 #include "remote/remote.h"
 
@@ -29,11 +29,11 @@ typedef struct {
 
 typedef struct {
   guint done;
-  GString *order; /* of this and others */
+  GString *order; /* the tags in the order of the answers; shared */
   char tag;
   int error_code, error_domain;
   char *error_text;
-  gpointer copy; /* of a flat result */
+  gpointer copy; /* of a result without pointers */
   gsize size;
   void (*look) (gconstpointer ret, gpointer data);
   XfFrameHeader header;
@@ -145,7 +145,7 @@ teardown (Fixture *fixture, gconstpointer data)
 
 static char name_g1[] = "stale name";
 
-/* Names and ids of clients may be stale: only the uuid counts. */
+/* A client may send an old name or id: only the uuid counts. */
 static xf_domain
 dom (int byte)
 {
@@ -301,7 +301,7 @@ test_bulk (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (huge.error_code, ==, VIR_ERR_INVALID_ARG);
 }
 
-/* Calls answer when they are ready, and looking works meanwhile. */
+/* Calls are answered when they complete, and queries work meanwhile. */
 static void
 test_out_of_order (Fixture *fixture, gconstpointer data)
 {
@@ -335,7 +335,7 @@ test_client_gone (Fixture *fixture, gconstpointer data)
   run_ready ();
   g_assert_nonnull (fixture->driver->gone);
   g_assert_cmpuint (xf_remote_n_clients (fixture->remote), ==, 0);
-  /* The answer to a client that is gone goes nowhere, quietly. */
+  /* The answer to a client that has disconnected is dropped. */
   fake_driver_release (fixture->driver);
   run_ready ();
   g_assert_cmpuint (reply.done, ==, 0);
@@ -355,7 +355,7 @@ test_read_only (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (tunnel.error_code, ==, VIR_ERR_OPERATION_DENIED);
   CALL (fixture, &secret, DOMAIN_GET_XML_DESC, xf_dom_flags_args, &secure, xf_string_ret);
   g_assert_cmpint (secret.error_code, ==, VIR_ERR_OPERATION_DENIED);
-  g_assert_cmpstr (fixture->driver->log->str, ==, ""); /* the driver was not even asked */
+  g_assert_cmpstr (fixture->driver->log->str, ==, ""); /* the driver was not called */
   CALL (fixture, &look, DOMAIN_GET_INFO, xf_dom_args, &g1, xf_info_ret);
   CALL (fixture, &plain, DOMAIN_GET_XML_DESC, xf_dom_flags_args, &insecure, xf_string_ret);
   g_assert_cmpint (look.error_code + plain.error_code, ==, 0);
@@ -403,7 +403,7 @@ typedef struct {
   guint ended;
   XfStreamEnd how;
   char *error;
-  int out; /* read end of what comes */
+  int out; /* read end of the pipe that the stream writes to */
 } ClientStream;
 
 static void
@@ -483,14 +483,14 @@ test_console (Fixture *fixture, gconstpointer data)
   run_until (client.ended >= 1);
   g_assert_cmpint (client.how, ==, XF_STREAM_FINISHED);
   run_ready ();
-  /* Nobody holds the console any more. */
+  /* The console is closed. */
   g_assert_cmpint (read (fds[1], keys, sizeof (keys)), ==, 0);
   close (fds[1]);
   close (keys[1]);
   close_stream (&client);
 }
 
-/* Of the data, as the driver sees it. */
+/* Waits for the end of the data at the driver's end of the pipe. */
 static void
 wait_for_end (int fd)
 {
@@ -575,7 +575,7 @@ test_tunnel_failed (Fixture *fixture, gconstpointer data)
   close_stream (&client);
 }
 
-/* A libvirtd sends on after the driver has what it needs, and closes in the end. */
+/* A libvirtd keeps sending after the driver has released the tunnel, and then closes the stream. */
 static void
 test_tunnel_released_first (Fixture *fixture, gconstpointer data)
 {
@@ -612,7 +612,7 @@ test_tunnel_refused (Fixture *fixture, gconstpointer data)
 
 /* ---- events ----------------------------------------------------------------------------------------------- */
 
-/* Events are read off the wire by hand: our own client has no use for them. */
+/* Reads events from raw frames: our own client does not receive events. */
 typedef struct {
   int fd;
   guint32 serial;
@@ -629,7 +629,7 @@ wire_send (Wire *wire, gint32 procedure, xdrproc_t xdr, gconstpointer args)
   g_assert_cmpint (write (wire->fd, bytes, size), ==, (gssize)size);
 }
 
-/* The next frame; FALSE: none. */
+/* Reads the next frame; FALSE: there is none. */
 static gboolean
 wire_next (Wire *wire, XfFrameHeader *header_out, gpointer value, xdrproc_t xdr)
 {
@@ -708,7 +708,7 @@ test_events (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (life.body.event, ==, 2);
   g_assert_cmpint (life.body.detail, ==, 1);
   xdr_free ((xdrproc_t)xdr_xf_lifecycle_callback_event, (char *)&life);
-  g_assert_false (wire_next (&wire, &header, NULL, NULL)); /* g2's listener is not told */
+  g_assert_false (wire_next (&wire, &header, NULL, NULL)); /* g2's listener gets no event */
 
   fake_driver_emit (fixture->driver, 0, VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, 4, 0);
   g_assert_true (wire_next (&wire, &header, &iteration, (xdrproc_t)xdr_xf_iteration_event));
@@ -751,7 +751,7 @@ test_event_numbers (Fixture *fixture, gconstpointer data)
   }
   close (wire.fd);
   run_ready ();
-  /* Registrations end with their connection: nobody is left to tell. */
+  /* A registration ends with its connection. */
   fake_driver_emit (fixture->driver, 0, VIR_DOMAIN_EVENT_ID_LIFECYCLE, 5, 1);
 }
 
@@ -823,7 +823,7 @@ test_own_program (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (fixture->driver->log->str, ==, "settle-42-0 settle-42-3 resolve-here ");
 }
 
-/* What is repeated of a caller's bytes is text. */
+/* Bytes of a caller are repeated as printable text. */
 static void
 test_unprintable (Fixture *fixture, gconstpointer data)
 {
@@ -841,7 +841,7 @@ test_unprintable (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (strstr (reply.error_text, "xen:///\\xff\\x0a\\x1b"));
 }
 
-/* Whoever reaches the peer port may ask that, and nothing else. */
+/* On the peer port only the question about a migration is allowed. */
 static void
 test_peer_port (Fixture *fixture, gconstpointer data)
 {
@@ -862,7 +862,7 @@ test_peer_port (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (open.error_text, ==, "authentication required");
 }
 
-/* Sends a header that promises @length bytes; whether the connection ends thereby. */
+/* Sends a header that announces @length bytes; returns whether that ends the connection. */
 static gboolean
 ends_by_frame (Wire *wire, guint length)
 {

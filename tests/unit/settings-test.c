@@ -97,8 +97,8 @@ count_differences (XfSettings *settings, const XfSettings *other)
   return n;
 }
 
-/* The example file says that it shows the defaults: with every comment sign before a key removed it means the same as
- * an empty file. */
+/* The example file says that it shows the defaults: with the comment sign of each key removed it means the same as an
+ * empty file. */
 static void
 test_example_file (void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A state machine's own checks: what breaks one of them ends the process, in every build.
+ * The checks of a state machine: breaking one ends the process, in every build.
  */
 #include "base/sm.h"
 
@@ -32,13 +32,13 @@ test_good (void)
   xf_sm_move (&sm, LAST);
   xf_sm_clear (&sm);
   xf_sm_init (&sm, states, N_STATES, "m");
-  xf_sm_clear (&sm); /* it never began */
+  xf_sm_clear (&sm); /* it never moved */
   xf_sm_init (&sm, states, N_STATES, "m");
   xf_sm_restore (&sm, SECOND);
   xf_sm_abandon (&sm);
 }
 
-/* @how: what is wrong. */
+/* @how: the check to break. */
 static void
 fail (gconstpointer how)
 {

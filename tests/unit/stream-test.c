@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Streams and keepalive over a pair of connections: back-pressure, order of frames, every way a stream can end.
+ * Streams and keepalive over a pair of connections: back-pressure, the order of frames, each way a stream can end.
  */
 #include <fcntl.h>
 #include <gio/gio.h>
@@ -19,8 +19,8 @@
 typedef struct {
   XfConn *source, *sink; /* client and server */
   XfStream *out, *in;
-  int feed;  /* write end of the pipe the source sends from */
-  int drain; /* read end of the pipe the sink fills */
+  int feed;  /* write end of the pipe that the source sends from */
+  int drain; /* read end of the pipe that the sink fills */
   guint pings_at_source, pings_at_sink, closed, ended, sent, broken;
   XfStreamEnd how;
 } Pair;
@@ -108,7 +108,7 @@ pattern (gsize at)
   return at * 2654435761u >> 13;
 }
 
-/* Writes what fits of the pattern; returns how far it is. */
+/* Writes as much of the pattern as fits; returns the new position in it. */
 static gsize
 feed_some (Pair *pair, gsize at, gsize all)
 {
@@ -154,13 +154,13 @@ test_moves_and_finishes (void)
   run_until (pair.sent == 1);
   g_assert_cmpuint (pair.ended, ==, 0);
   xf_stream_finish (pair.out);
-  run_until (pair.ended == 2); /* there by our finish, here by its acknowledgement */
+  run_until (pair.ended == 2); /* the sink by our finish, the source by its acknowledgement */
   g_assert_cmpint (pair.how, ==, XF_STREAM_FINISHED);
   g_assert_cmpuint (pair.closed, ==, 0);
   pair_clear (&pair);
 }
 
-/* A reader that stalls stalls the writer, not memory; and the silence costs nobody the connection. */
+/* A reader that stalls stalls the writer and uses no memory; keepalive does not end the connection. */
 static void
 test_stalled_reader (void)
 {
@@ -176,9 +176,9 @@ test_stalled_reader (void)
     g_main_context_iteration (NULL, FALSE);
   }
   stalled_at = in;
-  /* Two pipes and what the socket holds. */
+  /* Two pipes and the socket's buffers. */
   g_assert_cmpuint (stalled_at, <, 4 * 1024 * 1024);
-  run_for (4000); /* twice as long as keepalive would wait */
+  run_for (4000); /* twice the keepalive timeout */
   g_assert_cmpuint (pair.closed, ==, 0);
   g_assert_cmpuint (feed_some (&pair, in, all), ==, in);
   run_until ((in = feed_some (&pair, in, all), out = drain_some (&pair, out)) == all);
@@ -202,7 +202,7 @@ test_silent_peer (void)
   pair_clear (&pair);
 }
 
-/* Reads without looking: what follows an abort is worthless. */
+/* Reads and ignores the data: after an abort it has no meaning. */
 static gboolean
 swallow (Pair *pair)
 {
@@ -222,12 +222,12 @@ test_abort (void)
     in = feed_some (&pair, in, 64 * 1024 * 1024);
     g_main_context_iteration (NULL, FALSE);
   }
-  xf_stream_abort (pair.out); /* very likely in the middle of a frame */
-  /* What is under way is read before the abort is seen. */
+  xf_stream_abort (pair.out); /* most likely in the middle of a frame */
+  /* The data already sent is read before the abort is seen. */
   run_until (swallow (&pair) && pair.ended == 1);
   g_assert_cmpint (pair.how, ==, XF_STREAM_ABORTED);
   g_assert_cmpuint (pair.closed, ==, 0);
-  /* The connection is as good as before. */
+  /* The connection can still be used. */
   g_assert_true (xf_conn_is_open (pair.source) && xf_conn_is_open (pair.sink));
   pair_clear (&pair);
 }
@@ -244,7 +244,7 @@ test_server_fails (void)
   xf_stream_fail (pair.in, &error);
   run_until (pair.ended == 1);
   g_assert_cmpint (pair.how, ==, XF_STREAM_FAILED);
-  /* Late data of a stream that is over is ignored. */
+  /* Late data of a stream that has ended is ignored. */
   run_for (50);
   g_assert_cmpuint (pair.closed, ==, 0);
   pair_clear (&pair);
@@ -288,12 +288,12 @@ test_rate (void)
   pair_init (&pair);
   xf_stream_set_rate (pair.out, 4 * 1024 * 1024);
   move_all (&pair, 2 * 1024 * 1024);
-  /* Half a second by the rate; a tenth may come at once. No upper bound: the machine may be slow. */
+  /* Half a second at this rate; a tenth may be sent at once. No upper bound: the machine may be slow. */
   g_assert_cmpint (g_get_monotonic_time () - start, >, 300 * 1000);
   pair_clear (&pair);
 }
 
-/* Whatever bytes come: the connection may end, the process does not. */
+/* Whatever bytes arrive, the connection may end and the process must not. */
 static void
 test_garbage (void)
 {
@@ -306,7 +306,7 @@ test_garbage (void)
 
     for (gsize i = 0; i < sizeof (bytes); i++)
       bytes[i] = g_rand_int (random);
-    /* Often a plausible beginning, so that more than the length is looked at. */
+    /* Often with a plausible header, so that more than the length is checked. */
     if (seed % 2) {
       XfFrameHeader header = { 28 + seed % 200, XF_REMOTE_PROGRAM, 1, seed % 450, seed % 8, seed, seed % 4 };
 

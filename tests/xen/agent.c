@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The command agent of a test host's dom0: a TCP port on which the test's machine runs shell scripts. One connection is
- * one command. In: the script, ended by the writer's shutdown. Out: what it prints (both outputs), then one line
- * "\n@@EXIT N@@". The script's process group is killed when the connection ends, so nothing outlives its test
- * unless it takes a session of its own (setsid).
+ * The command agent in a test host's dom0: a TCP port that takes shell scripts from the test's machine. Each connection
+ * is one command. In: the script, until the writer shuts down. Out: its output (both descriptors), then one line
+ * "\n@@EXIT N@@". The agent kills the script's process group when the connection ends, so no process outlives its test
+ * unless it starts a session of its own (setsid).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -51,7 +51,7 @@ start (const char *script, int output)
   _exit (127);
 }
 
-/* Moves @from's bytes to @to until the writers are gone. Returns -1 when @to is. */
+/* Copies from @from to @to until the writers have closed. Returns -1 if @to is closed. */
 static int
 relay (int from, int to)
 {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Process 1 of a test guest on real Xen. It counts, and what it counts tells whether a move was a good one:
+ * Process 1 of a test guest on real Xen. It counts, and its console lines show whether a migration was correct:
  *
  *   XF name n=N up=SECONDS rt=SECONDS gap=MS max=MS bad=PAGES disk=ERRORS
  *
- *   n      the number of this line; a repeat or a hole means a guest that ran twice, or from an old copy
- *   up     its own monotonic clock, which stands still while the guest is suspended
+ *   n      the number of this line; a repeat or a gap means that the guest ran twice, or from an old copy
+ *   up     the guest's monotonic clock, which stops while the guest is suspended
  *   rt     wall clock
- *   gap    longest time between two ticks since the last line, by the wall clock: a move's downtime
- *   max    the longest gap ever
- *   bad    pages whose content was not what the guest had written
+ *   gap    longest time between two ticks since the last line, by the wall clock: the downtime of a migration
+ *   max    the longest gap since the start
+ *   bad    pages with a content that the guest had not written
  *   disk   blocks that did not read back as written
  *
- * Kernel arguments: xf.name= xf.mb= (memory it keeps dirty) xf.pages= (pages it writes a tick) xf.tick= (ms)
- * xf.every= (ticks a line) xf.disk=1 (uses /dev/xvda) xf.ip=ADDRESS xf.deaf=1 (never answers a suspend request).
+ * Kernel arguments: xf.name= xf.mb= (memory that it writes) xf.pages= (pages that it writes per tick) xf.tick= (ms)
+ * xf.every= (ticks per line) xf.disk=1 (uses /dev/xvda) xf.ip=ADDRESS xf.deaf=1 (never answers a suspend request).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -103,7 +103,7 @@ set_address (const char *address)
   return ok;
 }
 
-/* Devices come up after the kernel has started us: tries for ten seconds. */
+/* Devices appear after the kernel has started this program: tries for ten seconds. */
 static bool
 patiently (bool (*attempt) (const char *), const char *argument)
 {
@@ -124,7 +124,7 @@ open_disk (const char *path)
   return disk >= 0;
 }
 
-/* Reads what the last call wrote, writes @n: both hosts must show the guest the same disk. */
+/* Reads what the last call wrote, and writes @n: the guest must find the same disk on both hosts. */
 static unsigned
 use_disk (uint64_t n)
 {
@@ -164,7 +164,7 @@ memory_init (struct memory *m, size_t mib)
   return true;
 }
 
-/* Checks the next @count pages, then writes them anew. Returns how many were wrong. */
+/* Checks the next @count pages, then writes them again. Returns how many were wrong. */
 static unsigned
 memory_turn (struct memory *m, unsigned count, uint64_t seed)
 {
@@ -181,7 +181,7 @@ memory_turn (struct memory *m, unsigned count, uint64_t seed)
   return bad;
 }
 
-/* A real-time process that never sleeps leaves a single CPU nothing for the kernel's thread that answers suspend. */
+/* A real-time process that never sleeps: on a single CPU the kernel's thread that answers suspend does not run. */
 static void
 go_deaf (void)
 {
@@ -206,7 +206,7 @@ wait_tick (double ms, bool deaf)
     ;
 }
 
-/* The kernel starts /sbin/poweroff or /sbin/reboot, which are this program, when Xen asks for it. */
+/* When Xen asks for it, the kernel starts /sbin/poweroff or /sbin/reboot, which are this program. */
 static int
 end_machine (const char *name)
 {
