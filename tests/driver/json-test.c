@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/error.h"
 #include "host.h"
 #include "libxl/convert/config.h"
 #include "libxl/guest/driver_private.h"
@@ -109,11 +110,51 @@ test_bomb (void)
   host_free (host);
 }
 
+/* libxl takes it for granted that a register of a CPUID policy has a text of 32 characters, and that an MSR has 64. */
+static void
+test_policies (void)
+{
+  static const char *const bad[] = {
+    "{\"cpuid\":[{\"leaf\":7,\"subleaf\":0,\"ebx\":\"x\"}],\"msr\":[]}",
+    "{\"cpuid\":[{\"leaf\":7,\"eax\":\"\"}]}",
+    "{\"cpuid\":[{\"leaf\":7,\"edx\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}],\"msr\":[]}",
+    "{\"cpuid\":[{\"leaf\":7,\"edx\":\"xxxxxxxxxxxxxxxx2xxxxxxxxxxxxxxx\"}],\"msr\":[]}",
+    "{\"cpuid\":[],\"msr\":[{\"index\":266,\"policy\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}]}",
+    "[{\"leaf\":7,\"ecx\":\"x\"}]",
+  };
+  static const char good[] = "{\"b_info\":{\"cpuid\":{\"cpuid\":[{\"leaf\":7,\"subleaf\":0,"
+                             "\"ebx\":\"xxxxxxxxxxxxxxx0xxxxxxxxxxxxxxks\"}],\"msr\":[]},"
+                             "\"rdm\":{\"policy\":\"strict\"}}}";
+  Host *host = host_new ();
+  g_autofree char *again = NULL;
+  g_autoptr (GError) none = NULL;
+  libxl_domain_config whole;
+
+  libxl_domain_config_init (&whole);
+  g_assert_true (xf_config_from_json (xf_ctx_libxl (host->driver->ctx), good, &whole, &none));
+  again = xf_config_to_json (&whole, &none);
+  g_assert_nonnull (strstr (again, "\"xxxxxxxxxxxxxxx0xxxxxxxxxxxxxxks\""));
+  libxl_domain_config_dispose (&whole);
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++) {
+    g_autofree char *text = g_strdup_printf ("{\"c_info\":{\"name\":\"g\"},\"b_info\":{\"cpuid\":%s}}", bad[i]);
+    g_autoptr (GError) error = NULL;
+    libxl_domain_config config;
+
+    libxl_domain_config_init (&config);
+    g_assert_false (xf_config_from_json (xf_ctx_libxl (host->driver->ctx), text, &config, &error));
+    g_assert_error (error, XF_ERROR, XF_ERROR_XML);
+    g_assert_nonnull (strstr (error->message, "CPUID policy"));
+    libxl_domain_config_dispose (&config);
+  }
+  host_free (host);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/json/worst", test_worst);
   g_test_add_func ("/json/bomb", test_bomb);
+  g_test_add_func ("/json/policies", test_policies);
   return g_test_run ();
 }

@@ -9,8 +9,15 @@
 #include <libxl_json.h>
 #include <yajl/yajl_gen.h>
 
+#include <string.h>
+
 #include "base/error.h"
 #include "libxl/convert/json_bounds.h"
+#include "libxl/convert/tree.h"
+
+/* Characters of a register and of an MSR in a CPUID policy. */
+#define REGISTER_LENGTH 32
+#define MSR_LENGTH 64
 
 /* libxl_domain_config_to_json() would need a context, only to report errors. */
 char *
@@ -34,10 +41,55 @@ xf_config_to_json (const libxl_domain_config *config, GError **error)
   return json;
 }
 
+/* The length that the text of @key in a CPUID policy must have; 0: any. */
+static size_t
+policy_length (const char *key)
+{
+  static const char *const registers[] = { "eax", "ebx", "ecx", "edx", NULL };
+
+  return g_strv_contains (registers, key) ? REGISTER_LENGTH : strcmp (key, "policy") == 0 ? MSR_LENGTH : 0;
+}
+
+/* libxl takes the length for granted: it would read and write past the end of a shorter text. @policy: whether @value
+ * is a part of a CPUID policy. The bounds limit the depth. */
+static gboolean
+has_good_policies (yajl_val value, gboolean policy)
+{
+  gboolean object = YAJL_IS_OBJECT (value);
+  size_t n = object ? value->u.object.len : YAJL_IS_ARRAY (value) ? value->u.array.len : 0;
+
+  for (size_t i = 0; i < n; i++) {
+    const char *key = object ? value->u.object.keys[i] : "";
+    yajl_val member = object ? value->u.object.values[i] : value->u.array.values[i];
+    size_t length = policy ? policy_length (key) : 0;
+    const char *text = length && YAJL_IS_STRING (member) ? member->u.string : NULL;
+
+    if (text && (strlen (text) != length || strspn (text, "01xks") != length))
+      return FALSE;
+    if (!has_good_policies (member, policy || strcmp (key, "cpuid") == 0))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+check_policies (const char *json, GError **error)
+{
+  yajl_val tree = xf_tree_parse (json, error);
+  gboolean good = tree && has_good_policies (tree, FALSE);
+
+  if (tree && !good)
+    g_set_error (error, XF_ERROR, XF_ERROR_XML,
+                 "the configuration's CPUID policy has a register or an MSR that is not %d or %d characters of '01xks'",
+                 REGISTER_LENGTH, MSR_LENGTH);
+  yajl_tree_free (tree);
+  return good;
+}
+
 gboolean
 xf_config_from_json (libxl_ctx *ctx, const char *json, libxl_domain_config *config, GError **error)
 {
-  if (!xf_json_check_bounds (json, error))
+  if (!xf_json_check_bounds (json, error) || !check_policies (json, error))
     return FALSE;
   if (libxl_domain_config_from_json (ctx, config, json) == 0)
     return TRUE;
