@@ -86,10 +86,35 @@ same_nics (const XfDomainDef *running, const XfDomainDef *wanted, GError **error
   return TRUE;
 }
 
+static const XfCpuFeature *
+find_feature (const GArray *features, const char *name)
+{
+  for (guint i = 0; i < features->len; i++) {
+    if (g_str_equal (g_array_index (features, XfCpuFeature, i).name, name))
+      return &g_array_index (features, XfCpuFeature, i);
+  }
+  return NULL;
+}
+
+static gboolean
+same_features (const XfDomainDef *running, const XfDomainDef *wanted, GError **error)
+{
+  if (!same_number (running->cpu_features->len, wanted->cpu_features->len, "the number of CPU features", error))
+    return FALSE;
+  for (guint i = 0; i < running->cpu_features->len; i++) {
+    const XfCpuFeature *a = &g_array_index (running->cpu_features, XfCpuFeature, i);
+    const XfCpuFeature *b = find_feature (wanted->cpu_features, a->name);
+
+    if (!b || a->on != b->on)
+      return differs (error, "CPU feature '%s' is %s, and is not in the XML", a->name, a->on ? "required" : "disabled");
+  }
+  return TRUE;
+}
+
 gboolean
 xf_domain_def_check_abi (const XfDomainDef *running, const XfDomainDef *wanted, GError **error)
 {
-  return same_identity (running, wanted, error)
+  return same_identity (running, wanted, error) && same_features (running, wanted, error)
          && same_number (running->vnc.present, wanted->vnc.present, "the number of graphics", error)
          && same_text (running->video, wanted->video, "the video model", error)
          && same_number (running->serials->len, wanted->serials->len, "the number of serial ports", error)

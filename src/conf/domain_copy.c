@@ -50,6 +50,20 @@ copy_serials (GArray *to, const GArray *from)
   }
 }
 
+static GArray *
+copy_features (const GArray *from)
+{
+  GArray *to = xf_domain_new_features ();
+
+  for (guint i = 0; from && i < from->len; i++) {
+    XfCpuFeature feature = g_array_index (from, XfCpuFeature, i);
+
+    feature.name = g_strdup (feature.name);
+    g_array_append_val (to, feature);
+  }
+  return to;
+}
+
 static void
 copy_devices (XfDomainDef *copy, const XfDomainDef *def)
 {
@@ -76,6 +90,7 @@ xf_domain_def_copy (const XfDomainDef *def)
   copy->arch = g_strdup (def->arch);
   copy->name = g_strdup (def->name);
   copy->pins = def->pins ? g_array_copy (def->pins) : NULL;
+  copy->cpu_features = copy_features (def->cpu_features);
   copy->kernel = g_strdup (def->kernel);
   copy->initrd = g_strdup (def->initrd);
   copy->cmdline = g_strdup (def->cmdline);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * vCPUs and where they may run, the clock and its timers, and the limits of the Xen bus.
+ * vCPUs, where they may run and which features they show, the clock and its timers, and the limits of the Xen bus.
  */
 #include "conf/domain_def.h"
 #include "conf/xml.h"
@@ -96,6 +96,61 @@ parse_cputune (XfDomainDef *def, const xmlNode *tune, GError **error)
   return TRUE;
 }
 
+static void
+clear_feature (gpointer data)
+{
+  g_free (((XfCpuFeature *)data)->name);
+}
+
+GArray *
+xf_domain_new_features (void)
+{
+  GArray *features = g_array_new (FALSE, TRUE, sizeof (XfCpuFeature));
+
+  g_array_set_clear_func (features, clear_feature);
+  return features;
+}
+
+static gboolean
+add_feature (XfDomainDef *def, const xmlNode *node, GError **error)
+{
+  g_autofree char *policy = xf_xml_attr (node, "policy"), *name = xf_xml_attr (node, "name");
+  XfCpuFeature feature;
+
+  if (!name || !*name)
+    return bad (def, error, "a CPU <feature> has no name");
+  for (guint i = 0; i < def->cpu_features->len; i++) {
+    if (g_str_equal (g_array_index (def->cpu_features, XfCpuFeature, i).name, name))
+      return bad (def, error, "a CPU feature is named by two <feature>");
+  }
+  /* What is optional changes nothing; libvirt's default is require. */
+  if (g_strcmp0 (policy, "optional") == 0)
+    return TRUE;
+  feature.on = g_strcmp0 (policy, "disable") != 0 && g_strcmp0 (policy, "forbid") != 0;
+  feature.name = g_steal_pointer (&name);
+  g_array_append_val (def->cpu_features, feature);
+  return TRUE;
+}
+
+static gboolean
+parse_features (XfDomainDef *def, const xmlNode *cpu, GError **error)
+{
+  def->cpu_features = xf_domain_new_features ();
+  for (const xmlNode *node = cpu ? cpu->children : NULL; node; node = node->next) {
+    if (!xf_xml_is (node, "feature"))
+      continue;
+    if (!xf_xml_attr_is (cpu, "mode", "host-passthrough")) {
+      g_set_error (error, XF_ERROR, XF_ERROR_CONFIG_UNSUPPORTED,
+                   "domain '%s': element <cpu/feature> is only supported with mode='host-passthrough' of element <cpu>",
+                   def->name);
+      return FALSE;
+    }
+    if (!add_feature (def, node, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 gboolean
 xf_domain_parse_cpus (XfDomainDef *def, gpointer root, GError **error)
 {
@@ -112,7 +167,8 @@ xf_domain_parse_cpus (XfDomainDef *def, gpointer root, GError **error)
   if (!xf_xml_attr_number (vcpu, "current", 1, def->vcpus, &current))
     return bad (def, error, "<vcpu current='…'> is not a number between 1 and the maximum");
   def->vcpus_current = current;
-  if (!parse_cputune (def, xf_xml_child (root, "cputune"), error))
+  if (!parse_cputune (def, xf_xml_child (root, "cputune"), error)
+      || !parse_features (def, xf_xml_child (root, "cpu"), error))
     return FALSE;
   /* <vcpu cpuset> pins every vCPU that has no pin of its own. */
   for (guint i = 0; cpuset && i < def->vcpus; i++) {

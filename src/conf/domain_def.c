@@ -333,6 +333,7 @@ xf_domain_def_free (XfDomainDef *def)
   xf_domain_clear_devices (def);
   g_clear_pointer ((xmlDoc **)&def->doc, xmlFreeDoc);
   g_clear_pointer (&def->pins, g_array_unref);
+  g_clear_pointer (&def->cpu_features, g_array_unref);
   g_free (def->arch);
   g_free (def->name);
   g_free (def->kernel);

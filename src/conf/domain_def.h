@@ -38,6 +38,11 @@ typedef struct {
   guint8 cpus[XF_CPUS_MAX / 8]; /* bit n of byte n/8: may run on CPU n */
 } XfVcpuPin;
 
+typedef struct {
+  char *name; /* libvirt's, or libxl's */
+  gboolean on;
+} XfCpuFeature;
+
 typedef enum { XF_DISK_DISK, XF_DISK_CDROM, XF_DISK_FLOPPY } XfDiskDevice;
 
 typedef struct {
@@ -88,8 +93,9 @@ struct XfDomainDef {
   guint64 current_kib;
   guint vcpus;
   guint vcpus_current;
-  GArray *pins;     /* of XfVcpuPin; vCPUs without one run anywhere */
-  guint cpu_weight; /* the scheduler's; 0: its default */
+  GArray *pins;         /* of XfVcpuPin; vCPUs without one run anywhere */
+  guint cpu_weight;     /* the scheduler's; 0: its default */
+  GArray *cpu_features; /* of XfCpuFeature: those that the guest must or must not see; each name once */
   char *kernel, *initrd, *cmdline;
   char *bootloader, *bootloader_args;
   gboolean efi;
@@ -166,5 +172,6 @@ void xf_domain_init_devices (XfDomainDef *def);
 void xf_domain_clear_devices (XfDomainDef *def);
 void xf_domain_complete (XfDomainDef *def, gpointer root);
 gboolean xf_domain_parse_cpus (XfDomainDef *def, gpointer root, GError **error);
+GArray *xf_domain_new_features (void);
 gboolean xf_domain_parse_clock (XfDomainDef *def, gpointer clock, GError **error);
 gboolean xf_domain_parse_xenbus (XfDomainDef *def, gpointer controller, GError **error);

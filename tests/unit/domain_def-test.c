@@ -205,6 +205,9 @@ static const struct {
     "", "the number of interfaces is 2" },
   { "<graphics type='vnc' port='5903' autoport='yes' listen='0.0.0.0' passwd='it&apos;s'/>", "",
     "the number of graphics" },
+  { "</vcpu>", "</vcpu><cpu mode='host-passthrough'><feature policy='optional' name='avx'/></cpu>", NULL },
+  { "</vcpu>", "</vcpu><cpu mode='host-passthrough'><feature policy='disable' name='avx'/></cpu>",
+    "the number of CPU features is 0, and 1 in the XML" },
 };
 
 static void
@@ -224,6 +227,39 @@ test_abi (void)
       continue;
     g_assert_error (error, XF_ERROR, XF_ERROR_CONFIG_UNSUPPORTED);
     assert_has (error->message, changes[i].message);
+  }
+}
+
+/* The same features in another order and by another policy of the same effect; and others. */
+static void
+test_abi_features (void)
+{
+  static const struct {
+    const char *features;
+    const char *message;
+  } wanted_features[] = {
+    { "<feature policy='forbid' name='avx'/><feature policy='force' name='invtsc'/>", NULL },
+    { "<feature name='invtsc'/><feature policy='disable' name='avx'/>", NULL },
+    { "<feature policy='require' name='avx'/><feature name='invtsc'/>", "CPU feature 'avx' is disabled" },
+    { "<feature policy='disable' name='avx'/><feature policy='disable' name='invtsc'/>",
+      "CPU feature 'invtsc' is required" },
+    { "<feature policy='disable' name='avx2'/><feature name='invtsc'/>", "CPU feature 'avx' is disabled" },
+    { "<feature policy='disable' name='avx'/>", "the number of CPU features is 2, and 1" },
+  };
+  g_autoptr (XfDomainDef) def = NULL;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (wanted_features); i++) {
+    g_autofree char *cpu = g_strdup_printf ("</vcpu><cpu mode='host-passthrough'>%s</cpu>",
+                                            wanted_features[i].features);
+    g_autofree char *xml = replace (running, "</vcpu>", cpu);
+    g_autoptr (XfDomainDef) wanted = parse (xml, XF_DOMAIN_PARSE_INACTIVE);
+    g_autoptr (GError) error = NULL;
+
+    if (!def)
+      def = xf_domain_def_copy (wanted);
+    g_assert_true (xf_domain_def_check_abi (def, wanted, &error) == (wanted_features[i].message == NULL));
+    if (error)
+      assert_has (error->message, wanted_features[i].message);
   }
 }
 
@@ -338,6 +374,7 @@ main (int argc, char **argv)
   g_test_add_func ("/domain-def/renamed", test_renamed);
   g_test_add_func ("/domain-def/metadata", test_metadata);
   g_test_add_func ("/domain-def/abi", test_abi);
+  g_test_add_func ("/domain-def/abi-features", test_abi_features);
   g_test_add_func ("/domain-def/entity-bomb", test_entity_bomb);
   g_test_add_func ("/domain-def/growth", test_growth);
   g_test_add_func ("/domain-def/depth", test_depth);

@@ -527,6 +527,72 @@ test_pin_conflict (void)
   libxl_domain_config_dispose (&config);
 }
 
+/* A whole guest with @cpu as libxl's configuration. */
+static void
+config_of_xml (const char *type, const char *cpu, libxl_domain_config *config)
+{
+  g_autofree char *xml = g_strdup_printf ("<domain type='xen'><name>g</name><memory>65536</memory>"
+                                          "<os><type>%s</type><kernel>/k</kernel></os>%s</domain>",
+                                          type, cpu);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (XfDomainDef) def = xf_domain_def_parse (xml, XF_DOMAIN_PARSE_NONE, &error);
+
+  g_assert_no_error (error);
+  libxl_domain_config_init (config);
+  xf_config_from_def (def, config, &error);
+  g_assert_no_error (error);
+}
+
+/* The element does what its text promises, for every type, and comes back from libxl's configuration. */
+static void
+test_level_xml (void)
+{
+  static const char *const types[] = { "linux", "xenpvh", "hvm" };
+  g_autofree char *xml = xf_features_level_xml (OLD, NEW, NULL), *all = xf_features_level_xml (OLD, NULL, NULL);
+  g_autofree char *nothing = xf_features_level_xml (NEW, OLD, NULL);
+
+  g_assert_cmpstr (nothing, ==, "<cpu mode='host-passthrough'>\n</cpu>\n");
+  g_assert_nonnull (strstr (xml, "  <feature policy='disable' name='avx512f'/>\n"));
+  /* Not on this host, but on others. */
+  g_assert_null (strstr (xml, "'sse4a'"));
+  g_assert_nonnull (strstr (all, "  <feature policy='disable' name='sse4a'/>\n"));
+  for (gsize i = 0; i < G_N_ELEMENTS (types) * 2; i++) {
+    libxl_domain_config config;
+    g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+    g_autofree char *back = NULL;
+    g_autoptr (GError) error = NULL;
+
+    config_of_xml (types[i / 2], i % 2 ? all : xml, &config);
+    assert_missing (NEW, OLD, &config, "");
+    g_assert_true (xf_features_to_cpuid (OLD, NEW, &config, &error));
+    back = xf_config_to_xml (&config, notes);
+    g_assert_cmpuint (notes->len, ==, 0);
+    g_assert_nonnull (strstr (back, "<feature policy='disable' name='avx512f'/>"));
+    libxl_domain_config_dispose (&config);
+  }
+}
+
+/* What XML cannot say of a policy is noted. */
+static void
+test_notes (void)
+{
+  static const char *const unsaid[] = { "avx2=k", "family=6", "vmx=1", "rdcl-no=0", "avx2=s" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (unsaid); i++) {
+    libxl_domain_config config;
+    g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+    g_autofree char *xml = NULL;
+
+    config_init (&config, LIBXL_DOMAIN_TYPE_HVM);
+    tell (&config, unsaid[i]);
+    xml = xf_config_to_xml (&config, notes);
+    g_assert_cmpuint (notes->len, ==, 1);
+    g_assert_nonnull (strstr (notes->pdata[0], "CPUID"));
+    g_assert_null (strstr (xml, "<feature "));
+    libxl_domain_config_dispose (&config);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -547,5 +613,7 @@ main (int argc, char **argv)
   g_test_add_func ("/features/pin", test_pin);
   g_test_add_func ("/features/pin-nothing", test_pin_nothing);
   g_test_add_func ("/features/pin-conflict", test_pin_conflict);
+  g_test_add_func ("/features/level-xml", test_level_xml);
+  g_test_add_func ("/features/notes", test_notes);
   return g_test_run ();
 }

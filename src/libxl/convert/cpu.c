@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * vCPUs: their affinity, and the time they see.
+ * vCPUs: their affinity, their features, and the time they see.
  */
+#include <string.h>
+
+#include "libxl/convert/features.h"
 #include "libxl/convert/private.h"
 
 /* libxl frees the bitmap; libxl_bitmap_alloc() needs a context. */
@@ -53,6 +56,33 @@ xf_config_cpus (const XfDomainDef *def, libxl_domain_build_info *info)
     info->sched_params.weight = def->cpu_weight;
   if (def->pins->len)
     fill_affinity (def, info);
+}
+
+/* In the order of the names, so that two definitions that differ only in the order of their elements are the same
+ * guest. */
+static int
+by_name (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(const XfCpuFeature **)a)->name, (*(const XfCpuFeature **)b)->name);
+}
+
+gboolean
+xf_config_cpu_features (const XfDomainDef *def, libxl_domain_build_info *info, GError **error)
+{
+  g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
+
+  for (guint i = 0; i < def->cpu_features->len; i++)
+    g_ptr_array_add (sorted, &g_array_index (def->cpu_features, XfCpuFeature, i));
+  g_ptr_array_sort (sorted, by_name);
+  for (guint i = 0; i < sorted->len; i++) {
+    const XfCpuFeature *feature = sorted->pdata[i];
+
+    if (feature->on && (g_str_equal (feature->name, "vmx") || g_str_equal (feature->name, "svm")))
+      return xf_config_refuse (def, error, "CPU feature '%s': nested virtualisation is not supported", feature->name);
+    if (!xf_features_set (&info->cpuid, feature->name, feature->on))
+      return xf_config_refuse (def, error, "element <cpu/feature>: libxl has no CPU feature '%s'", feature->name);
+  }
+  return TRUE;
 }
 
 void

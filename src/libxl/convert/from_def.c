@@ -130,6 +130,8 @@ fill_build_info (const XfDomainDef *def, libxl_domain_build_info *info, GError *
   if (def->event_channels)
     info->event_channels = def->event_channels;
   xf_config_cpus (def, info);
+  if (!xf_config_cpu_features (def, info, error))
+    return FALSE;
   xf_config_clock (def, info);
   fill_boot (def, info);
   if (def->type == XF_GUEST_HVM)

@@ -11,8 +11,9 @@
 /* Sets XF_ERROR_CONFIG_UNSUPPORTED; the error names the guest. Always FALSE. */
 gboolean xf_config_refuse (const XfDomainDef *def, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
-/* The vCPUs, their affinity and weight; the clock and its timers. */
+/* The vCPUs, their affinity and weight; their features; the clock and its timers. */
 void xf_config_cpus (const XfDomainDef *def, libxl_domain_build_info *info);
+gboolean xf_config_cpu_features (const XfDomainDef *def, libxl_domain_build_info *info, GError **error);
 void xf_config_clock (const XfDomainDef *def, libxl_domain_build_info *info);
 
 /* "raw", "qcow2", ...; NULL for a format that has no name in XML. */

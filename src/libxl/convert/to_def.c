@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "conf/domain_name.h"
+#include "libxl/convert/features.h"
 #include "libxl/convert/private.h"
 
 void
@@ -190,6 +191,23 @@ append_features (const libxl_domain_config *config, GString *xml)
 }
 
 static void
+append_feature (const char *name, gboolean on, gpointer xml)
+{
+  xf_config_append (xml, "    <feature policy='%s' name='%s'/>\n", on ? "require" : "disable", name);
+}
+
+static void
+append_cpu (const libxl_domain_config *config, GString *xml, GPtrArray *notes)
+{
+  g_autoptr (GString) inner = g_string_new (NULL);
+
+  if (!xf_features_each (&config->b_info.cpuid, append_feature, inner))
+    xf_config_note (notes, "this driver's domain XML cannot express all of its CPUID policy");
+  if (inner->len)
+    g_string_append_printf (xml, "  <cpu mode='host-passthrough'>\n%s  </cpu>\n", inner->str);
+}
+
+static void
 append_clock (const libxl_domain_config *config, GString *xml)
 {
   static const char *const modes[] = {
@@ -278,6 +296,7 @@ xf_config_to_xml (const libxl_domain_config *config, GPtrArray *notes)
   append_tuning (&config->b_info, xml);
   append_os (config, xml);
   append_features (config, xml);
+  append_cpu (config, xml, notes);
   append_clock (config, xml);
   append_action (xml, notes, "on_poweroff", config->on_poweroff, "destroy");
   append_action (xml, notes, "on_reboot", config->on_reboot, "restart");
