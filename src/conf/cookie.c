@@ -9,6 +9,7 @@
 
 #define PEER_NAMESPACE "https://xenferry.org/schema/migration/1.0"
 #define MAX_FEATURES 64
+#define MAX_REASON 2000 /* bytes */
 
 static const char *const need_names[] = { "offered", "optional", "required" };
 
@@ -42,6 +43,7 @@ xf_cookie_free (XfCookie *cookie)
   g_free (cookie->config);
   g_free (cookie->secret);
   g_free (cookie->token);
+  g_free (cookie->cancelled);
   g_free (cookie->name);
   g_free (cookie);
 }
@@ -108,6 +110,15 @@ parse_sent (XfCookie *cookie, const xmlNode *node)
   }
 }
 
+/* An error's text may have characters that XML has not; and it may quote a peer. */
+static char *
+safe_reason (const char *text)
+{
+  g_autofree char *part = g_strndup (text, MAX_REASON);
+
+  return xf_log_escape (part);
+}
+
 static void
 format_peer (const XfCookie *cookie, GString *xml)
 {
@@ -134,6 +145,12 @@ format_peer (const XfCookie *cookie, GString *xml)
     g_autofree char *data = g_markup_printf_escaped ("    <xenferry:data token='%s'/>\n", cookie->token);
 
     g_string_append (xml, data);
+  }
+  if (cookie->cancelled) {
+    g_autofree char *reason = safe_reason (cookie->cancelled);
+    g_autofree char *cancelled = g_markup_printf_escaped ("    <xenferry:cancelled>%s</xenferry:cancelled>\n", reason);
+
+    g_string_append (xml, cancelled);
   }
   if (cookie->config) {
     g_autofree char *config = g_markup_escape_text (cookie->config, -1);
@@ -246,6 +263,16 @@ parse_settle (XfCookie *cookie, const xmlNode *node, GError **error)
   return TRUE;
 }
 
+/* For people. */
+static void
+parse_cancelled (XfCookie *cookie, const xmlNode *node)
+{
+  g_autofree char *text = xf_xml_text (node);
+
+  if (text && *text && !cookie->cancelled)
+    cookie->cancelled = safe_reason (text);
+}
+
 static gboolean
 parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
 {
@@ -269,6 +296,8 @@ parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
         parse_sent (cookie, child);
       if (is_peer_element (child, "progress"))
         parse_progress (cookie, child);
+      if (is_peer_element (child, "cancelled"))
+        parse_cancelled (cookie, child);
       if (is_peer_element (child, "config") && !cookie->config)
         cookie->config = xf_xml_text (child);
     }

@@ -23,6 +23,7 @@
 #include "libxl/boot/recover.h"
 #include "libxl/guest/removal.h"
 #include "libxl/act/restart.h"
+#include "libxl/migrate/record.h"
 #include "libxl/migrate/telling.h"
 #include "libxl/guest/store.h"
 
@@ -133,6 +134,7 @@ xf_driver_free (XfDriver *driver)
   g_ptr_array_unref (driver->guests);
   g_ptr_array_unref (driver->claims);
   xf_tellings_free (driver);
+  xf_record_free (driver);
   xf_removals_free (driver);
   g_ptr_array_unref (driver->sources);
   g_ptr_array_unref (driver->destinations);

@@ -2,12 +2,26 @@
  *
  * Information about the host and its domains.
  */
+#include <dlfcn.h>
 #include <libxl_utils.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sim/sim.h"
+
+/* Simulated hosts on one machine can have names of their own. */
+int
+gethostname (char *name, size_t length)
+{
+  const char *own = getenv ("XF_SIM_NAME");
+  int (*real) (char *, size_t) = dlsym (RTLD_NEXT, "gethostname");
+
+  if (!own)
+    return real (name, length);
+  g_strlcpy (name, own, length);
+  return 0;
+}
 
 static void
 dom0_info (libxl_dominfo *info)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 
@@ -160,8 +161,11 @@ def test_what_is_awaited_is_said(a, b):
         a.virsh("shutdown", "g").failed("being migrated")
         b.start()
     only_on(a, b)
-    assert migrations(a).ok().out == ""
+    told = migrations(a).ok()
+    assert told.out == "" and "no migration is under way on this host" in told.err
     assert "cancelled" in migrations(b, "--all").ok().out
+    ended = migrations(a, "--all").ok()
+    assert migration in ended.out and "cancelled" in ended.out and not ended.err
 
 
 def test_it_waits_over_a_restart(a, b):
@@ -183,7 +187,8 @@ def test_a_person_decides(a, b, word):
         if word in ("resume", "destroy"):
             a.virsh(word, "g").ok()
         else:
-            migrations(a, "--resolve", migration, word).ok()
+            told = migrations(a, "--resolve", migration, word).ok()
+            assert ("POWER THE OTHER HOST OFF FIRST" in told.err) == (word == "here") and told.out == ""
         here = word in ("resume", "here")
         assert a.state("g") == ("running" if here else None)
         assert "an administrator has decided" in a.log()
@@ -192,6 +197,105 @@ def test_a_person_decides(a, b, word):
         b.start()
         wait_until(lambda: not b.domains(), "the destination cancels what it has")
         assert a.state("g") == ("running" if here else None)
+
+
+def resolve_on_tty(host, migration, word, typed):
+    """Its exit status and what it printed, on a terminal where a person types @typed."""
+    master, slave = os.openpty()
+    with subprocess.Popen([os.path.join(sim_host.BUILD, "src", "cli", "xenferry"), "migrations", "--socket",
+                           host.socket_path, "--resolve", migration, word], stdin=slave, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as process:
+        os.close(slave)
+        os.write(master, typed)
+        out = process.communicate(timeout=30)[0]
+        os.close(master)
+    return process.returncode, out
+
+
+def test_a_person_confirms_a_decision(a, b):
+    """That the other host is off, or that the guest runs there."""
+    a.create("g")
+    with waiting(a, b) as migration:
+        for word, what in (("here", "POWER THE OTHER HOST OFF FIRST"), ("there", "See first that it runs on")):
+            status, told = resolve_on_tty(a, migration, word, b"no\n")
+            assert status == 1 and what in told and "nothing was decided" in told
+            assert reason(a) == "paused (migrating)"
+        assert resolve_on_tty(a, migration, "here", b"yes\n")[0] == 0
+        assert a.state("g") == "running"
+
+
+@contextlib.contextmanager
+def running_twice(a, b):
+    """The destination's host stood still when it was to start the guest; an administrator has resumed it at the source;
+    now that host continues."""
+    a.create("g")
+    b.stop_at("journal:destination:unpausing")
+    with sent(a, b) as (source, destination, domain, cookie):
+        serial = destination.start_finish("g", cookie)
+        b.wait_stopped()
+        with contextlib.suppress(rpc.RpcError):
+            source.confirm(domain, cancelled=1)
+        migration = a.journal()[0]["migration"]
+        migrations(a, "--resolve", migration, "here").ok()
+        assert a.state("g") == "running"
+        b.go_on()
+        destination.answer(serial)
+    yield migration
+
+
+@pytest.mark.parametrize("ends", ["a", "b"])
+def test_a_conflict_is_shown_on_both_hosts(a, b, ends):
+    """Until the guest has ended on one of them."""
+    with running_twice(a, b) as migration:
+        for host in (a, b):
+            wait_until(lambda: "conflict" in migrations(host).ok().out, lambda: f"{host.name} shows it", 30)
+            listed = migrations(host).ok().out
+            assert migration in listed and "runs on two hosts" in listed and "virsh destroy" in listed
+            assert migrations(host, "--all").ok().out.count(migration) == 1
+            assert "runs on two hosts" in host.virsh("dominfo", "g").ok().out
+        gone, stays = (a, b) if ends == "a" else (b, a)
+        gone.virsh("destroy", "g").ok()
+        wait_until(lambda: "conflict" not in migrations(stays).ok().out, "the conflict is over", 40)
+        wait_until(lambda: "two hosts" not in stays.virsh("dominfo", "g").ok().out, "dominfo no longer has it", 40)
+        assert "conflict" not in migrations(gone).ok().out and stays.state("g") == "running"
+
+
+@pytest.mark.parametrize("mode", sim_host.MODES)
+def test_an_abort_is_shown_on_both_hosts(a, b, mode):
+    a.create("g")
+    moving = a.migrate_start("g", b, "--live", "--bandwidth", "5", mode=mode)
+    wait_until(lambda: "receiving" in migrations(b).ok().out, "the data moves")
+    a.virsh("domjobabort", "g").ok()
+    moving.communicate(timeout=30)
+    wait_until(lambda: migrations(b).ok().out == "", "the destination has cleaned up")
+    here, there = migrations(a, "--all").ok().out, migrations(b, "--all").ok().out
+    assert "cancelled" in here and "it was aborted" in here
+    assert "cancelled" in there and "could not restore" not in there
+    if mode == "direct":
+        assert "its client has cancelled it" in there or "the source or the connection broke off" in there
+    else:
+        assert "its source" in there and "has cancelled it" in there and "it was aborted" in there
+
+
+@pytest.mark.parametrize("mode", sim_host.MODES)
+def test_the_other_host_is_shown_by_its_name(mode):
+    """Not by the address of its data."""
+    with SimHost("a", PATIENT, named=True) as a, SimHost("b", PATIENT, named=True) as b:
+        a.create("g")
+        moving = a.migrate_start("g", b, "--live", "--bandwidth", "5", mode=mode)
+        wait_until(lambda: "receiving" in migrations(b).ok().out, "the data moves")
+        assert " to 'b' " in migrations(a).ok().out and " from 'a' " in migrations(b).ok().out
+        a.virsh("domjobabort", "g").ok()
+        moving.communicate(timeout=30)
+        assert " to 'b' " in migrations(a, "--all").ok().out
+
+
+def test_a_refused_migration_is_shown_at_its_source(a, b):
+    a.create("g")
+    b.create("g")
+    a.migrate("g", b, mode="p2p").failed("g")
+    listed = migrations(a, "--all").ok().out
+    assert "cancelled" in listed and "failed in prepare" in listed
 
 
 def test_resolve_wants_words(a):

@@ -60,7 +60,7 @@ def follow(host):
 def main():
     # Other machines do not reach these hosts.
     settings = {"log_level": os.environ.get("XF_LOG_LEVEL", "message"), "migration_listen": "127.0.0.1"}
-    with SimHost("left", settings) as left, SimHost("right", settings) as right:
+    with SimHost("left", settings, named=True) as left, SimHost("right", settings, named=True) as right:
         explain(left, right)
         try:
             return follow(left)

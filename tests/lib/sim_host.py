@@ -152,12 +152,12 @@ def domain_xml(name, uuid=None, memory_kib=64 * 1024, kind="pvh", extra="", devi
 
 class SimHost:
     """One host. @settings: lines of xenferryd.conf that differ from this class's; @address: where its TCP socket and
-    its migration ports are announced."""
+    its migration ports are announced; @named: @name is the host's name too, and not the machine's."""
 
     daemon_path = os.path.join(BUILD, "src", "daemon", "xenferryd-sim")
     tool_path = os.path.join(BUILD, "src", "sim", "xenferry-sim")
 
-    def __init__(self, name, settings=None, address="127.0.0.1", start=True, control=None):
+    def __init__(self, name, settings=None, address="127.0.0.1", start=True, control=None, named=False):
         self.name, self.address = name, address
         self.dir = tempfile.mkdtemp(prefix=f"xenferry-{name}-")
         self.ports = PortSlot()
@@ -170,6 +170,8 @@ class SimHost:
         self.failed_before = 0  # failures in the trace that are of an earlier fail_nth()
         self.client_env = dict(os.environ, LC_ALL="C.UTF-8")
         self.env = dict(self.client_env, XF_SIM_HOST=self.sim_dir)
+        if named:
+            self.env["XF_SIM_NAME"] = name
         for directory in ("host", "definitions", "state", "lib"):
             os.mkdir(os.path.join(self.dir, directory))
         self.write_settings(settings or {})

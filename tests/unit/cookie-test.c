@@ -125,6 +125,26 @@ test_newer_peer (void)
   g_assert_cmpuint (cookie->features->len, ==, 3);
 }
 
+/* The reason of a source that cancels: whatever characters it has, and however long it is, the cookie can be read. */
+static void
+test_cancelled (void)
+{
+  g_autoptr (XfCookie) cookie = new_peer_cookie (), read = NULL, long_one = new_peer_cookie (), read_long = NULL;
+  g_autoptr (GBytes) bytes = NULL, long_bytes = NULL;
+  g_autoptr (GError) error = NULL;
+
+  cookie->cancelled = g_strdup ("migration of 'g' <failed> &\001\n\xff: it was aborted");
+  bytes = xf_cookie_format (cookie);
+  read = xf_cookie_parse (bytes, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (read->cancelled, ==, "migration of 'g' <failed> &\\x01\\x0a\\xff: it was aborted");
+  long_one->cancelled = g_strnfill (1 << 20, 'x');
+  long_bytes = xf_cookie_format (long_one);
+  read_long = xf_cookie_parse (long_bytes, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (strlen (read_long->cancelled), ==, 2000);
+}
+
 static void
 test_absent (void)
 {
@@ -254,6 +274,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cookie/libvirtd", test_libvirtd);
   g_test_add_func ("/cookie/peer", test_peer);
   g_test_add_func ("/cookie/newer-peer", test_newer_peer);
+  g_test_add_func ("/cookie/cancelled", test_cancelled);
   g_test_add_func ("/cookie/absent", test_absent);
   g_test_add_func ("/cookie/refused", test_refused);
   g_test_add_func ("/cookie/termination", test_termination);

@@ -22,12 +22,21 @@
 /* After this many failed attempts of one kind, the callers of finish are informed of the delay. */
 #define TRIES_TOLD 4
 
+/* A cancellation ends the data too: an error of the restore after it is only its effect. */
+const char *
+xf_migrate_dest_why (const XfMigrateDest *dest)
+{
+  if (dest->cancelled_by)
+    return dest->cancelled_by;
+  return dest->error ? dest->error->message : "cancelled";
+}
+
 static void
 rolled_back (XfMigrateDest *dest)
 {
   XfGuest *guest = dest->guest;
 
-  g_info ("%s: rolled back: %s", dest->sm.id, dest->error ? dest->error->message : "cancelled");
+  g_info ("%s: rolled back: %s", dest->sm.id, xf_migrate_dest_why (dest));
   dest->guest = NULL;
   xf_guest_set_incoming (guest, FALSE);
   xf_job_end (guest, NULL);
@@ -35,8 +44,8 @@ rolled_back (XfMigrateDest *dest)
   if (dest->demand == XF_DEST_CANCEL) {
     g_autoptr (GError) told = g_error_new (
       XF_ERROR, XF_ERROR_FINISH_OK,
-      "migration of domain '%s' was cancelled: everything of it is removed from host '%s'%s%s", dest->name,
-      dest->driver->hostname, dest->error ? "; the reason: " : "", dest->error ? dest->error->message : "");
+      "migration of domain '%s' was cancelled: everything of it is removed from host '%s'; the reason: %s", dest->name,
+      dest->driver->hostname, xf_migrate_dest_why (dest));
 
     xf_migrate_dest_end (dest, CANCELLED, NULL, told);
     return;
@@ -164,7 +173,7 @@ write_tombstone (XfMigrateDest *dest)
 
   entry->domid = xf_migrate_dest_domid (dest);
   g_free (entry->reason);
-  entry->reason = g_strdup (dest->error ? dest->error->message : "cancelled");
+  entry->reason = g_strdup (xf_migrate_dest_why (dest));
   xf_journal_write_final (dest->driver->journal, entry, xf_migrate_dest_states[CANCELLED].name, tombstone_written,
                           dest);
 }

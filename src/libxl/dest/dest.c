@@ -2,12 +2,14 @@
 #include "libxl/dest/private.h"
 
 #include <libvirt/libvirt.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/secret.h"
 #include "conf/cookie.h"
 #include "libxl/guest/removal.h"
+#include "libxl/migrate/record.h"
 
 const XfSmState xf_migrate_dest_states[N_STATES] = {
   [RESERVING] = { "reserving", XF_SM_TO (RECORDING) | XF_SM_TO (PREPARED) | XF_SM_TO (CANCELLED) },
@@ -161,6 +163,7 @@ xf_migrate_dest_free (XfMigrateDest *dest)
   xf_sm_clear (&dest->sm);
   g_array_unref (dest->finishers);
   g_array_unref (dest->settlers);
+  g_free (dest->cancelled_by);
   g_free (dest->secret);
   g_free (dest->exact);
   g_free (dest->name);
@@ -197,12 +200,25 @@ close_entry (XfMigrateDest *dest)
     xf_journal_write_final (dest->driver->journal, entry, xf_sm_name (&dest->sm), NULL, NULL);
 }
 
+/* The journal keeps the ends that a source may ask for. */
+static void
+record_end (XfMigrateDest *dest, int final_state)
+{
+  XfMigrationInfo end = { .is_final = TRUE, .guest = dest->name, .peer = dest->from };
+
+  memcpy (end.id, dest->id, XF_UUID_LENGTH);
+  end.state = (char *)xf_migrate_dest_states[final_state].name;
+  end.reason = final_state == CANCELLED ? (char *)xf_migrate_dest_why (dest) : NULL;
+  xf_record_end (dest->driver, &end);
+}
+
 /* Removes the migration from the list, answers its callers, and frees it. */
 void
 xf_migrate_dest_end (XfMigrateDest *dest, int final_state, const XfMigrateResult *result, const GError *told)
 {
   xf_sm_move (&dest->sm, final_state);
   xf_migrations_remove_dest (dest->driver, dest);
+  record_end (dest, final_state);
   close_entry (dest);
   xf_migrate_dest_tell_settlers (dest, final_state == RUNNING ? XF_VERDICT_RUNS : XF_VERDICT_WILL_NOT_RUN, NULL);
   xf_migrate_dest_tell_finishers (dest, result, told);

@@ -70,6 +70,9 @@ gboolean xf_migrate_dest_is_of (const XfMigrateDest *dest, gconstpointer client)
 /* Adopts the source's measurements; @cookie: finish's, or NULL. */
 void xf_migrate_dest_take_progress (XfMigrateDest *dest, const XfCookie *cookie);
 
+/* Records the reason of a source or client that cancels the migration, for display. @cookie: finish's, or NULL. */
+void xf_migrate_dest_take_cancel (XfMigrateDest *dest, const XfCookie *cookie);
+
 /* The source knows the guest's state at the suspend. That state takes precedence over the flags of prepare and
  * finish, whose client has read the state earlier. Changes @params, finish's. */
 void xf_migrate_dest_take_state (XfMigrateDest *dest, const XfCookie *cookie, XfMigrateParams *params);

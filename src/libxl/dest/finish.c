@@ -264,6 +264,29 @@ xf_migrate_dest_take_state (XfMigrateDest *dest, const XfCookie *cookie, XfMigra
   }
 }
 
+/* An error that is there already may be the cause, or the effect: data that broke off. Both are shown. */
+void
+xf_migrate_dest_take_cancel (XfMigrateDest *dest, const XfCookie *cookie)
+{
+  XfJournalEntry *entry = dest->entry;
+
+  if (dest->cancelled_by || xf_migrate_dest_is_to_start (dest))
+    return;
+  if (cookie && cookie->cancelled)
+    dest->cancelled_by = g_strdup_printf ("%s%sits source '%s' has cancelled it: %s",
+                                          dest->error ? dest->error->message : "", dest->error ? "; " : "", dest->from,
+                                          cookie->cancelled);
+  else if (!dest->error)
+    dest->cancelled_by = g_strdup_printf (
+      "its client has cancelled it; its source '%s' knows the reason: see `xenferry migrations --all` there",
+      dest->from);
+  if (!dest->cancelled_by || !entry || !entry->final)
+    return;
+  g_free (entry->reason);
+  entry->reason = g_strdup (dest->cancelled_by);
+  xf_journal_write_final (dest->driver->journal, entry, entry->state, NULL, NULL);
+}
+
 void
 xf_migrate_dest_finish (XfMigrateDest *dest, const XfMigrateParams *params, gboolean cancelled, XfMigrateDone done,
                         gpointer data)

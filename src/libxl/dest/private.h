@@ -85,7 +85,8 @@ struct XfMigrateDest {
   XfDone ready; /* the prepare that waits for memory */
   gpointer ready_data;
   uint32_t domid;
-  GError *error; /* the first error */
+  GError *error;      /* the first error */
+  char *cancelled_by; /* the reason of a source or client that has cancelled it, for display; NULL: none has */
   guint deadline_id;
 
   /* for the journal */
@@ -106,9 +107,13 @@ typedef struct {
 typedef struct {
   XfVerdictDone done;
   gpointer data;
+  XfPurpose purpose;
 } XfMigrateSettler;
 
 extern const XfSmState xf_migrate_dest_states[N_STATES];
+
+/* The reason for the end of a migration that did not succeed, for display. */
+const char *xf_migrate_dest_why (const XfMigrateDest *dest);
 
 /* Ends the driver's use of the tunnel, if there is one. */
 void xf_migrate_dest_release_tunnel (XfMigrateDest *dest);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/secret.h"
 #include "libxl/act/remains.h"
+#include "libxl/migrate/record.h"
 
 typedef struct {
   XfVerdictDone done;
@@ -111,15 +112,39 @@ give_back (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer
   tell_when_durable (driver, entry, XF_VERDICT_HAS_RUN, done, data);
 }
 
+/* The source reports that the guest runs there, and it runs here; any other question says that it does not run there.
+ */
+static void
+note_conflict (XfDriver *driver, const guint8 *id, const guint8 *uuid, const char *name, const char *from,
+               XfPurpose purpose)
+{
+  g_autofree char *text = g_strdup_printf (
+    "domain '%s' runs on two hosts: an administrator has decided at its source, '%s', that it continues there, and it "
+    "runs here too. Both copies write to its disks: end one of them now with virsh destroy, and check its disks",
+    name, from ? from : "an unnamed host");
+  XfMigrationInfo conflict = { .guest = (char *)name, .peer = (char *)from, .reason = text };
+
+  conflict.state = (char *)"conflict";
+  memcpy (conflict.id, id, XF_UUID_LENGTH);
+  if (purpose == XF_PURPOSE_HERE)
+    xf_record_conflict (driver, &conflict, uuid, TRUE);
+  else
+    xf_record_no_conflict (driver, FALSE, id);
+}
+
 /* `running` was on disk before the guest ran. */
 static void
-tell_runs (XfDriver *driver, XfJournalEntry *entry, XfVerdictDone done, gpointer data)
+tell_runs (XfDriver *driver, XfJournalEntry *entry, XfPurpose purpose, XfVerdictDone done, gpointer data)
 {
+  XfVerdict verdict = has_ended (driver, entry) ? XF_VERDICT_HAS_RUN : XF_VERDICT_RUNS;
+
   if (!entry->answered) {
     entry->answered = TRUE;
     xf_journal_write_final (driver->journal, entry, entry->state, NULL, NULL);
   }
-  answer_later (done, data, has_ended (driver, entry) ? XF_VERDICT_HAS_RUN : XF_VERDICT_RUNS, NULL);
+  note_conflict (driver, entry->id, entry->uuid, entry->name, entry->peer,
+                 verdict == XF_VERDICT_RUNS ? purpose : XF_PURPOSE_KNOW);
+  answer_later (done, data, verdict, NULL);
 }
 
 static gboolean
@@ -136,6 +161,8 @@ xf_migrate_dest_tell_settlers (XfMigrateDest *dest, XfVerdict verdict, const GEr
   for (guint i = 0; i < dest->settlers->len; i++) {
     XfMigrateSettler *settler = &g_array_index (dest->settlers, XfMigrateSettler, i);
 
+    if (!error && verdict == XF_VERDICT_RUNS)
+      note_conflict (dest->driver, dest->id, dest->guest->uuid, dest->name, dest->from, settler->purpose);
     settler->done (verdict, error, settler->data);
   }
   g_array_set_size (dest->settlers, 0);
@@ -155,7 +182,7 @@ static void
 settle (XfMigrateDest *dest, const char *secret, XfPurpose purpose, XfVerdictDone done, gpointer data)
 {
   gboolean decided = dest->demand != XF_DEST_AWAITS_FINISH || xf_migrate_dest_rolls_back (dest);
-  const XfMigrateSettler settler = { done, data };
+  const XfMigrateSettler settler = { done, data, purpose };
 
   if (!is_secret (dest->secret, secret)) {
     answer_later (done, data, XF_VERDICT_WILL_NOT_RUN, unknown (dest->driver, dest->id));
@@ -205,5 +232,5 @@ xf_driver_settle (XfDriver *driver, const guint8 *id, const char *secret, XfPurp
   else if (purpose == XF_PURPOSE_START && has_ended (driver, entry))
     give_back (driver, entry, done, data);
   else
-    tell_runs (driver, entry, done, data);
+    tell_runs (driver, entry, purpose, done, data);
 }

@@ -24,7 +24,8 @@ struct XfDriver {
   struct XfDiscover *discover;
   XfJournal *journal;
   struct XfMigrateDoor *door;
-  GPtrArray *autostarts; /* uuids, autostart.c's */
+  struct XfRecord *record; /* record.c's; NULL: none */
+  GPtrArray *autostarts;   /* uuids, autostart.c's */
   guint autostart_id;
   GPtrArray *claims;       /* of XfMemoryClaim */
   GPtrArray *tellings;     /* telling.c's; NULL: none */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "libxl/migrate/record.h"
 
 /* Between two attempts; the time doubles with each. */
 #define AGAIN_FIRST_S 1
@@ -11,9 +12,10 @@
 
 typedef struct {
   XfDriver *driver;
-  guint8 id[XF_UUID_LENGTH];
+  guint8 id[XF_UUID_LENGTH], uuid[XF_UUID_LENGTH]; /* of the migration, of the guest */
   char *name, *host, *uri, *secret;
   XfPurpose purpose;
+  gboolean twice; /* the last answer: the guest runs on both hosts */
   XfPeer *peer;
   guint again_id, again_s;
 } Telling;
@@ -51,23 +53,58 @@ is_unreachable (const GError *error)
   return error->code == XF_ERROR_NO_CONNECT || error->code == XF_ERROR_TIMEOUT;
 }
 
-/* The answer may be the opposite of the administrator's decision: then an administrator must check both hosts. */
+/* The answer may be the opposite of the administrator's decision. */
 static void
-compare (const Telling *telling, XfVerdict verdict, const GError *error)
+show_conflict (const Telling *telling, gboolean twice)
+{
+  g_autofree char *text = g_strdup_printf (
+    twice
+      ? "domain '%s' runs on two hosts: an administrator has decided that it continues here, and host '%s' reports "
+        "that "
+        "it runs there too, or has moved on from there. Both copies write to its disks: end one of them now with virsh "
+        "destroy, and check its disks"
+      : "domain '%s' runs on no host: an administrator has decided here that it runs there, and host '%s' reports that "
+        "it was never started there. Start it again with virsh start --force-boot",
+    telling->name, telling->host);
+  XfMigrationInfo conflict = { .is_source = TRUE, .guest = telling->name, .peer = telling->host, .reason = text };
+
+  conflict.state = (char *)"conflict";
+  memcpy (conflict.id, telling->id, XF_UUID_LENGTH);
+  xf_record_conflict (telling->driver, &conflict, telling->uuid, twice);
+}
+
+/* The guest ran there too, and has ended there. */
+static void
+warn_of_disks (const Telling *telling)
+{
+  g_warning (
+    "domain '%s' continues here, and host '%s' reports that it has run there too and has ended: check its disks",
+    telling->name, telling->host);
+}
+
+static void
+compare (Telling *telling, XfVerdict verdict, const GError *error)
 {
   gboolean here = telling->purpose == XF_PURPOSE_HERE;
 
+  telling->twice = !error && here && verdict == XF_VERDICT_RUNS;
   if (error)
     g_info ("domain '%s': it was reported to host '%s' that it %s; the answer is: %s", telling->name, telling->host,
             here ? "runs here" : "is gone from here", error->message);
   else if (here == (verdict == XF_VERDICT_WILL_NOT_RUN))
     g_info ("domain '%s': host '%s' knows that it %s", telling->name, telling->host,
             here ? "runs here" : "is gone from here");
+  else if (here && verdict == XF_VERDICT_HAS_RUN)
+    warn_of_disks (telling);
   else
-    g_warning (
-      "domain '%s': an administrator has decided here that it %s, but host '%s' reports that it %s: check both hosts",
-      telling->name, here ? "continues here" : "runs there", telling->host,
-      here ? "was started there" : "was never started there");
+    show_conflict (telling, telling->twice);
+}
+
+static void
+tell_again (Telling *telling)
+{
+  telling->again_s = telling->again_s ? MIN (telling->again_s * 2, AGAIN_MAX_S) : AGAIN_FIRST_S;
+  telling->again_id = g_timeout_add_seconds (telling->again_s, again, telling);
 }
 
 static void
@@ -77,11 +114,19 @@ answered (XfVerdict verdict, const GError *error, gpointer data)
 
   telling->driver->peers->close (g_steal_pointer (&telling->peer));
   if (error && is_unreachable (error)) {
-    telling->again_s = telling->again_s ? MIN (telling->again_s * 2, AGAIN_MAX_S) : AGAIN_FIRST_S;
-    telling->again_id = g_timeout_add_seconds (telling->again_s, again, telling);
+    tell_again (telling);
     return;
   }
-  compare (telling, verdict, error);
+  if (telling->purpose != XF_PURPOSE_KNOW)
+    compare (telling, verdict, error);
+  else
+    telling->twice = FALSE;
+  if (telling->twice) {
+    tell_again (telling);
+    return;
+  }
+  if (telling->purpose != XF_PURPOSE_THERE)
+    xf_record_no_conflict (telling->driver, TRUE, telling->id);
   g_ptr_array_remove_fast (telling->driver->tellings, telling);
 }
 
@@ -90,6 +135,8 @@ tell (Telling *telling)
 {
   XfDriver *driver = telling->driver;
 
+  if (telling->twice && !xf_record_is_active (driver, telling->uuid))
+    telling->purpose = XF_PURPOSE_KNOW;
   telling->peer = driver->peers->settle (driver->peers_data, telling->uri, driver->config.connect_timeout_s,
                                          telling->id, telling->secret, telling->purpose, answered, telling);
 }
@@ -106,6 +153,7 @@ xf_telling_start (XfDriver *driver, const XfJournalEntry *entry, gboolean here)
   telling = g_new0 (Telling, 1);
   *telling = (Telling){ .driver = driver, .purpose = here ? XF_PURPOSE_HERE : XF_PURPOSE_THERE };
   memcpy (telling->id, entry->id, XF_UUID_LENGTH);
+  memcpy (telling->uuid, entry->uuid, XF_UUID_LENGTH);
   telling->name = g_strdup (entry->name);
   telling->host = g_strdup (entry->peer ? entry->peer : "an unnamed host");
   telling->uri = g_strdup (entry->ask_uri);

@@ -4,6 +4,10 @@
  * host was booted in `unpausing` waits for that report alone. The report is repeated after 1, 2, 4 … 30 seconds until
  * the destination answers, for as long as this daemon lives; otherwise the destination waits for a decision of its
  * own.
+ *
+ * If the answer is that the guest runs there, while it runs here, both hosts show the conflict (record.h), and the
+ * report is repeated until the guest has ended on one of them. A guest that has ended here is not reported: the
+ * destination is only asked, and so learns that the conflict is over.
  */
 #pragma once
 

@@ -164,6 +164,8 @@ xf_driver_migrate_finish (XfDriver *driver, gconstpointer client, const XfTypedP
   if (dest) {
     xf_migrate_dest_take_progress (dest, cookie);
     xf_migrate_dest_take_state (dest, cookie, &params);
+    if (cancelled)
+      xf_migrate_dest_take_cancel (dest, cookie);
     xf_migrate_dest_finish (dest, &params, cancelled, done, data);
   } else if (entry && entry->final) {
     answer_from_journal (driver, entry, cancelled, done, data);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The journal for the administrator: migrations under way, the ones that wait and for which host, how they ended; and
- * the administrator's decision for a source that still asks.
+ * The journal and the record for the administrator: migrations under way, the ones that wait and for which host, how
+ * they ended, conflicts; and the administrator's decision for a source that still asks.
  */
 #include <string.h>
 
@@ -10,6 +10,7 @@
 #include "libxl/dest/dest.h"
 #include "libxl/source/source.h"
 #include "libxl/guest/operation.h"
+#include "libxl/migrate/record.h"
 #include "libxl/act/remains.h"
 
 static XfMigrateSource *
@@ -52,6 +53,14 @@ describe (XfDriver *driver, const XfJournalEntry *entry)
   return info;
 }
 
+static int
+by_change (gconstpointer a, gconstpointer b)
+{
+  const XfMigrationInfo *first = *(const XfMigrationInfo *const *)a, *second = *(const XfMigrationInfo *const *)b;
+
+  return first->changed_s < second->changed_s ? -1 : first->changed_s > second->changed_s;
+}
+
 GPtrArray *
 xf_driver_migrations (XfDriver *driver)
 {
@@ -61,6 +70,8 @@ xf_driver_migrations (XfDriver *driver)
 
   for (guint i = 0; i < entries->len; i++)
     g_ptr_array_add (list, describe (driver, entries->pdata[i]));
+  xf_record_add_to (driver, list);
+  g_ptr_array_sort (list, by_change);
   for (guint i = 0; i < unreadable->len; i++) {
     XfMigrationInfo *info = g_new0 (XfMigrationInfo, 1);
 

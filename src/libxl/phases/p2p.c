@@ -2,9 +2,11 @@
 #include "libxl/phases/p2p.h"
 
 #include <libvirt/libvirt.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/sm.h"
+#include "conf/cookie.h"
 #include "conf/migrate_uri.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/migrate/migrations.h"
@@ -35,6 +37,7 @@ typedef struct {
   char *dconnuri;          /* as given, and the form that the destination gets */
   char *host;
   char *guest_name;
+  guint8 id[XF_UUID_LENGTH], uuid[XF_UUID_LENGTH]; /* of the migration, of the guest */
   XfDone done;
   gpointer data;
   XfSm sm;
@@ -106,7 +109,8 @@ static void
 confirm (P2p *p2p, gboolean cancelled)
 {
   xf_sm_move (&p2p->sm, CONFIRMING);
-  xf_migrate_source_conclude (g_steal_pointer (&p2p->source), !cancelled, confirmed, p2p);
+  xf_migrate_source_conclude (g_steal_pointer (&p2p->source), !cancelled, cancelled ? p2p->error : NULL, confirmed,
+                              p2p);
 }
 
 /* Nothing was prepared at the destination: the migration ends here alone. */
@@ -220,11 +224,23 @@ cancelled_in_vain (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* The reason, for the destination's journal: there the data only ends. */
+static GBytes *
+cancel_cookie (const P2p *p2p)
+{
+  g_autoptr (XfCookie) cookie = xf_migrate_cookie_new (p2p->driver, p2p->guest_name, p2p->uuid, p2p->id);
+
+  cookie->cancelled = g_strdup (p2p->error ? p2p->error->message : NULL);
+  return xf_cookie_format (cookie);
+}
+
 static void
 finish (P2p *p2p, gboolean cancelled)
 {
   g_autoptr (XfTypedParams) params = destination_params (p2p, TRUE);
-  g_autoptr (GBytes) cookie = cancelled || p2p->libvirtd ? NULL : xf_migrate_source_sent_cookie (p2p->source);
+  g_autoptr (GBytes) cookie = p2p->libvirtd ? NULL
+                              : cancelled   ? cancel_cookie (p2p)
+                                            : xf_migrate_source_sent_cookie (p2p->source);
 
   xf_sm_move (&p2p->sm, FINISHING);
   p2p->cancelled = cancelled;
@@ -427,6 +443,8 @@ xf_migrate_p2p_run (XfDriver *driver, XfMigrateSource *source, const char *dconn
   xf_migrate_params_copy (&p2p->params, params);
   p2p->dconnuri = g_strdup (dconnuri);
   p2p->guest_name = g_strdup (xf_migrate_source_guest_name (source));
+  memcpy (p2p->uuid, xf_migrate_source_guest (source)->uuid, XF_UUID_LENGTH);
+  (void)xf_uuid_parse (xf_migrate_source_id (source), p2p->id);
   p2p->host = xf_connect_uri_parse (dconnuri, &uri, NULL) ? xf_connect_uri_describe (&uri) : g_strdup (dconnuri);
   {
     g_autofree char *id = g_strdup_printf ("migration %s of '%s', peer-to-peer", xf_migrate_source_id (source),

@@ -125,7 +125,9 @@ xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone d
   g_autoptr (GError) why = NULL;
 
   if (source->sm.state == BEGUN || (!cancelled && !xf_migrate_source_can_be_asked (source))) {
-    xf_migrate_source_conclude (source, !cancelled, done, data);
+    if (cancelled)
+      xf_migrate_source_set_ended_by (source, "the client ended it before data was sent; its error gives the reason");
+    xf_migrate_source_conclude (source, !cancelled, NULL, done, data);
     return;
   }
   /* A client says cancelled if the destination has refused, and also if the destination's answer was lost. And if the
@@ -138,8 +140,10 @@ xf_migrate_source_confirm (XfMigrateSource *source, gboolean cancelled, XfDone d
 }
 
 void
-xf_migrate_source_conclude (XfMigrateSource *source, gboolean runs, XfDone done, gpointer data)
+xf_migrate_source_conclude (XfMigrateSource *source, gboolean runs, const GError *why, XfDone done, gpointer data)
 {
+  if (why)
+    xf_migrate_source_set_ended_by (source, why->message);
   source->done = done;
   source->done_data = data;
   g_clear_handle_id (&source->deadline_id, g_source_remove);

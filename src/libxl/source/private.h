@@ -59,8 +59,10 @@ struct XfMigrateSource {
   gconstpointer client; /* the client that began it, and drives it unless p2p is set; NULL since a restart */
   gboolean p2p;         /* this daemon drives it */
   XfMigrateParams params;
+  char *name; /* of the guest at the begin: the end of its job may free a guest that is not defined here */
   char *host;
-  char *id; /* of the migration */
+  char *host_name; /* as the destination names itself, for display; NULL: not known, or the name of this host */
+  char *id;        /* of the migration */
   XfCookie *cookie;
   char *xml;
   char *unsaid; /* the parts of its exact configuration that domain XML cannot express, for messages; NULL: none */
@@ -88,7 +90,8 @@ struct XfMigrateSource {
   gpointer hold_data;
   XfMigrateTransport *transport;
   int suspend_rc;
-  GError *error; /* the first error */
+  GError *error;  /* the first error */
+  char *ended_by; /* why it ends, if that is no error of this side; NULL: none */
   guint deadline_id;
   guint stall_id;
   guint64 stall_bytes;
@@ -162,6 +165,9 @@ void xf_migrate_source_mark_suspended (XfMigrateSource *source);
 
 /* The guest runs at the destination: destroys it here; the final state is `done`. */
 void xf_migrate_source_leave (XfMigrateSource *source);
+
+/* Sets the reason for the end, for display. The first one counts. */
+void xf_migrate_source_set_ended_by (XfMigrateSource *source, const char *reason);
 
 /* Removes the journal's entry, if there is one. */
 void xf_migrate_source_drop_entry (XfMigrateSource *source);

@@ -49,6 +49,11 @@ xf_migrate_source_recover (XfDriver *driver, XfJournalEntry *entry, XfGuest *gue
   if (!source->ctx || !xf_job_begin (guest, &source->job, &error))
     g_error ("%s: %s", source->sm.id, error->message);
   xf_migrations_add_source (driver, source);
+  {
+    g_autofree char *text = g_strdup_printf ("the daemon ended when the migration was '%s'", entry->state);
+
+    xf_migrate_source_set_ended_by (source, entry->reason ? entry->reason : text);
+  }
   g_message ("%s, to '%s': the daemon ended when it was '%s'", source->sm.id, source->host, entry->state);
   switch (state) {
   case SENT:

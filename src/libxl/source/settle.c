@@ -67,6 +67,9 @@ xf_migrate_source_set_peer (XfMigrateSource *source, const XfCookie *cookie, con
   source->entry = entry;
   if (cookie && cookie->is_xenferry)
     entry->secret = g_strdup (cookie->secret);
+  /* Two hosts of one name would be confusing. */
+  if (cookie && cookie->hostname && *cookie->hostname && !g_str_equal (cookie->hostname, source->driver->hostname))
+    source->host_name = g_strdup (cookie->hostname);
   entry->ask_uri = uri ? g_strdup (uri) : managed_uri (source, cookie);
 }
 
@@ -87,6 +90,13 @@ decided (XfMigrateSource *source, XfVerdict verdict)
   if (verdict != XF_VERDICT_WILL_NOT_RUN) {
     xf_migrate_source_leave (source);
     return;
+  }
+  {
+    g_autofree char *text = g_strdup_printf (
+      "host '%s' has cancelled it: `xenferry migrations --all` there has the reason",
+      source->host_name ? source->host_name : source->host);
+
+    xf_migrate_source_set_ended_by (source, text);
   }
   source->error = g_steal_pointer (&source->why);
   xf_migrate_source_roll_back (source);
@@ -109,8 +119,8 @@ say_what_is_awaited (XfMigrateSource *source, const char *problem)
   XfDone done = g_steal_pointer (&source->done);
   g_autofree char *text = g_strdup_printf (
     "domain '%s' is suspended here until host '%s' answers whether it runs there: %s; the daemon asks again. If that "
-    "host is "
-    "gone for good: virsh resume if the guest does not run there, virsh destroy if it does",
+    "host is gone for good: power it off first, then virsh resume to continue the guest here; or virsh destroy if it "
+    "runs there",
     source->guest->name, source->host, problem);
   g_autoptr (GError) told = g_error_new (XF_ERROR, XF_ERROR_OPERATION_FAILED, "%s%s%s",
                                          source->why ? source->why->message : "", source->why ? "; " : "", text);
@@ -275,6 +285,7 @@ xf_migrate_source_decide (XfJob *job, gboolean here, const char *how, XfDone don
   g_clear_error (&source->why);
   g_free (source->entry->reason);
   source->entry->reason = g_strdup_printf ("decided by an administrator, with %s", how);
+  xf_migrate_source_set_ended_by (source, source->entry->reason);
   xf_guest_set_message (source->guest, NULL);
   /* A write that fails is no reason to refuse: only the record of the decision is lost. */
   xf_journal_write (source->driver->journal, source->entry,

@@ -10,6 +10,7 @@
 #include "libxl/guest/job.h"
 #include "libxl/guest/look.h"
 #include "libxl/migrate/plan.h"
+#include "libxl/migrate/record.h"
 #include "libxl/guest/removal.h"
 
 const XfSmState xf_migrate_source_states[N_STATES] = {
@@ -83,6 +84,7 @@ xf_migrate_source_new (XfDriver *driver, XfGuest *guest, const guint8 *id, const
   source->id = xf_uuid_to_string (id);
   source->driver = driver;
   source->guest = guest;
+  source->name = g_strdup (guest->name);
   source->host = g_strdup (host);
   sm_id = g_strdup_printf ("migration %s of '%s', source", source->id, guest->name);
   xf_sm_init (&source->sm, xf_migrate_source_states, N_STATES, sm_id);
@@ -110,8 +112,11 @@ source_free (XfMigrateSource *source)
   xf_migrate_progress_clear (&source->progress);
   xf_sm_clear (&source->sm);
   g_free (source->decided_with);
+  g_free (source->ended_by);
   g_free (source->host);
+  g_free (source->host_name);
   g_free (source->id);
+  g_free (source->name);
   g_free (source->xml);
   g_free (source->unsaid);
   g_free (source);
@@ -133,6 +138,36 @@ xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure)
   xf_job_end (source->guest, stats);
 }
 
+void
+xf_migrate_source_set_ended_by (XfMigrateSource *source, const char *reason)
+{
+  if (!source->ended_by)
+    source->ended_by = g_strdup (reason);
+}
+
+static const char *
+why_ended (const XfMigrateSource *source)
+{
+  if (source->error)
+    return source->error->message;
+  if (source->ended_by)
+    return source->ended_by;
+  return source->entry && source->entry->reason ? source->entry->reason : "it was cancelled";
+}
+
+/* The journal keeps only the ends that matter later. */
+static void
+record_end (XfMigrateSource *source, int final_state)
+{
+  XfMigrationInfo end = { .is_source = TRUE, .is_final = TRUE, .guest = source->name };
+
+  (void)xf_uuid_parse (source->id, end.id);
+  end.state = (char *)xf_migrate_source_states[final_state].name;
+  end.peer = source->host_name ? source->host_name : source->host;
+  end.reason = final_state == CANCELLED ? (char *)why_ended (source) : NULL;
+  xf_record_end (source->driver, &end);
+}
+
 /* Removes the migration from the list, answers its caller with @told, and frees it. The callback may begin another
  * migration of the same guest. */
 void
@@ -142,6 +177,7 @@ xf_migrate_source_finish (XfMigrateSource *source, int final_state, const GError
   gpointer data = source->done_data;
 
   xf_sm_move (&source->sm, final_state);
+  record_end (source, final_state);
   xf_migrate_source_drop_entry (source);
   xf_migrations_remove_source (source->driver, source);
   xf_migrate_source_drop_fetch (source, told);

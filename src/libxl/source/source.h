@@ -122,8 +122,9 @@ void xf_migrate_source_set_peer (XfMigrateSource *source, const XfCookie *cookie
  * source continues to ask. The guest stays suspended meanwhile. */
 void xf_migrate_source_settle (XfMigrateSource *source, const GError *why, XfDone done, gpointer data);
 
-/* The end by the destination's own answer to finish, peer to peer: @runs is that answer. FALSE before `sent`. */
-void xf_migrate_source_conclude (XfMigrateSource *source, gboolean runs, XfDone done, gpointer data);
+/* The end by the destination's own answer to finish, peer to peer: @runs is that answer. FALSE before `sent`. @why (may
+ * be NULL): the reason if it does not, for display. */
+void xf_migrate_source_conclude (XfMigrateSource *source, gboolean runs, const GError *why, XfDone done, gpointer data);
 
 /* TRUE if the destination has a journal and so can be asked: it is a xenferry. */
 gboolean xf_migrate_source_can_be_asked (const XfMigrateSource *source);
