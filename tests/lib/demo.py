@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The part of scripts/demo that comes after the build: two simulated hosts, one guest, one move."""
+"""The part of scripts/demo after the build: two simulated hosts, one guest, one migration."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ def say(text=""):
 
 
 def command(*words):
-    """Says and runs a virsh command line; what it prints is the show."""
+    """Prints a virsh command line; the caller runs it and shows its output."""
     say("  $ virsh " + " ".join(words))
     sys.stdout.write("    ")
     sys.stdout.flush()
@@ -34,7 +34,7 @@ def show(host, numbers):
 
 
 def statistics(host):
-    """domjobinfo's raw numbers of the migration that has ended."""
+    """The raw numbers of domjobinfo for the completed migration."""
     lines = host.virsh("domjobinfo", GUEST, "--completed", "--rawstats").ok().out.splitlines()
     pairs = (line.split(":", 1) for line in lines if ":" in line)
     return {key.strip(): value.strip() for key, value in pairs}
@@ -55,26 +55,25 @@ def move(source, destination):
 
 def main():
     start = time.monotonic()
-    # Without hashes of the memory: they would be taken while the guest stands still.
-    # Other machines do not reach these hosts.
+    # Other machines cannot connect. hash=0: hashes of the memory would be computed while the guest is suspended.
     settings = {"migration_listen": "127.0.0.1"}
     with SimHost("left", settings, control={"hash": 0}) as left, SimHost("right", settings, control={"hash": 0}) as right:
         say(f"Two simulated Xen hosts, left and right, a xenferryd on each (ready in {time.monotonic() - start:.1f} s).")
         left.create(GUEST, memory_kib=MEMORY_MIB * 1024)
         say(f"A guest of {MEMORY_MIB} MiB runs on left. It counts on its console and writes to its memory all the time.")
-        wait_until(lambda: len(beats(left)) >= 5, "the guest beats")
+        wait_until(lambda: len(beats(left)) >= 5, "the guest counts")
         show(left, beats(left)[-5:])
-        say(f"It moves to right while it runs, inside the management connection, at {BANDWIDTH_MIB} MiB/s to have"
-            " something to see:")
+        say(f"It is migrated to right through the management connection, at {BANDWIDTH_MIB} MiB/s so that"
+            " the progress can be seen:")
         seconds = move(left, right)
-        wait_until(lambda: len(beats(right)) >= 5, "the guest beats on")
+        wait_until(lambda: len(beats(right)) >= 5, "the guest continues")
         show(left, beats(left)[-3:])
         show(right, beats(right)[:5])
         assert_heartbeat(GUEST, left, right)
         assert left.state(GUEST) is None and right.state(GUEST) == "running"
-        say("  no number left out, none twice: all its memory came along; it runs on right and nowhere else.")
+        say("  no number is missing or repeated: the guest has its memory, and runs only on right.")
         told = statistics(right)
-        say(f"{GUEST} moved: {int(told['data_processed']) / (1 << 20):.1f} MiB in {told['memory_iteration']} rounds,"
+        say(f"{GUEST} migrated: {int(told['data_processed']) / (1 << 20):.1f} MiB in {told['memory_iteration']} passes,"
             f" {seconds:.1f} s, downtime {told['downtime']} ms")
     return 0
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A simulated Xen host whose daemon is Debian's libvirtd with its own libxl driver; otherwise as SimHost.
+"""A simulated Xen host whose daemon is Debian's libvirtd with its own libxl driver; otherwise like SimHost.
 
-libvirtd believes in fixed directories and in the machine's name. So it runs in a mount and a UTS namespace of its own:
-its directories are bound over, only the Xen driver is in the module directory, and the host's name is a numeric
-address: libvirt announces a name with a dot in it as it is, and a number needs no resolver on the other side."""
+libvirtd uses fixed directories and the machine's name. So it runs in a mount and a UTS namespace of its own: its
+directories are bind-mounted, its module directory has only the Xen driver, and the host's name is a numeric address.
+libvirt announces a name that contains a dot unchanged, and the other side resolves a number without a resolver."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ def why_not():
 
 
 class LibvirtdHost(SimHost):
-    """As SimHost; settings are lines of libvirtd.conf."""
+    """Like SimHost; settings are lines of libvirtd.conf."""
 
     script = """set -e
 for directory in %s; do
@@ -85,6 +85,6 @@ LD_PRELOAD=%s exec %s --listen --config "$1" --pid-file "$0/pid"
         assert self.process and self.process.poll() is None, f"libvirtd of {self.name} died:\n{self.log()[-4000:]}"
 
     def close(self, check=True):
-        # Its orderly end takes seconds and is not ours to judge.
+        # A clean exit takes seconds and is not tested here.
         shutil.rmtree(self.modules, ignore_errors=True)
         super().close(check=False)

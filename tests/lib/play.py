@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The part of scripts/run that comes after the build: one or two simulated hosts to play with, until ^C. What the first
-host's daemon logs is shown."""
+"""The part of scripts/run after the build: two simulated hosts to try commands on, until ^C. It shows the log of the
+first host's daemon."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def say(text=""):
 
 
 def explain(here, there):
-    """Commands that work as they stand in another terminal."""
+    """Prints commands that can be copied to another terminal."""
     xml = os.path.join(here.dir, "guest.xml")
     with open(xml, "w", encoding="utf-8") as out:
         out.write(domain_xml("guest"))
@@ -46,7 +46,7 @@ those of {there.name} in {there.dir}.
 
 
 def follow(host):
-    """Shows the daemon's log as it grows, until the daemon ends."""
+    """Shows the daemon's log as it grows, until the daemon has ended."""
     with open(host.log_path, encoding="utf-8", errors="replace") as log:
         while host.process.poll() is None:
             sys.stdout.write(log.read())
@@ -58,7 +58,7 @@ def follow(host):
 
 
 def main():
-    # Other machines do not reach these hosts.
+    # Other machines cannot connect.
     settings = {"log_level": os.environ.get("XF_LOG_LEVEL", "message"), "migration_listen": "127.0.0.1"}
     with SimHost("left", settings, named=True) as left, SimHost("right", settings, named=True) as right:
         explain(left, right)

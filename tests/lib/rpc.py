@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A client that speaks the wire by hand, one call at a time: what virsh does inside one command can be stopped,
-repeated or left out between any two phases here. Layouts: protocol/remote.x."""
+"""A client that makes each call of the protocol separately: a test can stop, repeat or omit a phase of what virsh does
+in one command. Layouts: protocol/remote.x."""
 
 import socket
 import struct
@@ -88,14 +88,14 @@ class Reader:
 
 
 def says_sent(cookie):
-    """A xenferry's cookie as its perform would hand it out, for a source that is played by hand."""
+    """The cookie that perform of a xenferry returns, for a test that acts as the source."""
     mark = b"</xenferry:peer>"
     assert mark in cookie
     return cookie.replace(mark, b"<xenferry:sent/>" + mark)
 
 
 class Client:
-    """One connection, opened. @where: a socket's path, or (host, port)."""
+    """An open connection. @where: a socket's path, or (host, port)."""
 
     def __init__(self, where, timeout=20):
         family = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET
@@ -113,7 +113,7 @@ class Client:
         self.vanish()
 
     def vanish(self):
-        """As a killed client does: no close call."""
+        """Disconnects as a killed client does, without a close call."""
         self.socket.close()
 
     # ---- frames ----------------------------------------------------------------------------------------------
@@ -141,13 +141,13 @@ class Client:
                 return procedure, kind, serial, status, frame[24:]
 
     def start(self, procedure, writer=None):
-        """Sends a call; its serial."""
+        """Sends a call; returns its serial."""
         self.serial += 1
         self.send(procedure, CALL, self.serial, OK, writer.data if writer else b"")
         return self.serial
 
     def answer(self, serial):
-        """Waits for the reply of that call; frames of others are passed over."""
+        """Waits for the reply to that call and skips other frames."""
         while True:
             _, kind, its, status, payload = self.receive()
             if kind != REPLY or its != serial:

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs pytest on the given files and prints TAP, so that meson and scripts/check see every single test.
+"""Runs pytest on the given files and prints TAP, so that meson and scripts/check see each single test.
 
     run_pytest.py FILE... [PYTEST-OPTION...]     e.g. run_pytest.py tests/interop/test_migrate.py -k tunnelled"""
 
@@ -12,7 +12,7 @@ import pytest
 
 
 class Tap:
-    """One TAP point a test; what it printed and why it failed follow as comments."""
+    """One TAP point per test; its output and its failure follow as comments."""
 
     def __init__(self, out):
         self.out = out
@@ -36,7 +36,7 @@ class Tap:
             self.comment(report.longreprtext)
 
     def pytest_runtest_logreport(self, report):
-        # Three reports a test; set-up and tear-down count when they do not just pass.
+        # Three reports per test; set-up and tear-down count only if they fail or skip.
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
         known = self.worst.get(report.nodeid)
         if known is None or report.failed or (report.skipped and known.passed):
@@ -62,7 +62,7 @@ class Tap:
 
 
 def main():
-    # TAP has standard output for itself; pytest's own report is shown only when it is about more than failed tests.
+    # Standard output carries only TAP; pytest's own report is shown only for errors other than failed tests.
     tap = Tap(os.fdopen(os.dup(1), "w"))
     with tempfile.TemporaryFile() as report:
         os.dup2(report.fileno(), 1)

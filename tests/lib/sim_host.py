@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A simulated Xen host with a xenferryd of its own, for tests, the demo and the benchmarks.
 
-Everything of a host lives in one temporary directory: the simulated hypervisor (guests, consoles, trace, control
-file), sockets, settings, definitions, logs. Two hosts never share a port: each takes a slot of ports that it keeps
-locked as long as it lives.
+A host's files are in one temporary directory: the simulated hypervisor (guests, consoles, trace, control file),
+sockets, settings, definitions, logs. Two hosts never share a port: each locks a range of ports until it ends.
 
     with SimHost("a") as a, SimHost("b") as b:
         a.create("g")
@@ -27,16 +26,16 @@ import uuid as uuid_module
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("XF_BUILD", os.path.join(SOURCE, "build")))
-# What is preloaded into foreign programs must not carry a sanitizer.
+# A library that is preloaded into other programs must not be built with a sanitizer.
 PLAIN_BUILD = os.path.abspath(os.environ.get("XF_PLAIN_BUILD", BUILD))
 MODES = ("direct", "p2p", "tunnelled")
 
-# Below the kernel's ephemeral ports, so that a client's own port never takes one of ours.
+# Below the kernel's ephemeral ports, so that the port of an outgoing connection is never one of these.
 FIRST_PORT, SLOT_PORTS, SLOTS = 20480, 96, 120
 
 
 class Result:
-    """What a command did; as a truth value: it ended with status 0."""
+    """The output and status of a command; true if the status is 0."""
 
     def __init__(self, argv, rc, out, err, seconds):
         self.argv, self.rc, self.out, self.err, self.seconds = argv, rc, out, err, seconds
@@ -52,7 +51,7 @@ class Result:
         return self
 
     def failed(self, text, *more):
-        """Asserts that it failed, with @text and all of @more in its error: for this reason and no other."""
+        """Asserts that the command failed, with @text and all of @more in its error."""
         assert self.rc != 0, f"was expected to fail: {self!r}"
         for text in (text, *more):
             assert text.lower() in self.err.lower(), f"'{text}' is not in the error: {self!r}"
@@ -70,7 +69,7 @@ def run(*argv, timeout=60, env=None, stdin=None):
 
 
 def wait_until(check, what, timeout=10.0, pause=0.02):
-    """Returns check()'s first true value; fails with @what (text, or a function that makes one)."""
+    """Returns the first true value of check(); fails with @what (a text, or a function that returns one)."""
     end = time.monotonic() + timeout
     while True:
         value = check()
@@ -81,15 +80,15 @@ def wait_until(check, what, timeout=10.0, pause=0.02):
         time.sleep(pause)
 
 
-# In a daemon's log: it has done what it must never do. Its own word for GLib's CRITICAL is "error", for what ends it
-# "fatal"; it calls nothing else so.
+# Log lines of an error that must never occur. The log marks GLib's CRITICAL with "error" and an error that ends the
+# daemon with "fatal", and uses these marks for nothing else.
 WRONG = re.compile(r"Z (?:error|fatal) |AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:"
                    r"|\*\* ERROR|[Aa]ssertion (?:`|'|failed)|stack smashing|(?:malloc|realloc|free)\(\): ")
 
 
 class PortSlot:
-    """A range of TCP ports no other test uses. The lock is a socket in the abstract namespace: its scope is the network
-    namespace, as the ports' is, so tests in a chroot beside us keep out of the way too."""
+    """A range of TCP ports that no other test uses. The lock is a socket in the abstract namespace: its scope is the
+    network namespace, like that of the ports, so tests in a chroot on this machine see it too."""
 
     def __init__(self):
         for slot in range(SLOTS):
@@ -151,8 +150,8 @@ def domain_xml(name, uuid=None, memory_kib=64 * 1024, kind="pvh", extra="", devi
 
 
 class SimHost:
-    """One host. @settings: lines of xenferryd.conf that differ from this class's; @address: where its TCP socket and
-    its migration ports are announced; @named: @name is the host's name too, and not the machine's."""
+    """One host. @settings: lines of xenferryd.conf that differ from this class's; @address: the address of its TCP
+    socket and of its migration ports; @named: @name is the host's name, instead of the machine's."""
 
     daemon_path = os.path.join(BUILD, "src", "daemon", "xenferryd-sim")
     tool_path = os.path.join(BUILD, "src", "sim", "xenferry-sim")
@@ -167,7 +166,7 @@ class SimHost:
         self.log_path = os.path.join(self.dir, "xenferryd.log")
         self.socket_path = os.path.join(self.dir, "sock")
         self.process = None
-        self.failed_before = 0  # failures in the trace that are of an earlier fail_nth()
+        self.failed_before = 0  # failures in the trace from an earlier fail_nth()
         self.client_env = dict(os.environ, LC_ALL="C.UTF-8")
         self.env = dict(self.client_env, XF_SIM_HOST=self.sim_dir)
         if named:
@@ -175,7 +174,7 @@ class SimHost:
         for directory in ("host", "definitions", "state", "lib"):
             os.mkdir(os.path.join(self.dir, directory))
         self.write_settings(settings or {})
-        # Hashes cost time; nearly every test wants them, benchmarks do not.
+        # Hashes cost time; most tests use them, benchmarks do not.
         self.always = dict({"hash": 1}, **(control or {}))
         self.control()
         if start:
@@ -241,21 +240,21 @@ class SimHost:
         os.kill(self.process.pid, number)
 
     def kill(self):
-        """kill -9: the daemon is gone at once, its guests are not."""
+        """kill -9: the daemon ends at once, its guests keep running."""
         self.signal(signal.SIGKILL)
         self.process.wait(timeout=10)
         self.process = None
 
     def stop(self):
-        """An orderly end; fails when the daemon does not come to it or ends badly."""
+        """Ends the daemon in order; fails if it does not end or ends with an error."""
         self.signal(signal.SIGTERM)
         status = self.process.wait(timeout=20)
         self.process = None
         assert status == 0, f"xenferryd of {self.name} ended with status {status}:\n{self.log()[-6000:]}"
 
     def boot(self, start=True):
-        """The whole host goes down at once and comes up again: its daemon is killed, its guests are gone, what lay in
-        its state directory (a tmpfs) as well, and the boot has another id."""
+        """The whole host boots: its daemon is killed, its guests and its state directory (a tmpfs) are gone, and the
+        boot has another id."""
         if self.process:
             self.kill()
         self.sim("boot")
@@ -274,13 +273,13 @@ class SimHost:
             return log.read()
 
     def assert_healthy(self):
-        """The daemon lives, and nothing that a sanitizer or GLib calls an error is in its log."""
+        """The daemon runs, and its log has no error of a sanitizer or of GLib."""
         assert self.process, f"xenferryd of {self.name} does not run"
         self.assert_not_dead()
         self.assert_clean_log()
 
     def assert_not_dead(self):
-        """It runs, or the test has ended it."""
+        """The daemon runs, or the test has ended it."""
         assert self.process is None or self.process.poll() is None, \
             f"xenferryd of {self.name} ended with status {self.process.returncode}:\n{self.log()[-6000:]}"
 
@@ -300,8 +299,8 @@ class SimHost:
         self.close(check=kind is None)
 
     def check_end(self):
-        """A daemon that the test did not end itself lives until now and ends in order; all that any of this host's has
-        logged, until its very end, is clean."""
+        """A daemon that the test has not ended still runs and ends in order; the logs of all daemons of this host have
+        no errors."""
         self.assert_not_dead()
         if self.process:
             self.go_on()
@@ -344,13 +343,13 @@ class SimHost:
         return run("virsh", "-q", "-c", uri or self.uri, *args, timeout=timeout, env=self.client_env)
 
     def virsh_start(self, *args):
-        """virsh in the background, its own process group."""
+        """virsh in the background, in its own process group."""
         return subprocess.Popen(["virsh", "-c", self.uri, *args], env=self.client_env, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
     def virsh_on_tty(self, *args):
-        """virsh in the background on a terminal of its own; returns it and a function that types into it. virsh takes
-        Ctrl-C from its terminal, not as a signal."""
+        """virsh in the background on a terminal of its own; returns it and a function that types into the terminal.
+        virsh reads Ctrl-C from its terminal, not as a signal."""
         master, slave = os.openpty()
 
         def take_terminal():
@@ -394,12 +393,12 @@ class SimHost:
         return uuid
 
     def state(self, name):
-        """virsh's word for the state; None when there is no such guest."""
+        """The state as virsh names it; None if there is no such guest."""
         result = self.virsh("domstate", name)
         return result.out.strip() if result else None
 
     def names(self, *options, uri=None):
-        """Guests of that kind; the host's own domain is none."""
+        """Names of the guests that match the options, without Domain-0."""
         found = self.virsh("list", "--name", *options, uri=uri).ok().out.split()
         return sorted(name for name in found if name != "Domain-0")
 
@@ -418,7 +417,7 @@ class SimHost:
     # ---- the simulated hypervisor ----------------------------------------------------------------------------
 
     def control(self, **values):
-        """Replaces the control file: faults and pace (src/sim/host.h). Underscores stand for hyphens."""
+        """Replaces the control file: faults and rates (src/sim/host.h). Underscores stand for hyphens."""
         values = dict(self.always, **values)
         text = "".join(f"{key.replace('_', '-')}={value}\n" for key, value in values.items())
         path = os.path.join(self.sim_dir, "control")
@@ -427,38 +426,38 @@ class SimHost:
         os.rename(path + ".new", path)
 
     def fail_at(self, point):
-        """From now on the step of that name fails in the hypervisor or its helper, as an error."""
+        """From now on the step with that name fails in the hypervisor or its helper."""
         self.control(fail=point)
 
     def fail_after(self, call):
-        """From now on that call does what it should and fails nevertheless."""
+        """From now on that call does its work and then fails."""
         self.control(fail_after=call)
 
     def die_at(self, point):
-        """From now on the helper that reaches that point dies there."""
+        """From now on a helper that reaches that point dies there."""
         self.control(die=point)
 
-    # ---- stops and deaths of the daemon, by name ---------------------------------------------------------------
+    # ---- stops and kills of the daemon, by name ---------------------------------------------------------------
 
     @staticmethod
     def fault_point(where, transition=None):
-        """@where alone: a point of xf_watch_point(). With @transition, "sending -> rolling back": the machine of that
-        side, "source", "destination" or "peer-to-peer", or "*"."""
+        """@where alone: a point of xf_watch_point(). With @transition, such as "sending -> rolling back": @where is a
+        state machine, "source", "destination" or "peer-to-peer", or "*"."""
         if transition is None:
             return where
         return ":".join([where, "->".join(state.strip().replace(" ", "-") for state in transition.split("->"))])
 
     def stop_at(self, where, transition=None, **control):
-        """The daemon stops (SIGSTOP) there, once; wait_stopped() sees it, go_on() continues it. @control: more of the
-        control file, which this replaces."""
+        """The daemon stops (SIGSTOP) there, once; wait_stopped() waits for that, go_on() continues it. @control: more
+        of the control file, which this call replaces."""
         self.control(stop=self.fault_point(where, transition), **control)
 
     def kill_at(self, where, transition=None, **control):
-        """The daemon is killed (SIGKILL) there; wait_killed() sees it."""
+        """The daemon is killed (SIGKILL) there; wait_killed() waits for that."""
         self.control(die=self.fault_point(where, transition), **control)
 
     def is_stopped(self):
-        """Every thread of the daemon is."""
+        """All threads of the daemon are stopped."""
         assert self.process.poll() is None, \
             f"xenferryd of {self.name} ended with status {self.process.returncode}:\n{self.log()[-4000:]}"
         threads = f"/proc/{self.process.pid}/task"
@@ -470,7 +469,7 @@ class SimHost:
         return True
 
     def wait_stopped(self, timeout=20):
-        """Returns where it stopped, "destination:receiving->restored"."""
+        """Returns the point where it stopped, "destination:receiving->restored"."""
         wait_until(self.is_stopped, lambda: f"{self.name} stops; its trace: {self.trace()[-8:]}", timeout)
         return self.traced(" stopped at ")[-1].split()[-1]
 
@@ -485,71 +484,71 @@ class SimHost:
     # ---- calls of libxl that fail, by number -------------------------------------------------------------------
 
     def fail_nth(self, n, **control):
-        """The @n-th call from now on fails, that one only (docs/simulator.md); 0: none. @control: more of the control
-        file, which this replaces. failed_call() tells which that was."""
+        """Only the @n-th call from now on fails (docs/simulator.md); 0: none. @control: more of the control file, which
+        this call replaces. failed_call() names the call that failed."""
         if n:
             self.failed_before += len(self.failures())
         self.control(fail_nth=n, **control)
         self.reset_calls()
 
     def do_with_failure(self, n, deed):
-        """Does @deed while the @n-th call from now on fails. Returns what it returned, and the call that failed, None:
-        it has not come to so many."""
+        """Runs @deed while the @n-th call from now on fails. Returns its result and the call that failed, or None if
+        there were fewer calls."""
         self.fail_nth(n)
         result = deed()
         reached = self.calls() >= n
         self.fail_nth(0)
         failures = self.failures()
-        # Not the other way round: the n-th may have come, in a look for strangers, after they were counted.
+        # There may be a failure without `reached`: a poll may make the n-th call after the calls were counted.
         assert failures or not reached
         assert all(f" failed call {n} " in line for line in failures), failures
         return result, self.failed_call()
 
     def calls(self):
-        """How many there were, since fail_nth() or reset_calls()."""
+        """The number of calls since fail_nth() or reset_calls()."""
         return int(self.sim("calls"))
 
     def reset_calls(self):
         self.sim("calls", "reset")
 
     def failures(self):
-        """The trace's lines of calls that failed since the last fail_nth() of one."""
+        """The lines of the trace for calls that failed since the last fail_nth() with a number."""
         return self.traced(" failed call ")[self.failed_before:]
 
     def failed_call(self):
-        """The last of them, "libxl_domain_suspend"; None: it has not come to it."""
+        """The last call that failed, "libxl_domain_suspend"; None: no call has failed."""
         lines = self.failures()
         return lines[-1].split(maxsplit=4)[-1] if lines else None
 
-    # ---- what happened -----------------------------------------------------------------------------------------
+    # ---- the trace -----------------------------------------------------------------------------------------
 
     def trace(self):
-        """The hypervisor's own record of what happened on this host, a list of lines."""
+        """The trace: the hypervisor's record of events on this host, a list of lines."""
         with contextlib.suppress(FileNotFoundError), \
                 open(os.path.join(self.sim_dir, "trace"), encoding="utf-8", errors="replace") as trace:
             return trace.read().splitlines()
         return []
 
     def traced(self, *words):
-        """The trace's lines with all of @words."""
+        """The lines of the trace that contain all of @words."""
         return [line for line in self.trace() if all(word in line for word in words)]
 
     def sim(self, *args):
         return run(self.tool_path, self.sim_dir, *args, env=self.env).ok().out
 
     def domains(self):
-        """What the hypervisor has, whatever the daemon says: a list of dictionaries."""
+        """The domains of the hypervisor, which the daemon may not know: a list of dictionaries."""
         rows = [line.split() for line in self.sim("list").splitlines() if line.strip()]
         return [dict(word.split("=", 1) for word in row if "=" in word) for row in rows]
 
     def memory_hashes(self, what, name):
-        """Hashes of that guest's memory in the trace, oldest first; @what: suspended (what the last round sends) or
-        restored (all of it has come, nothing ran yet)."""
+        """Hashes of that guest's memory in the trace, oldest first; @what: suspended (before the last pass) or restored
+        (complete, before it runs)."""
         pattern = re.compile(rf" {what} {re.escape(name)} sha256 ([0-9a-f]+)$")
         return [found.group(1) for line in self.trace() if (found := pattern.search(line))]
 
     def heartbeats(self, name):
-        """The counter's values on the guest's console, in the order they were printed on this host."""
+        """The values that the guest has printed on its console on this host, in order."""
         with contextlib.suppress(FileNotFoundError), \
                 open(os.path.join(self.sim_dir, "console", f"{name}.log"), encoding="ascii", errors="replace") as log:
             return [int(number) for number in re.findall(r"heartbeat (\d+)\b.*\n", log.read())]
@@ -558,7 +557,7 @@ class SimHost:
     # ---- leaks -----------------------------------------------------------------------------------------------
 
     def processes(self):
-        """Every process whose environment names this host, other than the daemon."""
+        """The processes whose environment names this host, without the daemon."""
         found = []
         mark = f"XF_SIM_HOST={self.sim_dir}".encode()
         for entry in os.listdir("/proc"):
@@ -570,7 +569,7 @@ class SimHost:
         return found
 
     def fds(self):
-        """What the daemon has open, as a sorted list of what the descriptors are."""
+        """The daemon's open descriptors, as a sorted list of descriptions."""
         found = []
         for entry in os.listdir(f"/proc/{self.process.pid}/fd"):
             with contextlib.suppress(OSError):
@@ -579,7 +578,7 @@ class SimHost:
         return sorted(found)
 
     def listening_ports(self):
-        """Ports of this host's migration range that are listened on."""
+        """The listening ports of this host's migration range."""
         found = set()
         for table in ("/proc/net/tcp", "/proc/net/tcp6"):
             with contextlib.suppress(FileNotFoundError), open(table, encoding="ascii") as lines:
@@ -591,8 +590,8 @@ class SimHost:
         return sorted(found)
 
     def files(self):
-        """Files the daemon keeps, relative to the host's directory; logs, tests' own files and what the journal keeps of
-        migrations that are over left out."""
+        """The daemon's files, relative to the host's directory, without logs, tests' own files and the journal's
+        entries of completed migrations."""
         over = {os.path.join("lib", "migrations", entry["file"]) for entry in self.journal() if entry["final"]}
         found = set()
         for top in ("definitions", "state", "lib"):
@@ -601,7 +600,7 @@ class SimHost:
         return sorted(found - over)
 
     def journal(self):
-        """The entries of the journal as they are on disk, each with its file's name."""
+        """The entries of the journal on disk, each with its file's name."""
         directory, entries = os.path.join(self.dir, "lib", "migrations"), []
         for name in sorted(os.listdir(directory) if os.path.isdir(directory) else []):
             with contextlib.suppress(FileNotFoundError), open(os.path.join(directory, name), encoding="utf-8") as file:
@@ -610,8 +609,8 @@ class SimHost:
         return entries
 
     def snapshot(self, calm=0.3):
-        """What the daemon holds, once that has not changed for @calm seconds: a client that has just gone, or the
-        guest it destroyed, takes the daemon another turn of its loop."""
+        """The daemon's resources, once they have not changed for @calm seconds: after a client disconnects or a guest
+        is destroyed, the daemon needs another iteration of its loop."""
         end, last = time.monotonic() + 10.0, self.held()
         since = time.monotonic()
         while time.monotonic() - since < calm and time.monotonic() < end:
@@ -626,7 +625,7 @@ class SimHost:
                 "files": self.files()}
 
     def assert_no_leak(self, before, timeout=5.0):
-        """Everything is again as in @before, a snapshot(): descriptors, ports, helper processes, files."""
+        """The resources are again as in @before, a snapshot(): descriptors, ports, helper processes, files."""
         difference = {}
 
         def same():
@@ -639,7 +638,7 @@ class SimHost:
 
 
 def assert_heartbeat(name, source, destination, least=1):
-    """The counter went on from @source to @destination: no number twice, none left out, @least of them there."""
+    """The counter continues from @source to @destination: no number repeated or missing, at least @least there."""
     wait_until(lambda: len(destination.heartbeats(name)) >= least, f"{name} beats on {destination.name}")
     before, after = source.heartbeats(name), destination.heartbeats(name)
     numbers = before + after
@@ -655,8 +654,8 @@ def two_hosts(settings=None, control=None, **options):
 
 
 def assert_same_memory(name, source, destination, new_name=None):
-    """Bit for bit: the hash of the guest's memory as the source's last round left it is the one the destination had
-    before it first ran."""
+    """The memory is equal: the hash at the source after the last pass is the hash at the destination before the guest
+    runs there."""
     left, came = source.memory_hashes("suspended", name), destination.memory_hashes("restored", new_name or name)
     assert left and came, f"no hashes in the traces: {left}, {came}"
     assert left[-1] == came[-1], f"{name}'s memory differs: {left[-1]} on {source.name}, {came[-1]} on {destination.name}"

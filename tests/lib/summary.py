@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Counts what meson ran: reads testlog.json files, counts the TAP points inside each test, names what failed and why
-something was skipped, and prints "N passed, N failed, N skipped" as the last line.
+"""Summarises meson's results: reads testlog.json files, counts the TAP points of each test, lists failed tests and the
+reasons for skipped ones, and prints "N passed, N failed, N skipped" as the last line.
 
-A test that died, ran out of time or broke its own plan counts as one failure more, even if all points it printed
-were fine."""
+A test that crashed, timed out or did not print all its points counts as one more failure, even if all printed points
+passed."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ class Count:
 
 
 def count_points(count, test, output):
-    """Returns how many points there were, and how many of them failed."""
+    """Returns the number of points, and the number of failed ones."""
     points = failed = 0
     detail = None
     for line in output.splitlines():
@@ -80,7 +80,7 @@ def main():
                         count_test(count, log.split("/")[0], json.loads(line))
         except (OSError, ValueError, KeyError) as error:
             count.failures.append(f"{log}: {error}")
-    # What a failed test said comes last, beside the result: whoever reads only the end of a long log has it.
+    # The output of failed tests is last, next to the result, so that the end of a long log has it.
     for name, detail in count.details:
         print(f"-- {name}")
         print("\n".join(detail[-DETAIL_LINES:]))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The network between two simulated hosts, of which parts can be cut or go silent: every port of a host, passed on from
-an address of its own."""
+"""The network between two simulated hosts, parts of which a test can break or silence: each port of a host is forwarded
+from an address of its own."""
 
 import contextlib
 import selectors
@@ -11,20 +11,20 @@ CHUNK = 1 << 16
 
 
 class Connection:
-    """One that is passed on; both ends, and what one has not yet taken of the other."""
+    """A forwarded connection: both ends, and the data that each end has not yet accepted."""
 
     def __init__(self, kind, near, far):
         self.kind, self.ends = kind, (near, far)
         self.pending = {near: b"", far: b""}
         self.finished = set()
-        self.partial = b""  # of a frame that goes to the far side
+        self.partial = b""  # the begin of a frame to the far side
 
     def other(self, end):
         return self.ends[1] if end is self.ends[0] else self.ends[0]
 
 
 class Wire:
-    """Passes on from @address to @target, where the same ports are listened on. @ports: {port: kind}, kind "data" or
+    """Forwards connections from @address to the same port of @target. @ports: {port: kind}, kind "data" or
     "control"."""
 
     def __init__(self, address, target, ports):
@@ -32,7 +32,7 @@ class Wire:
         self.selector = selectors.DefaultSelector()
         self.connections = set()
         self.silent = set()
-        self.calls = {}  # kind -> how many more calls get through
+        self.calls = {}  # kind -> the number of calls that still pass
         self.lock = threading.Lock()
         self.wake, self.woken = socket.socketpair()
         self.selector.register(self.woken, selectors.EVENT_READ, None)
@@ -49,29 +49,29 @@ class Wire:
     # ---- faults ----------------------------------------------------------------------------------------------
 
     def cut(self, kind):
-        """Every connection of that kind breaks; new ones can be made."""
+        """Breaks all connections of that kind; new ones can be made."""
         with self.lock:
             for connection in [one for one in self.connections if one.kind == kind]:
                 self.drop(connection)
 
     def silence(self, kind):
-        """From now on nothing of that kind gets through, and nobody is told."""
+        """From now on no data of that kind passes, and no end sees an error."""
         with self.lock:
             self.silent.add(kind)
 
     def cut_after(self, kind, calls):
-        """The connection of that kind breaks when so many calls have gone through it and others of its kind, from now
-        on: the last one still arrives, its answer does not."""
+        """Breaks a connection of that kind after this many calls, counted over all its connections from now on: the
+        last call still arrives, its answer does not."""
         with self.lock:
             self.calls[kind] = calls
 
     def calls_left(self, kind):
-        """None: it is cut, or was not to be."""
+        """None: it has been cut, or cut_after() was not called."""
         with self.lock:
             return self.calls.get(kind)
 
     def count_calls(self, connection, data):
-        """Frames of libvirt's program that are calls, in what goes to the far side; TRUE: that was the last."""
+        """Counts the calls of libvirt's program in data to the far side; TRUE: that was the last that passes."""
         last = False
         connection.partial += data
         while len(connection.partial) >= 4:
@@ -111,7 +111,7 @@ class Wire:
             with contextlib.suppress(KeyError, ValueError):
                 self.selector.unregister(end)
             with contextlib.suppress(OSError):
-                # With a reset, as a broken connection ends.
+                # A reset, as for a broken connection.
                 if not reset:
                     raise OSError
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -135,7 +135,7 @@ class Wire:
         self.connections.add(connection)
 
     def watch(self, connection):
-        """What is not taken yet keeps its sender waiting."""
+        """Stops reading from a sender until its data has been accepted."""
         for end in connection.ends:
             events = 0
             if not connection.pending[connection.other(end)] and end not in connection.finished:
@@ -148,7 +148,7 @@ class Wire:
                 self.selector.register(end, events, connection)
 
     def change(self, connection, data, to):
-        """What @to gets instead of @data, as long."""
+        """Returns the data that @to gets instead of @data, of the same length."""
         del connection, to
         return data
 
@@ -160,7 +160,7 @@ class Wire:
             last = self.calls and end is connection.ends[0] and self.count_calls(connection, data)
             self.write(connection, other)
             if last:
-                # In order: the call comes, and nothing comes back.
+                # In order: the call arrives, and its answer does not.
                 other.shutdown(socket.SHUT_WR)
                 self.drop(connection, reset=False)
             return
@@ -208,6 +208,6 @@ class Wire:
             ready = self.selector.select()
             with self.lock:
                 served = self.turn(ready)
-            # Only silent ones have something to say: they are heard again when that is over.
+            # Only silenced connections are ready: they are served again when that ends.
             if not served:
                 idle.wait(0.02)

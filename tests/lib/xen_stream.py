@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Xen migration streams as lists of records, so that a test can break one thing and write the rest as it was.
+"""Xen migration streams as lists of records, so that a test can break one thing and write the rest unchanged.
 
-stream(kind) is whole and good; a Record's length is its body's unless it is set by hand. As a program it writes the
-seeds of the fuzzer: xen_stream.py DIRECTORY; cut FILE SEED takes a recorded stream down to its first pages.
+stream(kind) is complete and valid; a Record's length is its body's unless it is set. As a program it writes the seeds
+of the fuzzer: xen_stream.py DIRECTORY; cut FILE SEED reduces a recorded stream to its first pages.
 """
 import dataclasses
 import struct
@@ -91,7 +91,7 @@ def stream(kind, n=MEMORY_PAGES):
 
 
 def cut(data, keep=2):
-    """A recorded stream with only the first few pages of the first list that has data; all other records as they are."""
+    """A recorded stream with only the first pages of the first list that has data; other records are unchanged."""
     out, at, kept = [data[:16], data[16:24], data[24:64]], 64, False
     while at < len(data):
         number, length = struct.unpack_from('<II', data, at)

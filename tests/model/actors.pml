@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Who drives a migration, who interferes with it, and what happens to it; and how it must end.
+ * The actors that drive a migration, those that interfere with it, the network; and the conditions at the end.
  */
 
-/* ---- who drives --------------------------------------------------------------------------------------------- */
+/* ---- driving a migration ---------------------------------------------------------------------------------- */
 
-/* A connection may be lost while the answer is waited for; the call may still be there, and be served. A libvirtd that
- * is not told the end stays where it is: nothing is said about that. */
+/* The connection may be lost while the caller waits; the call may still arrive and be served. Nothing is guaranteed
+ * for a libvirtd that does not get the end of a migration: it stays as it is. */
 inline wait_s (got)
 {
   if
@@ -63,7 +63,7 @@ active proctype driver ()
              call_d (finish, got);
 #ifdef XENFERRIES
              if
-             /* One that connects again, to a destination that has restarted, may ask again. */
+             /* A client that reconnects, to a destination that has restarted, may ask again. */
              :: got == lost && d_up && d_call == nothing -> d_conn = true; call_d (finish, got)
              :: true
              fi;
@@ -89,7 +89,7 @@ active proctype driver ()
 active proctype driver_may_die () { if :: client_dead = true :: true fi }
 #endif
 
-/* A settle whose answer is lost; the question may still be there. */
+/* The answer to a settle is lost; the question may still arrive. */
 active proctype network ()
 {
 end:
@@ -98,18 +98,18 @@ end:
   od
 }
 
-/* ---- who interferes ----------------------------------------------------------------------------------------- */
+/* ---- interfering ------------------------------------------------------------------------------------------ */
 
 #ifdef SECOND
-/* On a connection of its own everything at the source is refused; so this is the owner's own connection, at a wrong
- * moment. At the destination a cookie is enough: perform's, which says that all is sent, for finish; the id alone
- * for finish(cancelled), which may come at any time and so is a step of the destination.
+/* On another connection each call at the source is refused; so this is the owner's own connection, at a wrong moment.
+ * At the destination the cookie is enough: for finish the one from perform, which says that all is sent; for
+ * finish(cancelled) the id alone, and as that may be called at any time it is a step of the destination.
  *   OLD_CONFIRM   any client's confirm is believed
  *   OLD_PERFORM   a perform for another destination is served
  *   OLD_FINISH    finish is served before all is sent */
 #ifdef OLD_FINISH
 #define MAY_FINISH true
-#elif defined(FROM_LIBVIRTD) /* which has no cookies: only who has called prepare */
+#elif defined(FROM_LIBVIRTD) /* which has no cookies: only the connection that called prepare */
 #define MAY_FINISH false
 #else
 #define MAY_FINISH told_sent
@@ -146,8 +146,8 @@ end:
   (!d_arrived && d_guest == absent && ds != prepared && ds != connected && ds != receiving && ds != restored           \
    && ds != committing && ds != unpausing && ds != arriving && jd != running)
 
-/* A person decides where the daemons must not, and knows how it is; and tries virsh resume wherever a guest is paused,
- * without knowing. */
+/* An administrator decides where the daemons must not, and knows the guest's state; and calls virsh resume for each
+ * paused guest, without knowing it. */
 active proctype person ()
 {
 end:
@@ -160,16 +160,16 @@ end:
   /* --resolve, at the destination. */
   :: atomic { d_up && ds == unknown ->
               if :: d_arrived -> jd = running; ds = running :: else -> jd = cancelled; ds = cancelled fi }
-  /* A libvirtd keeps what it has restored for ever. */
+  /* A libvirtd keeps a restored guest for ever. */
 #ifdef TO_LIBVIRTD
   :: atomic { ds == restored && client_over && !FINISH_CALLED -> LAST_D (); d_guest = absent; ds = cancelled }
 #endif
-  /* An entry that cannot be read is moved away, when it is known where the guest is. */
+  /* The administrator moves an unreadable entry away once it is known where the guest is. */
   :: atomic { s_up && s_blind && d_arrived -> s_blind = false; s_guest = absent; js = done; ss = done }
   :: atomic { s_up && s_blind && NEVER_THERE -> s_blind = false; js = nothing;
               if :: s_guest == suspended -> s_guest = runs; CHECK (); STALE_S () :: else fi }
 
-  /* Refused for what has an entry. */
+  /* Refused for a guest that has an entry. */
 #ifndef FROM_LIBVIRTD
   :: atomic { s_up && s_guest == suspended && !S_BACK && js == nothing ->
               s_guest = runs; CHECK (); STALE_S () }
@@ -185,7 +185,7 @@ end:
 #endif
 
 #ifdef START
-/* A person starts a guest where it came from, when it has ended at the destination. */
+/* An administrator starts a guest on its former host after it has ended at the destination. */
 active proctype starter ()
 {
 end:
@@ -216,7 +216,7 @@ end:
 }
 #endif
 
-/* ---- the end ------------------------------------------------------------------------------------------------ */
+/* ---- the end ---------------------------------------------------------------------------------------------- */
 
 #define IS_HERE (s_guest == runs)
 #define IS_THERE (d_guest == runs || (IS_PAUSED && d_guest == paused && ds == running))
@@ -227,7 +227,7 @@ active proctype at_the_end ()
   assert (s_up && d_up && client_over);
   assert ((IS_HERE && !IS_THERE) || (!IS_HERE && IS_THERE) || (gone_on && !IS_HERE && !IS_THERE));
   assert (S_IS_OVER);
-#ifndef TO_LIBVIRTD /* which forgets nothing that was prepared */
+#ifndef TO_LIBVIRTD /* which keeps what was prepared */
   assert (ds == nothing || ds == cancelled || ds == running || ds == given_back);
 #endif
   assert (js == nothing || js == done);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A xenferryd as destination: src/libxl/dest/, and of src/libxl/boot/recover.c what it finds at its start.
+ * A xenferry as destination: src/libxl/dest/, and what src/libxl/boot/recover.c does for it at a start.
  */
-/* A libvirtd takes its guest back when the answer to finish is lost: so the connection is looked at before the guest is
- * said to run, and once more right before it does. OLD_CALLER: it is not. What no look helps against, LIMIT_…: a loss
- * between the last look and the unpause; one that is not noticed here; one after the unpause, before the answer has
- * arrived, and the same of the daemon and the host. */
+/* A libvirtd takes its guest back when the answer to finish is lost: so the destination checks the connection before it
+ * says that the guest runs, and again right before the unpause. OLD_CALLER: it does not. The check cannot prevent a
+ * loss between the last check and the unpause, one that is not noticed here, and one after the unpause, before the
+ * answer has arrived, also by an end of the daemon or a boot of the host (LIMIT_…). */
 #if defined(FROM_LIBVIRTD) && !defined(OLD_CALLER) && !defined(LIMIT_SILENCE)
 #define CALLER_IS_THERE d_conn
 #else
@@ -34,8 +34,8 @@
 #else
 #define D_WRITES true
 #endif
-/* Without its tombstone a copy is destroyed only where the disk cannot say `unpausing`. OLD_TOMBSTONE: after a while
- * wherever. */
+/* Without its tombstone a copy is destroyed only if the disk cannot say `unpausing`. OLD_TOMBSTONE: after a while
+ * always. */
 #define D_WITHOUT (disk_bad)
 #ifdef OLD_TOMBSTONE
 #define D_GIVES_UP (disk_bad)
@@ -50,14 +50,14 @@
 #else
 #define DESTROY_FIRST false
 #endif
-/* In this boot only its own end takes a guest away; a boot of the host may have come before it ran, or after. Of one
- * that was to arrive paused it is known that it did not. OLD_BOOT: it is taken for one that has run. */
+/* Without a boot, an absent guest has ended by itself; a boot of the host may have come before it ran, or after. A
+ * guest that was to arrive paused has not run. OLD_BOOT: it counts as one that has run. */
 #ifdef OLD_BOOT
 #define CANNOT_KNOW false
 #else
 #define CANNOT_KNOW (d_guest == absent && other_boot)
 #endif
-/* A libvirtd's connection has gone with the daemon. OLD_GOES_ON: the guest is unpaused all the same. */
+/* A libvirtd's connection ended with the daemon. OLD_GOES_ON: the guest is unpaused nevertheless. */
 #if defined(FROM_LIBVIRTD) && !defined(OLD_GOES_ON)
 #define IS_TAKEN_BACK (d_guest == paused && !IS_PAUSED)
 #else
@@ -87,7 +87,7 @@ end:
   :: atomic { d_up && ds == reserving -> D_TO (reserving, recording) }
   :: atomic { d_up && ds == recording && jd == nothing && D_WRITES -> jd = prepared }
   :: atomic { d_up && ds == recording && jd == prepared -> D_TO (recording, prepared); d_reply (ok) }
-  /* No memory, no journal, a client that has gone: no source knows of it. */
+  /* No memory, no journal, a client that has disconnected: no source knows of this migration. */
   :: atomic { d_up && ds == reserving -> D_TO (reserving, cancelled); d_reply (error) }
   :: atomic { d_up && ds == recording -> D_TO (recording, cancelled); jd = nothing; d_reply (error) }
 
@@ -97,7 +97,7 @@ end:
               D_TO (connected, receiving); d_guest = paused }
   :: atomic { d_up && ds == receiving && data == sent -> D_TO (receiving, restored) }
 
-  /* finish: that it runs is durable before it does. WRITE_LATER: it is written afterwards. */
+  /* finish: that the guest runs is durable before it runs. WRITE_LATER: it is written afterwards. */
   :: atomic { d_up && FINISH_CALLED && ds == restored && CALLER_IS_THERE -> D_TO (restored, committing); may_say = true }
 #ifdef WRITE_LATER
   :: atomic { d_up && ds == committing -> D_TO (committing, unpausing) }
@@ -107,14 +107,14 @@ end:
   :: atomic { d_up && ds == committing && jd != unpausing && D_WRITES -> jd = unpausing }
 #ifdef DISK
   :: atomic { d_up && ds == committing && jd != unpausing && disk_bad ->
-              if :: jd = unpausing :: true fi; /* a write that has failed may have been done */
+              if :: jd = unpausing :: true fi; /* a failed write may be on disk */
               D_TO (committing, revoking) }
 #endif
   /* The definition cannot be stored. */
   :: atomic { d_up && ds == committing && jd == unpausing && d_guest == paused -> D_TO (committing, revoking) }
 #ifdef PAUSED
-  /* It is not handed over before `running` is durable: who resumes it could not be told from what never ran, after a
-   * boot. OLD_HANDOVER: it is. */
+  /* The guest is not handed over before `running` is durable: after a boot, a guest that was resumed would look like
+   * one that never ran. OLD_HANDOVER: it is. */
   :: atomic { d_up && ds == committing && jd == unpausing -> D_TO (committing, arriving) }
 #ifdef OLD_HANDOVER
   :: atomic { d_up && ds == arriving && jd == unpausing -> d_arrived = true; D_TO (arriving, running) }
@@ -136,17 +136,17 @@ end:
               fi }
   :: atomic { d_up && ds == unpausing && jd == unpausing && d_guest != paused -> D_TO (unpausing, running) }
 #endif
-  /* Nobody waits for it, and the guest has come back: a `done` of its former life here ends. */
+  /* A write without a waiter. The guest has come back, so the `done` of its former life here is dropped. */
   :: atomic { d_up && ds == running && jd == unpausing && D_WRITES -> jd = running }
 #endif
-  /* Asked again it answers the same. */
+  /* A repeated call gets the same answer. */
   :: atomic { d_up && ds == running && (d_call == finish || d_call == finish_cancelled) -> d_reply (ok) }
   :: atomic { d_up && (D_IS_OVER || ds == unknown) && (d_call == finish || d_call == finish_cancelled) ->
               if :: ds == failed -> D_TO (failed, cancelled) :: else fi;
               d_reply (error) }
 
-  /* A restore that fails, finish(cancelled), a client that has gone, a deadline, settle's question: at any time before
-   * `committing` it may turn back. */
+  /* A failed restore, finish(cancelled), a client that has disconnected, a deadline, settle's question: before
+   * `committing` each of them may cancel at any time. */
   :: atomic { d_up && ds == prepared -> D_TO (prepared, cancelling) }
   :: atomic { d_up && ds == connected -> D_TO (connected, cancelling) }
   :: atomic { d_up && ds == receiving -> D_TO (receiving, stopping) }
@@ -154,10 +154,10 @@ end:
   :: atomic { d_up && ds == stopping -> D_TO (stopping, cancelling) }
   :: atomic { d_up && ds == restored -> D_TO (restored, cancelling) }
 
-  /* The way back. The tombstone is durable before the guest is destroyed: else a crash between leaves "unpausing" and
-   * no guest, which reads as one that ran and has ended. And before anybody is told. Where the disk cannot say
-   * "unpausing" the end of the copy is as good as its tombstone; and a libvirtd asks for none. DESTROY_FIRST: it is
-   * destroyed first, always. */
+  /* Cancelling. The tombstone is durable before the guest is destroyed: otherwise a crash between them leaves
+   * "unpausing" and no guest, which means that it ran and has ended. It is also durable before any answer. If the disk
+   * cannot say "unpausing", the end of the copy serves as tombstone; and a libvirtd does not ask. DESTROY_FIRST: the
+   * copy is always destroyed first. */
   :: atomic { d_up && (ds == cancelling || ds == revoking) && jd != cancelled && D_WRITES &&
               !(DESTROY_FIRST && d_guest != absent) ->
               jd = cancelled; may_say = false; break_data () }
@@ -170,7 +170,7 @@ end:
 #endif
   :: atomic { d_up && ds == removing && d_guest != absent -> LAST_D (); d_guest = absent; break_data () }
 #ifdef FAILS
-  /* It cannot be destroyed. OLD_REMAINS: after a while that is called gone. */
+  /* The copy cannot be destroyed. OLD_REMAINS: after a while it counts as gone. */
   :: atomic { d_up && ds == removing && d_guest != absent && jd == cancelled && d_fails < FAILS -> d_fails++;
 #ifdef OLD_REMAINS
               D_TO (removing, failed)
@@ -178,7 +178,7 @@ end:
             }
 #endif
 #if (defined(FAILS) || defined(DISK)) && !defined(FROM_LIBVIRTD)
-  /* Finish is told that it takes longer. */
+  /* The answer to finish is that it takes longer. */
   :: atomic { d_up && D_BACK && (d_call == finish || d_call == finish_cancelled) -> d_reply (error) }
 #endif
   :: atomic { d_up && ds == removing && d_guest == absent ->
@@ -188,25 +188,26 @@ end:
 #endif
               if
               :: d_call == finish || d_call == finish_cancelled -> D_TO (removing, cancelled); d_reply (error)
-              :: else -> D_TO (removing, failed) /* finish will ask why */
+              :: else -> D_TO (removing, failed) /* finish will get the reason */
               fi }
   :: atomic { d_up && ds == failed -> D_TO (failed, cancelled) }
 #ifdef DISK
   :: atomic { d_up && (ds == failed || ds == cancelled) && jd != cancelled && jd != nothing && !disk_bad -> jd = cancelled }
 #endif
 
-  /* settle. What nobody can go on with is answered with an error. */
+  /* settle. An entry that cannot be continued is answered with an error. */
   :: atomic { d_up && asked && (ds == failed || ds == cancelled || (D_BACK && jd == cancelled)) &&
               !elsewhere ->
               settled = (ss == settling -> will_not_run : nothing); asked = false }
   :: atomic { d_up && asked && ds == running && !elsewhere ->
               settled = (ss == settling -> runs : nothing); asked = false }
-  :: atomic { d_up && asked && ds == nothing && !elsewhere -> assert (false) /* who sends has been prepared for */ }
-  /* What a person has decided at the source is told here when it is carried out there. */
+  :: atomic { d_up && asked && ds == nothing && !elsewhere -> assert (false) /* a sending source has called prepare */ }
+  /* The source reports an administrator's decision when it has been carried out there. */
   :: atomic { d_up && ds == unknown && tells == runs && s_guest == runs -> jd = cancelled; ds = cancelled }
   :: atomic { d_up && ds == unknown && tells == absent && s_guest == absent -> jd = running; ds = running }
 #ifdef START
-  /* It has ended here, and the source is to start it: first this host gives it back. OLD_START: it only says so. */
+  /* The guest has ended here, and the source is to start it: this host gives it back first. OLD_START: it only says so.
+   * */
 #ifdef OLD_START
   :: atomic { d_up && wants_back && ds == running && d_guest == absent -> SOURCE_STARTS () }
 #else
@@ -215,7 +216,7 @@ end:
   :: atomic { d_up && wants_back && ds == given_back && jd == given_back -> SOURCE_STARTS () }
 #endif
 #endif
-#ifdef OLD_EXPIRES /* what became of it is forgotten before the source has asked */
+#ifdef OLD_EXPIRES /* the outcome is forgotten before the source has asked */
   :: atomic { d_up && (ds == running || ds == cancelled) && jd == ds -> ds = nothing; jd = nothing }
 #endif
 
@@ -238,7 +239,7 @@ end:
 #ifdef REBOOT
   :: atomic { d_up && !d_rebooted && MAY_BREAK ->
               d_rebooted = true; other_boot = (jd == unpausing); d_guest = absent; d_dies () }
-  /* Autostart, which waits for what is not known here, too. OLD_AUTOSTART: it does not. OLD_KEEP_DONE: it finds the
+  /* Autostart, which also waits for what is unknown here. OLD_AUTOSTART: it does not. OLD_KEEP_DONE: it finds the
    * `done` of the guest's former life here. */
 #ifndef OLD_KEEP_DONE
   :: atomic { d_up && d_rebooted && d_guest == absent && !gone_on && D_MAY_AUTOSTART ->

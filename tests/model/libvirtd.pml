@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A libvirtd as source and as destination, as its libxl driver behaves: it writes nothing, believes what it is told,
- * and takes a lost answer for a refusal. Its own crashes are left out: nothing is guaranteed then.
+ * A libvirtd as source and as destination, as its libxl driver behaves: it writes nothing, believes each answer, and
+ * treats a lost answer as a refusal. Its own crashes are not modelled: nothing is guaranteed then.
  */
 #ifdef FROM_LIBVIRTD
 inline libvirtd_resumes ()
@@ -51,7 +51,7 @@ end:
               also_finish = false;
               if :: d_call == finish -> d_reply (ok) :: else fi }
   :: atomic { FINISH_CALLED && ds == restored -> libvirtd_destroys (); also_finish = false }
-#ifdef LIMIT_ERROR /* what comes after the unpause fails, and the guest is destroyed */
+#ifdef LIMIT_ERROR /* a step after the unpause fails, and the guest is destroyed */
   :: atomic { d_call == finish && ds == restored -> STALE_D (); d_guest = absent; gone_on = true; ds = cancelled;
               d_reply (error) }
 #endif
@@ -61,8 +61,8 @@ end:
               if :: ds != running -> libvirtd_destroys () :: else fi;
               d_reply (error) }
 
-  /* It is looked at. One that runs there has arrived. One that is absent may have run there and moved on, or ended.
-   * OLD_ABSENCE: it never will run there. */
+  /* The source looks the guest up. If it runs there, it has arrived. If it is absent, it may have run there and have
+   * been migrated on or ended. OLD_ABSENCE: absent means that it never will run there. */
   :: atomic { asked && d_guest == runs -> settled = (ss == settling -> runs : nothing); asked = false }
 #ifdef OLD_ABSENCE
   :: atomic { asked && d_guest == absent -> settled = (ss == settling -> will_not_run : nothing); asked = false }

@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The protocol of a migration, for spin: source, destination, who drives them, and who interferes. Each of them may
- * crash at any step, each connection may be lost, calls may arrive late. docs/exactly-once.md is its prose.
+ * The protocol of a migration, for spin: source, destination, the actors that drive them and those that interfere. Each
+ * may crash at any step, each connection may be lost, calls may arrive late. docs/exactly-once.md describes it.
  *
- * source.pml and destination.pml are a xenferryd, libvirtd.pml is a libvirtd as either, actors.pml all others.
+ * source.pml and destination.pml are a xenferry, libvirtd.pml is a libvirtd as either side, actors.pml all others.
  *
  *   S_TO (a, b), D_TO (a, b)   moves of the two state machines. tests/model/names-test.c compares them, name by name
  *                              and move by move, with the tables of src/libxl.
- *   js, jd                     what each side's journal holds
- *   s_guest, d_guest           what Xen has on each host, which no crash of a daemon changes
- *   d_arrived, d_ran, s_went_on   what no daemon knows: what the properties are about
+ *   js, jd                     the state in each side's journal
+ *   s_guest, d_guest           the guest in Xen on each host, which no crash of a daemon changes
+ *   d_arrived, d_ran, s_went_on   unknown to the daemons: the properties use them
  *
- * Who migrates:
+ * Who drives:
  *   (nothing)        managed: a client drives both sides
  *   -DP2P            peer to peer: the source drives the destination, and dies with it
  *   -DTO_LIBVIRTD    the destination is a libvirtd; -DFROM_LIBVIRTD: the source is one
- * What happens besides, each bounded:
+ * Events, each bounded:
  *   -DCRASHES=n, -DLOSSES=n   of each daemon; of connections
- *   -DREBOOT         a host may boot once, which takes its guests; the definitions say autostart
+ *   -DREBOOT         a host may boot once, which ends its guests; the guests are set to autostart
  *   -DSECOND=n       a second client calls phases at any time, n times, also on the first one's connection
- *   -DPERSON         a person decides what nobody else can, and tries to resume what must not be
+ *   -DPERSON         an administrator decides what no daemon can, and tries to resume what must not run
  *   -DFAILS=n        a domain cannot be destroyed, n times on each host
- *   -DDISK           the destination's disk cannot be written for a while, and a write that fails may have been done
+ *   -DDISK           the destination's disk cannot be written for a while, and a failed write may be on disk
  *   -DPAUSED         the guest is to arrive paused
  *   -DMOVES_ON       the guest ends at the destination, or moves on from there
  *   -DUNREADABLE     the source's journal may be unreadable at a start of its daemon
- * The switches that take a rule out or bring a former behaviour back are named where they are used; run.py has them
- * all, and spin must find an error with each.
+ * Further switches remove a rule or bring a former behaviour back; they are described where they are used. run.py has
+ * all of them, and spin must find an error with each.
  *
- * Checked: never two running copies (CHECK, at every start of one); never a copy that runs with a memory older than its
- * disk (STALE_S, STALE_D); no copy is destroyed that may be the last (LAST_S, LAST_D); and when nothing can happen any
- * more, all daemons up and able to talk, exactly one copy runs and both sides are final (at_the_end). An answer that is
- * an error and makes the source ask again is no step here, so that what waits for ever ends there, too.
+ * Checked: never two running copies (CHECK, at each start of one); no copy runs with a memory older than its disk
+ * (STALE_S, STALE_D); no copy is destroyed that may be the last (LAST_S, LAST_D); and when nothing more can happen,
+ * with all daemons up and connected, exactly one copy runs and both sides are final (at_the_end). An answer that is an
+ * error and makes the source ask again is not a step here, so that an endless wait ends there, too.
  *
  * Deadlines are steps that may happen at any time. The network behaves after LOSSES faults and the daemons live after
  * CRASHES crashes each, so that every run ends.
@@ -66,7 +66,7 @@ mtype = {
   reserving, prepared, connected, receiving, restored, unpausing, arriving,                        /* the destination */
   cancelling, revoking, failed, running,
   recording, committing, stopping, removing, cancelled,                                            /* both */
-  unknown,                                                                /* an entry that nobody can go on with */
+  unknown,                                                                /* an entry that cannot be continued */
   given_back,                                                             /* it has ended there, and starts only here */
   absent, runs, suspended, paused,                                        /* Xen */
   begin, perform, confirm, confirm_cancelled, confirm_promised,           /* calls of the source */
@@ -74,14 +74,14 @@ mtype = {
   ok, error, lost, will_not_run                                           /* answers */
 };
 
-mtype ss = nothing, ds = nothing;           /* what each daemon remembers */
-mtype js = nothing, jd = nothing;           /* what it has written */
-mtype s_guest = runs, d_guest = absent;     /* what Xen has */
+mtype ss = nothing, ds = nothing;           /* the state in each daemon */
+mtype js = nothing, jd = nothing;           /* the state on its disk */
+mtype s_guest = runs, d_guest = absent;     /* the guest in Xen */
 bool s_up = true, d_up = true;
 
 mtype data = nothing;                       /* the data connection: nothing, receiving, sent or lost */
 
-/* A call stays when its caller has gone: it is late. An answer does not. */
+/* A call stays when its caller has disconnected: it arrives late. An answer does not stay. */
 mtype s_call = nothing, s_answer = nothing, d_call = nothing, d_answer = nothing;
 bool s_conn = true, d_conn = true;
 
@@ -94,21 +94,21 @@ bool s_rebooted = false, d_rebooted = false;
 
 bool d_arrived = false; /* the guest was handed over to the destination's host */
 bool d_ran = false;     /* it has run there: its disk is newer than the source's copy */
-bool s_went_on = false; /* it has run on at the source: its disk is newer than the destination's copy */
+bool s_went_on = false; /* it continued at the source: its disk is newer than the destination's copy */
 
-bool told_sent = false;  /* perform was answered: the cookie that says that all is sent is around */
+bool told_sent = false;  /* perform was answered: clients may have the cookie that says that all is sent */
 bool also_finish = false; /* the second client's finish waits at the destination */
 bool elsewhere = false;  /* the source sends to another host */
-mtype want = nothing;    /* a person's decision: runs (here) or absent */
-mtype tells = nothing;   /* the source tells the destination of one that it has carried out */
-bool wants_back = false; /* a person starts at the source what has moved away: the destination is asked for it */
+mtype want = nothing;    /* an administrator's decision: runs (here) or absent */
+mtype tells = nothing;   /* the source reports a decision that it has carried out */
+bool wants_back = false; /* an administrator starts the migrated guest at the source: the destination is asked */
 #ifdef OLD_DECIDE
 mtype want_too = nothing;
 #endif
 byte s_fails = 0, d_fails = 0;
 bool s_defined = true;
 bool s_blind = false;    /* the source's journal is unreadable */
-bool gone_on = false;    /* the guest has left the destination, by its end or for another host */
+bool gone_on = false;    /* the guest has left the destination, because it ended or was migrated on */
 bool disk_bad = false, disk_was_bad = false;
 bool may_say = false;    /* the destination's disk may say `unpausing` */
 bool other_boot = false; /* of jd: written before the host's last boot */
@@ -129,12 +129,12 @@ inline break_data () { if :: data == receiving || data == sent -> data = lost ::
 #define S_IS_OVER (ss == nothing || ss == cancelled || ss == done)
 #define D_IS_OVER (ds == nothing || ds == cancelled || ds == failed)
 
-/* What a daemon's death takes with it. */
+/* The end of a daemon, and what is lost with it. */
 inline s_dies ()
 {
   s_up = false; ss = nothing; settled = nothing; s_call = nothing; s_answer = nothing; s_conn = false; want = nothing;
   tells = nothing; wants_back = false;
-  if :: data == receiving -> data = lost :: else fi /* what was all written arrives */
+  if :: data == receiving -> data = lost :: else fi /* data that was written completely arrives */
 #ifdef P2P
   ;
   client_dead = true; d_conn = false; d_answer = nothing

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Has spin walk through every state of migration.pml: each variant of the protocol must be without error; each with one
-of its rules taken out, or with a former behaviour, must have one, and of the right kind; and so must each limit that
+"""Lets spin explore all states of migration.pml. Each variant of the protocol must have no error; each variant with one
+rule removed, or with a former behaviour, must have an error of the right kind; and so must each limit that
 docs/exactly-once.md names. TAP on standard output.
 
     run.py CC --all        all variants, also those that take minutes
-    run.py CC [DEFINE…]    only the variant with these defines, and the way to its error, if there is one
+    run.py CC [DEFINE…]    only the variant with these defines, and the trail to its error, if there is one
 """
 
 import os
@@ -28,13 +28,13 @@ SOUND = (
     ("peer to peer, destroys and writes fail", ["P2P", "FAILS=1", "DISK", *RARELY]),
     ("peer to peer, paused, hosts boot", ["P2P", "PAUSED", "REBOOT", "PERSON", *RARELY]),
     ("peer to peer, a journal is unreadable, hosts boot", ["P2P", "UNREADABLE", "REBOOT", "PERSON", *RARELY]),
-    ("peer to peer, started where it came from, hosts boot", ["P2P", "START", "MOVES_ON", "REBOOT", "PERSON", *RARELY]),
+    ("peer to peer, started on its former host, hosts boot", ["P2P", "START", "MOVES_ON", "REBOOT", "PERSON", *RARELY]),
     ("to a libvirtd, managed", ["TO_LIBVIRTD", "SECOND=1", "FAILS=1", "MOVES_ON", "REBOOT", "PERSON"]),
     ("to a libvirtd, peer to peer", ["TO_LIBVIRTD", "P2P", "SECOND=1", "FAILS=1", "MOVES_ON", "REBOOT", "PERSON"]),
     ("from a libvirtd, managed", ["FROM_LIBVIRTD", "SECOND=1", "FAILS=1", "DISK", "REBOOT", "PERSON"]),
     ("from a libvirtd, peer to peer", ["FROM_LIBVIRTD", "P2P", "SECOND=1", "FAILS=1", "DISK", "REBOOT", "PERSON"]),
 )
-# With --all: more of each event, and more kinds at a time. Some minutes.
+# With --all: more of each event, and more kinds of events together. Takes some minutes.
 SOUND_TOO = (
     ("managed, 2 crashes of each, 2 losses", []),
     ("managed, 3 crashes of each, 3 losses", ["CRASHES=3", "LOSSES=3"]),
@@ -46,11 +46,11 @@ SOUND_TOO = (
     ("managed, destroys and writes fail, a loss", ["FAILS=1", "DISK", "PERSON", *ONCE]),
     ("peer to peer, destroys and writes fail, hosts boot", ["P2P", "FAILS=1", "DISK", "REBOOT", "PERSON", *RARELY]),
     ("peer to peer, paused, writes fail, hosts boot", ["P2P", "PAUSED", "DISK", "REBOOT", "PERSON", *RARELY]),
-    ("peer to peer, the guest moves on, hosts boot, a loss", ["P2P", "MOVES_ON", "REBOOT", "PERSON", *ONCE]),
+    ("peer to peer, the guest is migrated on, hosts boot, a loss", ["P2P", "MOVES_ON", "REBOOT", "PERSON", *ONCE]),
     ("peer to peer, a journal is unreadable, hosts boot, a loss", ["P2P", "UNREADABLE", "REBOOT", "PERSON", *ONCE]),
 )
 
-# What is asserted, as pan tells it: its numbers are those of the names in migration.pml.
+# pan's texts of the assertions: it replaces the names of migration.pml by numbers.
 TWICE = r" !\(\(\(s_guest==\d+\)&&\(d_guest==\d+\)\)\)"
 STALE = r" !\((d_ran|s_went_on)\)"
 LAST = r"d_arrived"
@@ -58,55 +58,55 @@ NOT_AT_END = r"gone_on|ss==|js==|d_guest!=\d+\)\|\|"
 NO_MOVE = r"\(ss==\d+\) \("
 UNKNOWN = r"assertion violated 0 "
 
-# What each rule is there for.
+# The errors that each rule prevents.
 BROKEN = (
     ("the source believes the client's confirm(cancelled)", ["TRUST_CLIENT"], TWICE),
     ("the destination writes after it has started the guest", ["WRITE_LATER"], LAST),
     ("the destination destroys before its tombstone is written", ["DESTROY_FIRST"], LAST + "|" + NOT_AT_END),
     ("the source does not write before the guest can be suspended", ["SUSPEND_FIRST"], NOT_AT_END),
     ("the source does not write that all is sent", ["FORGET_SENT"], TWICE),
-    ("a guest that has moved away is started at boot", ["P2P", "REBOOT", "PERSON", "FORGET_DONE", *ONCE], TWICE),
+    ("a guest that was migrated away is started at boot", ["P2P", "REBOOT", "PERSON", "FORGET_DONE", *ONCE], TWICE),
     ("any client's confirm is believed", ["SECOND=1", "OLD_CONFIRM", *ONCE], LAST),
     ("any client's confirm is believed, peer to peer", ["P2P", "SECOND=1", "OLD_CONFIRM", *ONCE], LAST),
     ("a perform for another destination is served", ["SECOND=1", "OLD_PERFORM", *ONCE], NOT_AT_END),
     ("finish is served before all is sent", ["SECOND=1", "OLD_FINISH", *ONCE], TWICE),
     ("any client's finish is served for a libvirtd", ["FROM_LIBVIRTD", "SECOND=1", "OLD_FINISH"], TWICE),
     ("finish's error is believed before the tombstone is written", ["P2P", "DISK", "OLD_PROMISE", *ONCE], TWICE),
-    ("two persons decide", ["PERSON", "REBOOT", "OLD_DECIDE"], NO_MOVE),
-    ("undefined while it is not known who has it", ["REBOOT", "PERSON", "OLD_UNDEFINE"], NOT_AT_END),
-    ("the source calls done what it cannot destroy, and boots",
+    ("two administrators decide", ["PERSON", "REBOOT", "OLD_DECIDE"], NO_MOVE),
+    ("undefined while it is not known which host has it", ["REBOOT", "PERSON", "OLD_UNDEFINE"], NOT_AT_END),
+    ("a copy that the source cannot destroy counts as done, and the source boots",
      ["P2P", "FAILS=1", "REBOOT", "PERSON", "OLD_LEAVE", *ONCE], TWICE),
-    ("the source calls done what it cannot destroy, and it is resumed",
+    ("a copy that the source cannot destroy counts as done, and it is resumed",
      ["P2P", "FAILS=1", "PERSON", "OLD_LEAVE", *ONCE], TWICE),
     ("the source gives up resuming", ["P2P", "FAILS=1", "OLD_STUCK", *ONCE], NOT_AT_END),
-    ("the destination lets go of what it cannot destroy", ["FAILS=1", "PERSON", "OLD_REMAINS"], TWICE),
+    ("a copy that the destination cannot destroy counts as gone", ["FAILS=1", "PERSON", "OLD_REMAINS"], TWICE),
     ("the destination gives up writing its tombstone",
      ["P2P", "DISK", "OLD_TOMBSTONE", *ONCE], LAST + "|" + NOT_AT_END),
-    ("after a boot `unpausing` is taken for one that ran", ["P2P", "REBOOT", "PERSON", "OLD_BOOT", *ONCE], LAST),
-    ("a guest is autostarted that may be the source's", ["P2P", "REBOOT", "PERSON", "OLD_AUTOSTART", *ONCE], TWICE),
+    ("after a boot `unpausing` counts as a guest that ran", ["P2P", "REBOOT", "PERSON", "OLD_BOOT", *ONCE], LAST),
+    ("a guest that may run at the source is autostarted", ["P2P", "REBOOT", "PERSON", "OLD_AUTOSTART", *ONCE], TWICE),
     ("a guest that has come back is not autostarted", ["P2P", "REBOOT", "PERSON", "OLD_KEEP_DONE", *ONCE], NOT_AT_END),
-    ("an unreadable journal is taken for none", ["P2P", "UNREADABLE", "REBOOT", "PERSON", "OLD_BLIND", *ONCE], TWICE),
-    ("what became of it is forgotten before it is asked for", ["OLD_EXPIRES"], UNKNOWN),
+    ("an unreadable journal counts as empty", ["P2P", "UNREADABLE", "REBOOT", "PERSON", "OLD_BLIND", *ONCE], TWICE),
+    ("the outcome is forgotten before the source asks", ["OLD_EXPIRES"], UNKNOWN),
     ("a paused guest is handed over before that is written",
      ["P2P", "PAUSED", "REBOOT", "PERSON", "OLD_HANDOVER", *ONCE], STALE),
-    ("one that has ended is started where it came from, and is not given back",
+    ("a guest that has ended is started on its former host, and is not given back",
      ["P2P", "REBOOT", "PERSON", "START", "OLD_START", *ONCE], TWICE),
-    ("absence at a libvirtd is taken for a promise", ["TO_LIBVIRTD", "MOVES_ON", "OLD_ABSENCE"], STALE),
-    ("finish goes on for a libvirtd that is gone", ["FROM_LIBVIRTD", "P2P", "OLD_CALLER"], TWICE),
-    ("a restarted daemon goes on for a libvirtd", ["FROM_LIBVIRTD", "OLD_GOES_ON"], TWICE),
+    ("absence at a libvirtd counts as a promise", ["TO_LIBVIRTD", "MOVES_ON", "OLD_ABSENCE"], STALE),
+    ("finish continues for a libvirtd that has disconnected", ["FROM_LIBVIRTD", "P2P", "OLD_CALLER"], TWICE),
+    ("a restarted daemon continues for a libvirtd", ["FROM_LIBVIRTD", "OLD_GOES_ON"], TWICE),
 )
 
-# What no rule helps against; docs/exactly-once.md names each.
+# The errors that no rule prevents; docs/exactly-once.md names each.
 LIMITS = (
-    ("a libvirtd's connection is lost between the look and the unpause", ["FROM_LIBVIRTD", "P2P", "LIMIT_LOOK"], TWICE),
+    ("a libvirtd's connection is lost between check and unpause", ["FROM_LIBVIRTD", "P2P", "LIMIT_LOOK"], TWICE),
     ("it is lost in silence, and the libvirtd notices first", ["FROM_LIBVIRTD", "P2P", "LIMIT_SILENCE"], TWICE),
     ("it is lost before the answer to finish has arrived", ["FROM_LIBVIRTD", "P2P", "LIMIT_ANSWER"], TWICE),
     ("the daemon ends before that", ["FROM_LIBVIRTD", "P2P", "LIMIT_CRASH"], TWICE),
     ("another client calls finish at a libvirtd",
      ["TO_LIBVIRTD", "P2P", "SECOND=1", "LIMIT_FINISH", "MOVES_ON", "PERSON"], STALE),
     ("a libvirtd fails after it has started the guest", ["TO_LIBVIRTD", "P2P", "LIMIT_ERROR", "PERSON"], STALE),
-    ("a libvirtd has no guest: only a person knows", ["TO_LIBVIRTD"], NOT_AT_END),
-    ("a boot in `unpausing`: only a person knows", ["P2P", "REBOOT", *ONCE], NOT_AT_END),
+    ("a libvirtd has no guest: only an administrator knows", ["TO_LIBVIRTD"], NOT_AT_END),
+    ("a boot in `unpausing`: only an administrator knows", ["P2P", "REBOOT", *ONCE], NOT_AT_END),
 )
 
 
@@ -134,9 +134,9 @@ def summary(text):
 
 
 def check(compiler, name, defines, wanted):
-    """(whether it is as it must be, what to say)."""
+    """(the result is as wanted, message)."""
     with tempfile.TemporaryDirectory() as directory:
-        # What is found soon takes longer to compile than to find.
+        # An error that is found soon takes longer to compile than to find.
         text, _ = explore(compiler, defines, directory, "-O0" if wanted else "-O1")
     error = re.search(r"pan:1: (.*)", text)
     good = bool(error and re.search(wanted, error.group(1))) if wanted else "errors: 0" in text

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A xenferryd as source: src/libxl/source/, and of src/libxl/boot/recover.c what it finds at its start.
+ * A xenferry as source: src/libxl/source/, and what src/libxl/boot/recover.c does for it at a start.
  */
 #ifdef OLD_BLIND
 #define S_MAY_AUTOSTART (js == nothing || s_blind)
@@ -40,8 +40,8 @@ end:
   :: atomic { s_up && ss == sending && data == receiving && s_guest == runs -> s_guest = suspended }
   :: atomic { s_up && ss == sending && data == receiving && s_guest == suspended -> data = sent }
 
-  /* All is written. "sent" is durable before anybody is told; from here on the source does not decide.
-   * FORGET_SENT: it is not written. */
+  /* All is written. "sent" is durable before any answer; from here on the source does not decide. FORGET_SENT: it is
+   * not written. */
   :: atomic { s_up && ss == sending && data == sent && s_guest == suspended && js == sending ->
               S_TO (sending, draining) }
   :: atomic { s_up && ss == draining && data == sent -> S_TO (draining, committing) }
@@ -52,12 +52,12 @@ end:
   :: atomic { s_up && ss == committing && js == sent -> S_TO (committing, sent); told_sent = true }
 #endif
   :: atomic { s_up && ss == sent && s_call == perform && !elsewhere -> s_reply (ok) }
-#ifdef OLD_PERFORM /* a perform under another client's migration is served; the owner's own comes too late */
+#ifdef OLD_PERFORM /* a perform of another client is served; the owner's own is too late */
   :: atomic { s_up && s_call == perform && elsewhere && S_PERFORMS ->
               s_reply (error) }
 #endif
 
-  /* A broken connection, an abort, a client that has gone, a deadline: at any time. */
+  /* A broken connection, an abort, a client that has disconnected, a deadline: at any time. */
   :: atomic { s_up && ss == describing -> S_TO (describing, cancelled); s_reply (error) }
   :: atomic { s_up && ss == begun -> S_TO (begun, cancelled) }
   :: atomic { s_up && ss == recording -> S_TO (recording, rolling_back) }
@@ -69,8 +69,8 @@ end:
   :: atomic { s_up && ss == committing -> S_TO (committing, rolling_back); break_data () }
   :: atomic { s_up && ss == sent && (s_call != perform || elsewhere) -> S_TO (sent, settling) }
 
-  /* confirm, by its owner. What a client says is not the destination's word: a destination that can be asked is asked.
-   * TRUST_CLIENT: the source believes confirm(cancelled), as libvirt's driver does. */
+  /* confirm, by its owner. A client's confirm is not the destination's answer: a destination that can be asked is
+   * asked. TRUST_CLIENT: the source believes confirm(cancelled), as libvirt's driver does. */
 #if defined(P2P) || defined(TO_LIBVIRTD) || defined(OLD_CONFIRM)
   :: atomic { s_up && s_call == confirm && ss == sent -> S_TO (sent, destroying) }
 #else
@@ -81,8 +81,8 @@ end:
 #else
   :: atomic { s_up && s_call == confirm_cancelled && ss == sent -> S_TO (sent, settling) }
 #endif
-  /* Peer to peer the destination's own error has come here. A xenferry's is no promise: it may tell of a delay before
-   * its tombstone is written. OLD_PROMISE: it is believed. */
+  /* Peer to peer the destination's own error has arrived. A xenferry's error is not a promise: it may report a delay
+   * before its tombstone is written. OLD_PROMISE: it is believed. */
 #if defined(TO_LIBVIRTD) || defined(OLD_PROMISE)
   :: atomic { s_up && s_call == confirm_promised && ss == sent -> S_TO (sent, rolling_back) }
 #else
@@ -93,15 +93,15 @@ end:
               if :: ss == begun -> S_TO (begun, cancelled) :: else fi;
               s_reply (ok) }
 
-  /* settle: asked until it is answered. */
+  /* settle: repeated until it is answered. */
   :: atomic { s_up && ss == settling && !asked && settled == nothing -> asked = true }
   :: atomic { s_up && ss == settling && settled == lost -> settled = nothing }
   :: atomic { s_up && ss == settling && settled == will_not_run -> settled = nothing; S_TO (settling, rolling_back) }
   :: atomic { s_up && ss == settling && settled == runs -> settled = nothing; S_TO (settling, destroying) }
 
 #ifdef PERSON
-  /* A person's decision, the first one, while the journal is written; a disk that cannot be is no reason not to obey.
-   * OLD_DECIDE: what is decided is no state, and a second decision is heard meanwhile (actors.pml). */
+  /* An administrator's first decision, while the journal is being written; it is carried out even if the disk cannot be
+   * written. OLD_DECIDE: the decision is not a state, and a second one is accepted meanwhile (actors.pml). */
 #ifdef OLD_DECIDE
   :: atomic { s_up && want != nothing ->
               if :: want == runs -> S_TO (settling, rolling_back) :: else -> S_TO (settling, destroying) fi;
@@ -115,8 +115,8 @@ end:
 #endif
 #endif
 
-  /* The two ways out. A domain that cannot be destroyed is tried again until it is gone. OLD_LEAVE: after a while that
-   * is called done; discovery then takes what is left for a guest of this host, and drops the entry. */
+  /* Both ends. A failed destroy is repeated until the domain is gone. OLD_LEAVE: after a while it counts as done;
+   * discovery then adopts the domain as a guest of this host, and drops the entry. */
   :: atomic { s_up && ss == rolling_back && s_guest == suspended -> S_TO (rolling_back, resuming); break_data () }
   :: atomic { s_up && ss == rolling_back && s_guest != suspended ->
               js = nothing; S_TO (rolling_back, cancelled); break_data (); PERFORM_FAILS }
@@ -124,7 +124,7 @@ end:
   :: atomic { s_up && ss == resuming && s_guest != suspended ->
               js = nothing; S_TO (resuming, cancelled); PERFORM_FAILS }
 #ifdef FAILS
-  /* It cannot be resumed, which is tried again. OLD_STUCK: the source calls it done, and waits for the next daemon. */
+  /* A failed resume is repeated. OLD_STUCK: the source counts it as done, and waits for the next daemon. */
   :: atomic { s_up && ss == resuming && s_guest == suspended && s_fails < FAILS -> s_fails++;
               js = rolling_back; S_TO (resuming, stuck); PERFORM_FAILS }
 #ifdef OLD_STUCK
@@ -133,7 +133,7 @@ end:
   :: atomic { s_up && ss == stuck && s_guest == suspended -> S_TO (stuck, resuming) }
   :: atomic { s_up && ss == stuck && s_guest != suspended -> js = nothing; S_TO (stuck, cancelled) }
 #endif
-#ifdef PERSON /* has it destroyed */
+#ifdef PERSON /* destroys the guest */
   :: atomic { s_up && ss == stuck && s_guest == suspended -> S_TO (stuck, removing) }
   :: atomic { s_up && ss == removing ->
               s_guest = absent; gone_on = true; js = nothing; S_TO (removing, cancelled) }
@@ -153,14 +153,14 @@ end:
   :: atomic { s_up && ss == done && js == done && s_guest == suspended -> js = nothing }
 #endif
   :: atomic { s_up && ss == destroying && s_guest == absent ->
-#ifdef FORGET_DONE /* that the guest has moved away */
+#ifdef FORGET_DONE /* that the guest was migrated away */
               js = nothing;
 #else
               js = done;
 #endif
               S_TO (destroying, done) }
 
-#ifdef OLD_UNDEFINE /* while it is not known who has the guest; from `sent` on that is refused */
+#ifdef OLD_UNDEFINE /* while it is not known which host has the guest; from `sent` on it is refused */
   :: atomic { s_up && ss == settling && s_guest == absent -> ss = nothing; js = nothing; s_defined = false }
 #endif
 
@@ -173,7 +173,7 @@ end:
               :: js == nothing -> skip
               :: js == done -> ss = done
               :: js == sending -> ss = rolling_back
-              /* It was resumed, and the daemon died before it wrote so. */
+              /* It was resumed, and the daemon ended before it wrote so. */
               :: (js == sent || js == rolling_back || js == destroying) && s_guest == runs ->
                  js = nothing; ss = cancelled
               :: js == sent && s_guest != runs -> ss = settling
@@ -183,8 +183,8 @@ end:
   :: atomic { !s_up && s_blind -> s_up = true }
 #ifdef REBOOT
   :: atomic { s_up && !s_rebooted -> s_rebooted = true; s_guest = absent; s_dies () }
-  /* Autostart, which waits as long as it is not known who has the guest, or an entry cannot be read; and one that has
-   * moved away stays away. OLD_BLIND: what cannot be read is not there. */
+  /* Autostart, which waits while it is not known which host has the guest, or an entry is unreadable; and a guest that
+   * was migrated away is not started. OLD_BLIND: an unreadable entry counts as none. */
   :: atomic { s_up && s_rebooted && s_guest == absent && s_defined && ss != destroying && S_MAY_AUTOSTART ->
               s_guest = runs; CHECK (); s_went_on = true }
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every page and every section that the tree cites exists. A comment cites a page as docs/PAGE.md, and a section of it
-as docs/PAGE.md, SECTION: after the comma the exact heading, which begins with a capital letter. TAP on standard output.
+"""Each page and section that the tree cites exists. A comment cites a page as docs/PAGE.md, and a section of it as
+docs/PAGE.md, SECTION: after the comma the exact heading, which begins with a capital letter. TAP on standard output.
 
     citations.py SOURCE-ROOT
 """
@@ -12,18 +12,18 @@ import subprocess
 import sys
 
 CODE = (".c", ".h", ".x", ".py", ".pml", ".build", ".in", ".conf", ".sh")
-# Where a comment goes on in the next line: its margin is no part of the text.
+# The margin of a comment's next line is not part of its text.
 MARGIN = re.compile(r"\n[ \t]*(?:\*(?!/)|#|//)?[ \t]*")
 PAGE = re.compile(r"docs/[\w.-]*\w\.md")
 SECTION = re.compile(r"(docs/[\w.-]*\w\.md), ([A-Z])")
-# Texts that are not in this repository cannot be looked up by its readers.
+# Texts that are not in this repository, so that a reader cannot find them.
 ABSENT = re.compile(r"\b[Rr]eference: |\bweakness [0-9]")
 NAMED = re.compile(r"(?<![\w/.-])[\w.-]*\w\.md\b")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
 def files(root):
-    """What git knows; all that is there in a tree without git."""
+    """The files in git; without git, all files of the tree."""
     try:
         out = subprocess.run(["git", "-C", root, "ls-files"], capture_output=True, text=True, check=True).stdout
         return [name for name in out.splitlines() if os.path.isfile(os.path.join(root, name))]
@@ -47,7 +47,7 @@ def read(root, name):
 
 
 def headings(root, page):
-    """The headings of a page; what is fenced is no heading."""
+    """The headings of a page, outside of fenced blocks."""
     text = re.sub(r"^```.*?^```", "", read(root, page), flags=re.M | re.S)
     return [line.lstrip("#").strip() for line in text.splitlines() if line.startswith("#")]
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The drawings are what the code has: ARCHITECTURE.md's layers are the table of layers.py, its lists of moves are the
-tables of states, and each drawing of a state machine, there and at the top of its header, has every state. TAP on
+"""The drawings match the code: ARCHITECTURE.md's layers are those of layers.py, its lists of moves are the tables of
+states, and each drawing of a state machine, there and in the comment at the top of its header, has each state. TAP on
 standard output.
 
     drawings.py SOURCE-ROOT PRINT-SOURCE PRINT-DESTINATION
@@ -25,7 +25,7 @@ def read(root, name):
 
 
 def drawing_after(text, heading):
-    """The first fenced block below a heading; nothing when there is none."""
+    """The first fenced block below a heading; empty if there is none."""
     section = re.split(rf"^#+ {heading}\n", text, maxsplit=1, flags=re.M)[-1]
     return section.split("```\n")[1] if "```\n" in section else ""
 

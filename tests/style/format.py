@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The white space of all C files is what clang-format makes of it by .clang-format. TAP on standard output, one point
-a folder.
+"""All C files are formatted as clang-format does it with .clang-format. TAP on standard output, one point per folder.
 
     format.py SOURCE-ROOT CLANG-FORMAT
 """

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Includes and calls between the folders of src/ go down. A folder may use those in the lines above its own line of
-LAYERS, and none beside it. SIDES divides the folders further: a folder of one side never uses one of another, whatever
-their lines; what they have to do with each other is in src/driver.h. Calls through pointers are not seen, which is how
-a lower folder reaches a higher one. TAP on standard output, one point a folder.
+"""Includes and calls between the folders of src/ go down. A folder may use the folders in the lines above its own line
+of LAYERS, and none in its own line. SIDES divides the folders further: a folder of one side never uses one of another,
+except through src/driver.h. Calls through pointers are not seen; a lower folder calls a higher one that way. TAP on
+standard output, one point per folder.
 
     layers.py SOURCE-ROOT BUILD-ROOT              checks the tree and its objects
     layers.py --self SOURCE-ROOT BUILD-ROOT CC…   inserts a wrong include and a wrong call into each folder
@@ -34,14 +34,14 @@ cli"""
 SIDES = ("protocol rpc remote daemon", "libxl", "pump", "sim")
 
 RANK = {folder: rank for rank, line in enumerate(LAYERS.splitlines()) for folder in line.split()}
-# The simulated host defines functions of libraries, Xen's above all: a call of these is a call of the library.
+# The simulated host defines functions of libraries, most of them Xen's: a call of these is a call of the library.
 STAND_INS = re.compile(r"(libxl|xc|xs)_|open64$")
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
 CONTRACT = re.compile(r"\b(xf_\w+) \(")
 
 
 def side(folder):
-    """The side that a folder belongs to; None: it serves or uses all of them."""
+    """The side that a folder belongs to; None: all of them may use it, or it uses all."""
     top = folder.split("/")[0]
     return next((number for number, names in enumerate(SIDES) if top in names.split()), None)
 
@@ -69,14 +69,14 @@ def sources(root):
 
 
 def target_of(root, name):
-    """An include names its folder; without one it is a file of src/, or a layout of protocol/."""
+    """The file of an include: a name without a folder is a file of src/, or a layout of protocol/."""
     if "/" in name or os.path.exists(os.path.join(root, "src", name)):
         return folder_of(root, os.path.join(root, "src", name))
     return "protocol"
 
 
 def includes(root):
-    """(from, to, what to say) of every include."""
+    """(from, to, message) of each include."""
     for path in sources(root):
         with open(path, encoding="utf-8") as file:
             for name in INCLUDE.findall(file.read()):
@@ -84,18 +84,18 @@ def includes(root):
 
 
 def objects(root, build):
-    """(source, object) of everything that is compiled from src/ and protocol/."""
+    """(source, object) of each file that is compiled from src/ and protocol/."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         for command in json.load(file):
             source = os.path.normpath(os.path.join(command["directory"], command["file"]))
-            if source.startswith(build + "/"):  # generated: it belongs to the folder that it is generated for
+            if source.startswith(build + "/"):  # generated: belongs to the folder it is generated for
                 source = os.path.join(root, os.path.relpath(source, build))
             if folder_of(root, source) in RANK or source.startswith(os.path.join(root, "src")):
                 yield source, os.path.normpath(os.path.join(command["directory"], command["output"]))
 
 
 def symbols(pairs):
-    """What is defined: symbol -> source; what is used: (source, symbol)."""
+    """Defined: symbol -> source; used: (source, symbol)."""
     source_of = {obj: source for source, obj in pairs}
     defined, used = {}, []
     out = subprocess.run(["nm", "-P", "-A", *source_of], capture_output=True, text=True, check=True).stdout
@@ -115,7 +115,7 @@ def contract(root):
 
 
 def calls(root, defined, used):
-    """(from, to, what to say) of every reference to a symbol of another file."""
+    """(from, to, message) of each reference to a symbol of another file."""
     promised = contract(root)
     for source, symbol in used:
         if symbol not in defined or STAND_INS.match(symbol):
@@ -157,7 +157,7 @@ def header_of(folder):
 
 
 def notices_include(folder, header):
-    """Whether an include in a new file of the folder is found."""
+    """TRUE if an include in a new file of the folder is found."""
     with tempfile.TemporaryDirectory() as fake:
         os.makedirs(os.path.dirname(new_file(fake, folder)))
         for path, text in ((os.path.join(fake, "src", "driver.h"), ""), (new_file(fake, folder), f'#include "{header}"\n')):
@@ -168,7 +168,7 @@ def notices_include(folder, header):
 
 
 def notices_call(root, cc, folder, defined, symbol):
-    """Whether a call in a new object of the folder is found."""
+    """TRUE if a call in a new object of the folder is found."""
     with tempfile.TemporaryDirectory() as fake:
         source, obj = os.path.join(fake, "inserted.c"), os.path.join(fake, "inserted.o")
         with open(source, "w", encoding="utf-8") as file:
@@ -191,7 +191,7 @@ def check_self(root, build, cc):
                 wrong.append(f"an include of {header_of(other)} is not noticed")
             if other in symbol_of and not notices_call(root, cc, folder, defined, symbol_of[other]):
                 wrong.append(f"a call of {symbol_of[other]} of {other} is not noticed")
-        if tried:  # there is nothing above the top
+        if tried:  # the top has no layer above it
             points.append((f"what is inserted into {folder} is noticed ({tried} wrong arrows)", wrong))
     return report(points)
 

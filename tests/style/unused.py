@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every function of src/ that is not static is used by another file: of src/, or of the tests. One that only its own
-file uses is to be static; one that nothing uses is to go. TAP on standard output, one point a folder.
+"""Each function of src/ that is not static is used by another file of src/ or of the tests. A function that only its
+own file uses should be static; a function that no file uses should be removed. TAP on standard output, one point per
+folder.
 
     unused.py SOURCE-ROOT BUILD-ROOT
 """
@@ -14,12 +15,12 @@ import sys
 
 import layers
 
-# Names of ours: the simulated host has those of libraries too.
+# Prefixes of our names: the simulated host also has those of libraries.
 OURS = re.compile(r"(xf|sim|host)_")
 
 
 def all_objects(build):
-    """(source, object) of everything that is compiled, the tests too, which has been built."""
+    """(source, object) of each file that is compiled, tests included, and has been built."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         for command in json.load(file):
             source, obj = (os.path.normpath(os.path.join(command["directory"], command[key])) for key in ("file", "output"))
@@ -28,7 +29,7 @@ def all_objects(build):
 
 
 def unused(root, build):
-    """(folder, what to say)"""
+    """(folder, message)"""
     source_of = {obj: source for source, obj in all_objects(build)}
     out = subprocess.run(["nm", "-P", "-A", *source_of], capture_output=True, text=True, check=True).stdout
     defined, used = {}, set()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""xenferry-pump --guard: good streams pass byte for byte; of each hostile one not a byte of what is wrong is handed on."""
+"""xenferry-pump --guard: valid streams pass unchanged; of an invalid stream nothing from the fault on is passed."""
 import os
 import pathlib
 import re
@@ -137,7 +137,7 @@ def test_hostile(name):
     done = guard(data, '--type', 'hvm')
     assert done.returncode == 1, done.stderr
     assert re.search(words, done.stderr.decode()), done.stderr
-    # What was handed on is from before the fault, so it is no whole stream: libxl never takes the guest for complete.
+    # The output ends before the fault, so it is not a complete stream: libxl does not accept the guest.
     assert data.startswith(done.stdout) and (len(done.stdout) < len(data) or name == 'no end')
     assert guard(done.stdout).returncode == 1
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Two xenferry-pumps with a wire between them: what goes in comes out, and what is damaged never looks whole."""
+"""Two xenferry-pumps and a connection between them: the output equals the input, and damaged data never looks
+complete."""
 import base64
 import json
 import os
@@ -35,7 +36,7 @@ def run(data, *options):
 
 
 def memory(size=3 << 20):
-    """Like a guest's: zeros, text that repeats, noise; no multiple of anything."""
+    """Like a guest's: zeros, repeating text, noise; the size is not a multiple of any block."""
     noise = random.Random(7)
     out = bytearray()
     while len(out) < size:
@@ -158,7 +159,7 @@ def test_connections_in_another_order_are_refused():
 
 
 def legs(process):
-    """Its processes of a connection each, once they are there."""
+    """The pump's processes for the connections, one each, once they run."""
     children = pathlib.Path(f'/proc/{process.pid}/task/{process.pid}/children')
     until = time.monotonic() + 10
     while time.monotonic() < until:
@@ -172,7 +173,7 @@ def legs(process):
 @pytest.mark.parametrize('side', ['source', 'destination'])
 @pytest.mark.parametrize('whose', ['leg', 'starter'])
 def test_the_death_of_one_of_its_processes(side, whose):
-    """Whoever dies: nothing that was cut ends as if it were whole, and nobody stays behind."""
+    """Whichever process dies: a stream that was cut has no END, and no process is left."""
     wire = Wire(2, source=['--rate', '4000000'])
     processes = {'source': wire.source, 'destination': wire.destination}
     both = [one for process in processes.values() for one in legs(process)]
@@ -235,7 +236,7 @@ def test_connections_of_two_streams_are_refused():
 
 
 def certificates(place):
-    """A CA, and certificates for a server called dst.example and a client, as openssl makes them."""
+    """A CA, and certificates for a server dst.example and a client, made by openssl."""
     def ssl(*arguments):
         subprocess.run(['openssl', *arguments], cwd=place, check=True, capture_output=True)
 
@@ -291,7 +292,7 @@ def test_tls_is_not_done_without_it(pki):
 
 
 def memory_of(pid):
-    """All that the process can write, which is where secrets are."""
+    """All memory that the process can write, which is where secrets are."""
     out = b''
     with open(f'/proc/{pid}/maps', encoding='ascii') as maps, open(f'/proc/{pid}/mem', 'rb', buffering=0) as mem:
         for line in maps:
@@ -314,15 +315,15 @@ def children(pid):
 @pytest.mark.skipif(SANITIZED or os.geteuid() != 0, reason='needs root, and no sanitizer')
 @pytest.mark.parametrize('n', [1, 2])
 def test_the_guard_does_not_hold_the_key(pki, n):
-    """It waits in the handshake: the one that makes it has the key, the one that checks the image has not."""
+    """During the handshake the process that makes it has the key, and the one that checks the image does not."""
     lines = (pki / 'dst.example.key').read_text().splitlines()
-    number = base64.b64decode(''.join(lines[1:-1]))[400:432]  # of the private exponent
+    number = base64.b64decode(''.join(lines[1:-1]))[400:432]  # a part of the private exponent
     pairs = [socket.socketpair() for _ in range(n)]
     fds = [pair[0].fileno() for pair in pairs]
     process = pump('--unpack', '--guard', '--max-memory', '4096', '--in', ','.join(map(str, fds)), '--report', '2',
                    *tls(pki, 'server', 'dst.example'), fds=fds, stdout=subprocess.PIPE)
     try:
-        process.stderr.read(1)  # half a second has passed: all is read that is read before the first byte
+        process.stderr.read(1)  # half a second has passed: all files are read
         assert len(children(process.pid)) == n
         for pid in children(process.pid):
             assert number in memory_of(pid) or number[::-1] in memory_of(pid)
@@ -383,7 +384,7 @@ def test_no_file_and_no_core():
 
 
 class Paced:
-    """A pump without stages between two pipes that are never the reason to wait, and its control and report."""
+    """A pump without stages between two pipes that are never full or empty, with its control and report pipes."""
 
     def __init__(self, *options):
         control, self.control = os.pipe()
@@ -425,7 +426,7 @@ def test_the_pace_changes_while_it_runs():
     fast = paced.bytes_in(1)
     paced.process.kill()
     paced.process.wait()
-    # Above only: how much a busy machine gets done is not the pump's.
+    # Upper bounds: a busy machine may be slower for other reasons.
     assert slow < 2600000 and fast < 25000000
     assert fast > slow
 

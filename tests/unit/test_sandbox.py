@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a pump that has been taken over could still do: system calls are made in its name, while it waits for data.
+"""The system calls that a pump can make if it is taken over: each test makes one in its name while it waits for data.
 
-Each ends the process at once, unless the data path needs it. x86-64 only, as root."""
+A call ends the process at once unless the data path needs it. x86-64 only, as root."""
 import ctypes
 import os
 import platform
@@ -41,7 +41,7 @@ def waits_in_poll(pid):
 
 
 def call(number, *arguments):
-    """Makes a pump that waits for data do this. Returns the result, or the signal that it died of."""
+    """Lets a pump that waits for data make this call. Returns the result, or the signal that ended the process."""
     process = subprocess.Popen([PUMP, '--user', 'nobody'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     pid = process.pid
     try:
@@ -56,7 +56,7 @@ def call(number, *arguments):
         os.waitpid(pid, 0)
         registers = Registers()
         ptrace(GETREGS, pid, ctypes.addressof(registers))
-        # The instruction that it waits in is the one that is needed.
+        # The waiting call is itself a syscall instruction, which is used again.
         registers.rip -= 2
         registers.rax, registers.orig_rax = number, (1 << 64) - 1
         for name, value in zip(ARGUMENTS, arguments + (0,) * 6):
@@ -100,7 +100,7 @@ def test_what_it_cannot_do(name):
     ('getpid', 39, (), lambda result: result > 0),
     ('mmap', 9, (0, 4096, 3, 0x22, -1), lambda result: result > 0),
     ('more memory than it may have', 9, (0, 1 << 30, 3, 0x22, -1), lambda result: result == -12),
-    # Standard input is no connection (ENOTSOCK): what counts is that the question was asked.
+    # Standard input is not a connection (ENOTSOCK): the result shows that the call was allowed.
     ('setsockopt TCP_ULP', 54, (0, 6, 31), lambda result: result == -88),
     ('setsockopt SO_RCVLOWAT', 54, (0, 1, 18), lambda result: result == -88),
     ('setsockopt SOL_TLS', 54, (0, 282, 1), lambda result: result == -88),
