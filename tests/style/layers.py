@@ -18,6 +18,7 @@ import tempfile
 
 # `driver` is the files src/driver.*, `protocol` the folder beside src/. A folder in a folder is named with its path.
 LAYERS = """base
+savehelper
 conf protocol pump sim
 rpc driver
 libxl/xen libxl/convert libxl/journal
