@@ -11,9 +11,11 @@
 #define AT(field) G_STRUCT_OFFSET (XfDriverConfig, field)
 
 static const glong config_strings[] = {
-  AT (config_dir), AT (state_dir), AT (lib_dir), AT (migration_host), AT (migration_listen), AT (peer_uri),
-  AT (boot_id),    AT (pki_dir),   AT (tls),     AT (compression),    AT (checksums),        AT (pump_path),
-  AT (pump_user),
+  AT (config_dir),     AT (state_dir),        AT (lib_dir),
+  AT (migration_host), AT (migration_listen), AT (peer_uri),
+  AT (boot_id),        AT (pki_dir),          AT (tls),
+  AT (compression),    AT (checksums),        AT (pump_path),
+  AT (pump_user),      AT (save_helper_path), AT (exceed_downtime),
 };
 
 void

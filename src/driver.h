@@ -49,6 +49,9 @@ typedef struct {
   gboolean guard;            /* xenferry-pump checks incoming data before libxl reads it */
   char *pump_path;           /* the program */
   char *pump_user;           /* user names: it runs as the first that exists, if we are root; NULL: our user */
+  char *save_helper_path;    /* xenferry-save-helper, which makes libxl's save helper keep a maximum downtime */
+  guint max_passes;          /* of a live migration with a maximum downtime, before the guest is stopped all the same */
+  char *exceed_downtime;     /* "allow", "abort": if a maximum downtime cannot be kept */
 } XfDriverConfig;
 
 /* @copy owns its strings, until xf_driver_config_clear(). */
@@ -206,8 +209,8 @@ XfTypedParams *xf_driver_job_stats (XfDriver *driver, const guint8 *uuid, guint 
 gboolean xf_driver_job_abort (XfDriver *driver, const guint8 *uuid, guint flags, GError **error);
 /* MiB/s, 0 = no limit; kept for the guest's next migration, and applied at once to a running one. */
 gboolean xf_driver_set_max_speed (XfDriver *driver, const guint8 *uuid, guint64 mib, guint flags, GError **error);
-/* The longest time for the last pass of a live migration: while it would take longer, the guest is slowed down. Kept
- * for the guest's next migration, and applied to a running one. */
+/* The longest time for the last pass of a live migration: while it would take longer, further passes are made, up to
+ * max_passes, and the guest is slowed down. Kept for the guest's next migration, and applied to a running one. */
 gboolean xf_driver_set_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 ms, guint flags, GError **error);
 gboolean xf_driver_get_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 *ms_out, guint flags,
                                      GError **error);

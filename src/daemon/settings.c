@@ -32,6 +32,7 @@ static const char *const log_levels[] = { "error", "warning", "message", "info",
 static const char *const tls_policies[] = { "never", "allow", "require", NULL };
 static const char *const compression_policies[] = { "never", "allow", "always", NULL };
 static const char *const checksum_policies[] = { "never", "allow", "always", "require", NULL };
+static const char *const exceed_policies[] = { "allow", "abort", NULL };
 static const char *const tcp_auths[] = { "none", NULL };
 
 #define AT(field) G_STRUCT_OFFSET (XfSettings, field)
@@ -80,6 +81,9 @@ static const Key keys[] = {
   { "guard", KEY_BOOLEAN, AT (driver.guard), .number = TRUE },
   { "pump_path", KEY_PATH, AT (driver.pump_path), XF_LIBEXECDIR "/xenferry/xenferry-pump" },
   { "pump_user", KEY_STRING, AT (driver.pump_user), "xenferry,nobody" },
+  { "save_helper_path", KEY_PATH, AT (driver.save_helper_path), XF_LIBEXECDIR "/xenferry/xenferry-save-helper" },
+  { "max_passes", KEY_NUMBER, AT (driver.max_passes), .min = 5, .max = 1000, .number = 30 },
+  { "exceed_downtime", KEY_WORD, AT (driver.exceed_downtime), "allow", .words = exceed_policies },
   { "stall_timeout", KEY_NUMBER, AT (driver.stall_timeout_s), .min = 1, .max = 3600, .number = 150 },
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Saves a guest: up to five passes over the dirty pages while it runs, fewer if few pages are left; then it is
- * suspended, and the last pass and its state are sent. Records are in the order of real streams.
+ * Saves a guest: passes over the dirty pages while it runs, as many as the precopy policy wants (savehelper/policy.h,
+ * with the goal that the daemon has set, as in libxl's own helper); then it is suspended, and the last pass and its
+ * state are sent. Records are in the order of real streams.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,13 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "savehelper/goal.h"
 #include "sim/helper.h"
 #include "sim/stream.h"
 #include "sim/synthetic.h"
 
-/* The rule is libxc's: SPP_MAX_ITERATIONS and SPP_TARGET_DIRTY_COUNT. */
-#define MAX_ITERATIONS 5
-#define FEW_PAGES 50
 #define REPORT_PAGES 1024
 /* The page numbers of a PVH or HVM guest reach up to its special pages below 4 GiB, however small the guest is; libxc
  * walks them all in the first pass and skips the holes. */
@@ -33,6 +32,8 @@ typedef struct {
   guint64 rate; /* bytes per second; 0: no limit */
   gint64 started_us;
   guint64 sent;
+  XfGoal *goal;      /* NULL: libxc decides alone */
+  XfPolicy policy;   /* then */
   guint8 *synthetic; /* buffer for a batch; NULL: the guest's own memory is sent */
 } Save;
 
@@ -276,23 +277,54 @@ suspend (Helper *helper)
   return 0;
 }
 
+/* The pages that are dirty now; their bits stay. */
+static gint64
+count_dirty (gpointer data)
+{
+  SimBlock *block = data;
+  gint64 count = 0;
+
+  for (guint64 i = 0; i < (block->n_pages + 63) / 64; i++)
+    count += __builtin_popcountll (atomic_load (&block->dirty[i]));
+  return count;
+}
+
+/* @passes: complete ones. @dirty: the pages of the pass that would begin; -1: a pass has ended. */
+static XfPolicyDecision
+ask (Save *save, guint passes, gint64 dirty)
+{
+  static const XfPolicyLimits none;
+
+  if (save->goal)
+    return xf_goal_decide (save->goal, passes, dirty, count_dirty, save->helper->block);
+  return dirty < 0 ? xf_policy_after_pass (&save->policy, &none, passes, -1)
+                   : xf_policy_before_pass (&save->policy, &none, passes, (guint64)dirty);
+}
+
+/* In libxc's order: a pass is sent whatever the answer before it is. */
 static int
 live_passes (Save *save, guint64 *bitmap)
 {
   Helper *helper = save->helper;
   int rc = helper_point (helper, "save-first-round");
+  guint64 dirty = helper->block->n_pages;
+  XfPolicyDecision decision = XF_POLICY_CONTINUE;
+  guint passes = 0; /* those without a page too */
 
-  if (rc == 0)
-    rc = send_all (save);
-  while (rc == 0 && save->passes < MAX_ITERATIONS) {
-    rc = helper_point (helper, "save-live-round");
-    if (rc != 0)
-      return rc;
-    /* Few pages: the last pass sends them. */
-    if (take_dirty (helper->block, bitmap) < FEW_PAGES)
+  while (rc == 0) {
+    decision = ask (save, passes++, (gint64)dirty);
+    rc = save->passes == 0 ? send_all (save) : dirty > 0 ? send_dirty (save, bitmap) : 0;
+    if (rc != 0 || decision != XF_POLICY_CONTINUE)
       break;
-    rc = send_dirty (save, bitmap);
+    decision = ask (save, passes, -1);
+    if (decision != XF_POLICY_CONTINUE)
+      break;
+    rc = helper_point (helper, "save-live-round");
+    if (rc == 0)
+      dirty = take_dirty (helper->block, bitmap);
   }
+  if (rc == 0 && decision == XF_POLICY_ABORT)
+    return ERROR_FAIL;
   return rc;
 }
 
@@ -422,6 +454,7 @@ helper_save (Helper *helper)
     save.synthetic = synthetic_new (STREAM_BATCH, host_control_number (helper->dir, helper->name, "fill-percent", 25));
   save.rate = host_control_number (helper->dir, helper->name, "rate-mib", 0) * 1024 * 1024;
   if (helper->live) {
+    save.goal = g_getenv (XF_GOAL_ENVIRONMENT) ? xf_goal_open (g_getenv (XF_GOAL_ENVIRONMENT), helper->domid) : NULL;
     (void)take_dirty (helper->block, bitmap);
     memset (bitmap, 0, (helper->block->n_pages + 63) / 64 * sizeof (*bitmap));
     helper->block->log_dirty = 1;
@@ -444,6 +477,7 @@ helper_save (Helper *helper)
     rc = write_end (&save);
   }
   helper->block->log_dirty = 0;
+  xf_goal_free (save.goal);
   g_free (save.synthetic);
   return rc;
 }

@@ -204,6 +204,7 @@ class SimHost:
             "state_dir": os.path.join(self.dir, "state"),
             "lib_dir": os.path.join(self.dir, "lib"),
             "pump_path": os.path.join(BUILD, "src/pump/xenferry-pump"),
+            "save_helper_path": os.path.join(BUILD, "src/savehelper/xenferry-save-helper"),
         }
         values.update(changed)
         with open(self.settings_path, "w", encoding="utf-8") as out:

@@ -195,7 +195,8 @@ class XenHost:
     def start_daemon(self, settings="", program="xenferryd"):
         """Starts xenferryd in dom0 and waits until it answers. @settings: more lines of xenferryd.conf."""
         config = f"[xenferryd]\nlisten_tcp = yes\nlog_level = debug\nmigration_host = {self.wire}\n" \
-            f"pump_path = /usr/bin/xenferry-pump\npump_user =\n{settings}"
+            f"pump_path = /usr/bin/xenferry-pump\npump_user =\n" \
+            f"save_helper_path = /usr/bin/xenferry-save-helper\n{settings}"
         self.run(f"cat >/etc/xenferry/xenferryd.conf <<'CONF'\n{config}CONF\n"
                  f"XF_SIM_HOST=/run/points setsid {program} --config /etc/xenferry/xenferryd.conf </dev/null >>/out/xenferryd.log 2>&1 &\n"
                  "echo $! >/run/xenferryd.pid\n"
@@ -294,7 +295,8 @@ class Lab:
         os.makedirs(os.path.join(payload, "lib"), exist_ok=True)
         programs = [os.path.join(self.build, path)
                     for path in ("src/daemon/xenferryd", "src/daemon/xenferryd-points", "src/cli/xenferry",
-                                 "src/pump/xenferry-pump")]
+                                 "src/pump/xenferry-pump", "src/savehelper/xenferry-save-helper",
+                                 "src/savehelper/xenferry-precopy.so")]
         for program in programs:
             subprocess.run(["strip", "-o", os.path.join(payload, os.path.basename(program)), program], check=True)
         for library in lab_image.libraries_of(programs):

@@ -287,6 +287,8 @@ xf_driver_set_max_downtime (XfDriver *driver, const guint8 *uuid, guint64 ms, gu
     return FALSE;
   }
   guest->max_downtime_ms = ms;
+  if (guest->job && guest->job->ops && guest->job->ops->downtime_changed)
+    guest->job->ops->downtime_changed (guest->job);
   return TRUE;
 }
 

@@ -26,7 +26,8 @@ typedef struct {
   void (*stats) (XfJob *job, XfTypedParams *params);
   gboolean (*abort) (XfJob *job, GError **error);
   void (*set_rate) (XfJob *job, guint64 bytes_per_s);
-  char *(*describe) (XfJob *job); /* "being migrated to 'b' (sending)" */
+  void (*downtime_changed) (XfJob *job); /* the guest's maximum */
+  char *(*describe) (XfJob *job);        /* "being migrated to 'b' (sending)" */
 
   /* For a migration. It holds its guest for long; these apply other commands for the guest to it meanwhile. */
   gboolean (*decide) (XfJob *job, gboolean here, const char *how, XfDone done, gpointer data);

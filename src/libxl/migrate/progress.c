@@ -5,6 +5,9 @@
 
 #define US_PER_MS 1000
 
+/* Shorter measurements show the sizes of buffers. */
+#define SAMPLE_US (500 * 1000)
+
 void
 xf_migrate_progress_init (XfMigrateProgress *progress, guint64 memory_bytes)
 {
@@ -94,13 +97,29 @@ elapsed_us (const XfMigrateProgress *progress)
   return (progress->ended_us ? progress->ended_us : g_get_monotonic_time ()) - progress->started_us;
 }
 
-guint64
-xf_migrate_progress_rate (const XfMigrateProgress *progress)
+/* Bytes of the guest per second since the transfer began. */
+static guint64
+mean_rate (const XfMigrateProgress *progress)
 {
   gint64 until = progress->resumed_us ? progress->resumed_us : progress->ended_us;
   gint64 lasted = (until ? until : g_get_monotonic_time ()) - progress->sending_us;
 
   return progress->sending_us && lasted > 0 ? content (progress) * G_USEC_PER_SEC / lasted : 0;
+}
+
+guint64
+xf_migrate_progress_recent_rate (XfMigrateProgress *progress)
+{
+  gint64 now = g_get_monotonic_time ();
+  gint64 since = progress->sample_us ? progress->sample_us : progress->sending_us;
+  guint64 bytes = content (progress);
+
+  if (since && now - since >= SAMPLE_US) {
+    progress->recent_rate = (bytes - MIN (progress->sample_content, bytes)) * G_USEC_PER_SEC / (now - since);
+    progress->sample_us = now;
+    progress->sample_content = bytes;
+  }
+  return progress->recent_rate ? progress->recent_rate : mean_rate (progress);
 }
 
 static guint64
@@ -115,7 +134,7 @@ void
 xf_migrate_progress_info (const XfMigrateProgress *progress, XfJobInfo *info_out)
 {
   guint64 remaining = memory_remaining (progress);
-  guint64 bytes_per_s = xf_migrate_progress_rate (progress);
+  guint64 bytes_per_s = mean_rate (progress);
 
   *info_out = (XfJobInfo){
     .type = progress->iteration ? VIR_DOMAIN_JOB_BOUNDED : VIR_DOMAIN_JOB_UNBOUNDED,
@@ -143,6 +162,8 @@ xf_migrate_progress_stats (const XfMigrateProgress *progress, int operation, XfT
     xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_TIME_REMAINING, info.time_remaining);
   if (progress->suspended_us)
     xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_DOWNTIME, downtime_us (progress) / US_PER_MS);
+  else if (!progress->ended_us && progress->expected_ms)
+    xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_DOWNTIME, progress->expected_ms);
   if (progress->sending_us)
     xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_SETUP_TIME,
                                 (progress->sending_us - progress->started_us) / US_PER_MS);
@@ -156,7 +177,7 @@ xf_migrate_progress_stats (const XfMigrateProgress *progress, int operation, XfT
     xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_COMPRESSION_BYTES, progress->bytes);
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_NORMAL, pages);
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_NORMAL_BYTES, pages * XF_MIGRATE_PAGE_SIZE);
-  xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_BPS, xf_migrate_progress_rate (progress));
+  xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_BPS, mean_rate (progress));
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE, progress->dirty_rate);
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE, XF_MIGRATE_PAGE_SIZE);
   xf_typed_params_add_ullong (params, VIR_DOMAIN_JOB_MEMORY_ITERATION, progress->iteration);

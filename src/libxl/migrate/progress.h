@@ -26,6 +26,10 @@ typedef struct {
   guint64 dirty_rate;            /* pages a second, during the last complete pass */
   guint64 bytes;                 /* on the wire */
   guint64 content;               /* the bytes of libxl's stream in these; 0: the same number */
+  gint64 sample_us;              /* the last measurement of the rate: when, and content then */
+  guint64 sample_content;
+  guint64 recent_rate; /* between the last two measurements; 0: no two yet */
+  guint64 expected_ms; /* what the last pass would take now; 0: not known */
 } XfMigrateProgress;
 
 void xf_migrate_progress_init (XfMigrateProgress *progress, guint64 memory_bytes);
@@ -35,8 +39,9 @@ void xf_migrate_progress_clear (XfMigrateProgress *progress);
 gboolean xf_migrate_progress_report (XfMigrateProgress *progress, const char *what, unsigned long done,
                                      unsigned long total);
 
-/* Bytes of the guest per second since the transfer began. */
-guint64 xf_migrate_progress_rate (const XfMigrateProgress *progress);
+/* Bytes of the guest per second, of the last half second or more, so that a change of the limit or of the line shows
+ * soon. Takes a measurement if one is due; bytes and content are up to date. */
+guint64 xf_migrate_progress_recent_rate (XfMigrateProgress *progress);
 
 /* Pages sent in all passes together. */
 guint64 xf_migrate_progress_pages (const XfMigrateProgress *progress);

@@ -35,6 +35,7 @@ job_stats (XfJob *job, XfTypedParams *params)
   XfMigrateSource *source = job->owner;
 
   xf_migrate_source_count (source);
+  xf_migrate_source_converge_update (source);
   xf_migrate_progress_stats (&source->progress, VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT, params);
 }
 
@@ -61,6 +62,12 @@ job_set_rate (XfJob *job, guint64 bytes_per_s)
   source->params.bandwidth_mib = bytes_per_s / (1024 * 1024);
   if (source->transport && source->sm.state == SENDING)
     source->transport->ops->set_rate (source->transport, bytes_per_s);
+}
+
+static void
+job_downtime_changed (XfJob *job)
+{
+  xf_migrate_source_converge_update (job->owner);
 }
 
 static char *
@@ -107,6 +114,7 @@ const XfJobOps xf_migrate_source_job_ops = {
   .stats = job_stats,
   .abort = job_abort,
   .set_rate = job_set_rate,
+  .downtime_changed = job_downtime_changed,
   .describe = job_describe,
   .decide = xf_migrate_source_decide,
   .hold_still = xf_migrate_source_hold_still,

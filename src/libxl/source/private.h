@@ -100,6 +100,8 @@ struct XfMigrateSource {
   /* for the journal */
   XfJournalEntry *entry; /* from perform on; NULL: nothing is written */
   guint throttle;        /* the cap of its vCPUs in percent */
+  struct XfGoal *goal;   /* the limits for libxl's save helper; NULL: it decides alone */
+  guint cannot_id;
 
   /* settling */
   XfPeer *peer; /* used to ask the destination */
@@ -152,6 +154,17 @@ void xf_migrate_source_check_written (XfMigrateSource *source);
 /* source/throttle.c: another pass of pass_total pages begins; the passes have ended. */
 void xf_migrate_source_another_pass (XfMigrateSource *source);
 void xf_migrate_source_unthrottle (XfMigrateSource *source);
+
+/* source/converge.c: the maximum downtime of a live migration. begin() before libxl starts to write. update() whenever
+ * a limit may have changed or libxl reports. failure(): the error if the migration was ended because the maximum cannot
+ * be kept, else NULL. end() when libxl no longer writes. */
+void xf_migrate_source_converge_begin (XfMigrateSource *source);
+void xf_migrate_source_converge_update (XfMigrateSource *source);
+GError *xf_migrate_source_converge_failure (XfMigrateSource *source);
+void xf_migrate_source_converge_end (XfMigrateSource *source);
+
+/* The longest wanted last pass in ms; 0: none is wanted. */
+guint64 xf_migrate_source_wanted_downtime (const XfMigrateSource *source);
 
 /* source/hold.c: takes a line of libxl's log. */
 void xf_migrate_source_libxl_said (const char *text, gpointer source);

@@ -56,10 +56,13 @@ why_not_written (XfMigrateSource *source, int rc)
 {
   XfMigrateTransport *transport = source->transport;
   const char *ended = xf_death_how (source->guest);
+  GError *exceeds = ended ? NULL : xf_migrate_source_converge_failure (source);
   g_autoptr (GError) why = ended                    ? g_error_new_literal (XF_ERROR, XF_ERROR_OPERATION_FAILED, ended)
                            : transport->ops->reason ? transport->ops->reason (transport)
                                                     : NULL;
 
+  if (exceeds)
+    return exceeds;
   if (!why)
     xf_rc_to_error (rc, &why, source->ctx, "libxl could not send it");
   return xf_migrate_source_error (source, "perform", why->code, why->message);
@@ -88,6 +91,7 @@ xf_migrate_source_check_written (XfMigrateSource *source)
 {
   if (source->ao || source->still_ao)
     return;
+  xf_migrate_source_converge_end (source);
   g_clear_handle_id (&source->wake_id, g_source_remove);
   if (source->sm.state == STOPPING) {
     xf_migrate_source_roll_back (source);
@@ -177,10 +181,13 @@ static void
 progressed (const char *what, int percent, unsigned long done, unsigned long total, gpointer data)
 {
   XfMigrateSource *source = data;
+  gboolean another;
 
   if (source->ao)
     xf_ao_helper_runs (source->ao);
-  if (!xf_migrate_progress_report (&source->progress, what, done, total))
+  another = xf_migrate_progress_report (&source->progress, what, done, total);
+  xf_migrate_source_converge_update (source);
+  if (!another)
     return;
   xf_migrate_source_count (source);
   xf_guest_emit_iteration (source->guest, source->progress.iteration);
@@ -229,6 +236,7 @@ opened (int fd, const GError *error, gpointer data)
   if (rate)
     source->transport->ops->set_rate (source->transport, rate);
   source->stall_id = g_timeout_add_seconds (STALL_CHECK_S, check_stall, source);
+  xf_migrate_source_converge_begin (source);
   source->ao = xf_ao_new (source->ctx, suspended, source);
   rc = libxl_domain_suspend (xf_ctx_libxl (source->ctx), source->guest->domid, fd, flags, xf_ao_how (source->ao));
   xf_ao_started (source->ao, rc);

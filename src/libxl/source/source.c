@@ -111,6 +111,7 @@ source_free (XfMigrateSource *source)
   xf_migrate_params_clear (&source->params);
   xf_migrate_progress_clear (&source->progress);
   xf_sm_clear (&source->sm);
+  xf_migrate_source_converge_end (source);
   g_free (source->decided_with);
   g_free (source->ended_by);
   g_free (source->host);

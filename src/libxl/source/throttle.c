@@ -11,13 +11,10 @@
 #include <libvirt/libvirt.h>
 #include <libxl.h>
 
-/* libxl makes at most five passes: there is no time for small steps. Percent of the guest's CPU time. */
+/* Alone libxl makes at most five passes: there is no time for small steps. Percent of the guest's CPU time. */
 #define INITIAL 50
 #define INCREMENT 20
 #define MOST 99
-
-/* libvirt's default. */
-#define DOWNTIME_MS 300
 
 int
 xf_migrate_source_set_cap (XfCtx *ctx, guint32 domid, int percent)
@@ -110,18 +107,14 @@ throttle_more (XfMigrateSource *source)
 void
 xf_migrate_source_another_pass (XfMigrateSource *source)
 {
-  guint64 wanted_ms = source->guest->max_downtime_ms, expected_ms;
-  guint64 per_s = xf_migrate_progress_rate (&source->progress);
+  guint64 wanted_ms = xf_migrate_source_wanted_downtime (source);
 
   if (!(source->params.flags & VIR_MIGRATE_LIVE) || source->stand != XF_STAND_RUNS || source->request != XF_REQUEST_NONE
       || source->sm.state != SENDING)
     return;
-  if (!wanted_ms && !(source->params.flags & VIR_MIGRATE_AUTO_CONVERGE))
+  if (!wanted_ms || source->progress.iteration < 2 || source->throttle == MOST)
     return;
-  if (source->progress.iteration < 2 || !per_s || source->throttle == MOST)
-    return;
-  expected_ms = source->progress.pass_total * XF_MIGRATE_PAGE_SIZE * 1000 / per_s;
-  if (expected_ms > (wanted_ms ? wanted_ms : DOWNTIME_MS))
+  if (source->progress.expected_ms > wanted_ms)
     throttle_more (source);
 }
 
