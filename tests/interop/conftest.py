@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Fixtures of the interop suite: two simulated hosts, a and b, fresh for every test."""
+"""Fixtures of the interop suite: two simulated hosts, a and b, new for each test."""
 
 import os
 import shutil

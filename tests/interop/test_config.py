@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""xenferry config, and guests whose XML is made from what libxl knows."""
+"""xenferry config, and guests whose XML is made from libxl's configuration."""
 
 import glob
 import json
@@ -62,7 +62,7 @@ def test_running_guest(host):
 
 
 def facts(text):
-    """What a person recognises a guest by."""
+    """The values by which an administrator recognises a guest."""
     root = ElementTree.fromstring(text)
     return {
         "uuid": root.findtext("uuid"),
@@ -78,7 +78,7 @@ def facts(text):
 
 @pytest.mark.parametrize("kind", ["pv", "pvh", "hvm"])
 def test_found_guest(host, kind):
-    """The daemon meets a guest it knows nothing of, as one that xl has started."""
+    """The daemon finds a guest without a definition, as if xl had started it."""
     host.create("g", kind=kind, devices=DEVICES, vcpus=2)
     before = facts(host.virsh("dumpxml", "g").ok().out)
     number = host.virsh("domid", "g").ok().out
@@ -92,11 +92,12 @@ def test_found_guest(host, kind):
     host.virsh("destroy", "g").ok()
 
 
-# ---- libvirtd and we read each other -------------------------------------------------------------------------
+# ---- definitions of libvirtd and of xenferry -----------------------------------------------------------------
 
 
 def test_libvirtd_reads_the_same():
-    """Debian's libvirtd takes every definition that we give back, and what it makes of it tells libxl the same."""
+    """Debian's libvirtd accepts each definition that xenferry writes, and makes the same libxl configuration from
+    it."""
     libvirtd_host = pytest.importorskip("libvirtd_host")
     if libvirtd_host.why_not():
         pytest.skip(libvirtd_host.why_not())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The daemon itself: its start and end, its sockets, what a service manager hands it, clients that fall silent."""
+"""The daemon: its start and end, its sockets, socket activation, and clients that stop responding."""
 
 import os
 import re
@@ -24,7 +24,7 @@ def host_fixture():
 
 @pytest.fixture(name="idle")
 def idle_fixture():
-    """A host whose daemon the test starts itself."""
+    """A host whose daemon is started by the test."""
     host = SimHost("d", start=False)
     yield host
     host.close(check=False)
@@ -73,14 +73,14 @@ def test_second_daemon_on_the_same_state_is_refused(host):
     done = run_daemon(host)
     assert done.returncode == 1 and "belongs to a running daemon" in done.stderr, done
     assert f"pid {host.process.pid}" in done.stderr
-    # The first one has not lost its sockets to it.
+    # The first daemon still has its sockets.
     assert host.names() == []
     host.stop()
     host.start()
 
 
 def test_start_to_first_list(idle):
-    """Loose here, measured in the bench: the machine is busy when tests run."""
+    """A loose limit; the bench measures the time: the machine is busy when tests run."""
     start = time.monotonic()
     idle.start()
     with rpc.Client(idle.socket_path) as client:
@@ -141,7 +141,7 @@ def test_another_daemon_on_our_socket_is_an_error(idle):
 
 
 def test_service_manager(idle):
-    """LISTEN_FDS: its sockets and no others; READY and STOPPING on NOTIFY_SOCKET."""
+    """LISTEN_FDS: the daemon serves these sockets and no others; READY and STOPPING on NOTIFY_SOCKET."""
     paths = [os.path.join(idle.dir, name) for name in ("given", "given-ro", "notify")]
     listeners = [socket.socket(socket.AF_UNIX) for _ in range(2)]
     for listener, path in zip(listeners, paths):
@@ -152,7 +152,7 @@ def test_service_manager(idle):
     notify.settimeout(10)
 
     def hand_over():
-        # First out of the way: either may already be number 3 or 4.
+        # Copies first: a listener may already have number 3 or 4.
         spare = [os.dup(listener.fileno()) for listener in listeners]
         high = [os.dup2(fd, 50 + n) for n, fd in enumerate(spare)]
         for n, fd in enumerate(high):
@@ -172,7 +172,7 @@ def test_service_manager(idle):
         daemon.terminate()
         assert notify.recv(100) == b"STOPPING=1"
         assert daemon.wait(timeout=10) == 0
-    # They are the service manager's: still there.
+    # The sockets belong to the service manager and still exist.
     assert os.path.exists(paths[0]) and os.path.exists(paths[1])
     for one in (*listeners, notify):
         one.close()
@@ -183,7 +183,7 @@ def test_service_manager(idle):
 
 def test_max_clients():
     with SimHost("d", {"max_clients": 3}) as host:
-        # The harness's own probes are gone by now.
+        # The probes of the test's own start have disconnected.
         wait_until(lambda: host.log().count("connected") == host.log().count("closed:"), "no client is left")
         clients = [rpc.Client(host.socket_path) for _ in range(3)]
         with pytest.raises(ConnectionError):
@@ -198,7 +198,7 @@ def test_max_clients():
 
 
 def frames_until_end(raw, seconds):
-    """(program, procedure) of every frame that comes within @seconds; and whether the connection ended."""
+    """(program, procedure) of each frame within @seconds; and whether the connection ended."""
     found, data, end = [], b"", time.monotonic() + seconds
     raw.settimeout(0.1)
     while time.monotonic() < end:
@@ -260,7 +260,8 @@ def test_a_clients_own_ping_is_answered(host):
 
 
 def test_a_client_that_does_not_read_costs_only_itself(host):
-    """It asks for much and takes nothing: it is dropped before it costs memory, the others notice nothing."""
+    """A client that sends many calls and reads no answer is disconnected before it costs memory; others do not
+    notice."""
     host.create("g")
     greedy = socket.socket(socket.AF_UNIX)
     greedy.connect(host.socket_path)
@@ -271,11 +272,11 @@ def test_a_client_that_does_not_read_costs_only_itself(host):
         for _ in range(2000):
             greedy.sendall(call * 256)
     except OSError:
-        pass  # it stopped reading, or has closed: both are right
+        pass  # the daemon stopped reading, or has closed: both are correct
     assert host.state("g") == "running"
     with open(f"/proc/{host.process.pid}/status", encoding="ascii") as status:
         resident = int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
     greedy.close()
-    # The answers to all of that would be a gigabyte; the limit has room for a sanitizer's own.
+    # The answers to all calls would take a gigabyte; the limit allows for a sanitizer's memory.
     assert resident < 400 * 1024, f"{resident} KiB resident"
     host.assert_healthy()

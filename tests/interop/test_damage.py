@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Wires that change what they carry: with checksums, never a guest."""
+"""Connections that change their data: with checksums, no guest ever gets it."""
 import os
 import random
 
@@ -8,12 +8,12 @@ import pytest
 from sim_host import SimHost, wait_until
 from wire import Wire
 
-# Streams with a flipped bit, each way; fewer where everything takes its time.
+# Streams with a flipped bit in each mode; fewer under a sanitizer, where everything is slower.
 FLIPS = 40 if os.environ.get("XF_SANITIZED") == "yes" else 334
 
 
 class Flipper(Wire):
-    """Flips one bit of what goes through to the destination's data port, at a place of the whole stream."""
+    """Flips one bit of the data to the destination's data port, at an offset in the whole stream."""
 
     def __init__(self, *arguments):
         self.at, self.seen = None, 0
@@ -31,7 +31,7 @@ class Flipper(Wire):
 
 @pytest.mark.parametrize("options", [[], ["--compressed"], ["--parallel"]], ids=["stored", "zstd", "parallel"])
 def test_flipped_bits_never_reach_a_guest(options):
-    """With checksums one wrong bit anywhere is a failed migration: a thousand streams, three ways together."""
+    """With checksums a wrong bit makes the migration fail: a thousand streams, in the three modes together."""
     chance = random.Random(5)
     with SimHost("a", {"checksums": "require"}) as a, \
             SimHost("b", {"checksums": "require", "migration_host": "127.0.0.3", "migration_listen": "127.0.0.1"}) as b:
@@ -46,10 +46,10 @@ def test_flipped_bits_never_reach_a_guest(options):
             length, flipped = wire.seen, 0
             assert length > 1 << 20
             while flipped < FLIPS:
-                # Behind the tickets, which are not data.
+                # Behind the tickets, which carry no data.
                 wire.seen, wire.at = 0, chance.randrange(200, length)
                 result = a.migrate("g", b, "--live", *options, mode="p2p")
-                if result and wire.seen <= wire.at:  # this one was shorter
+                if result and wire.seen <= wire.at:  # this stream was shorter
                     b.migrate("g", a, "--live").ok()
                     continue
                 flipped += 1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The data's way: what two xenferries agree upon, what a host's policy says to it, and what becomes of data that is not
-what it should be. docs/stream.md."""
+"""The data path: the options that two xenferries agree on, a host's policies for them, and the end of a migration with
+invalid data. docs/stream.md."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ MODE = pytest.mark.parametrize("mode", MODES)
 
 
 def pki(directory, name):
-    """A CA, and a certificate for server and client, in libvirt's places."""
+    """A CA, and a certificate for server and client, in the places that libvirt uses."""
     def ssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
 
@@ -61,7 +61,7 @@ WAYS = {
 
 
 def words(host, name="g"):
-    """How the source says that its data goes."""
+    """The data options in the source's log."""
     return re.findall(r"the data goes (.*)", host.log())[-1]
 
 
@@ -70,7 +70,7 @@ def words(host, name="g"):
 def test_ways(keys, mode, way):
     options, settings = WAYS[way]
     if mode == "tunnelled" and {"--tls", "--parallel"} & set(options) or (mode, way) == ("tunnelled", "tls-by-policy"):
-        pytest.skip("a tunnel has no connections of its own")
+        pytest.skip("a tunnel has no data connections")
     with two_hosts(dict(settings, pki_dir=keys)) as (a, b):
         a.create("g")
         wait_until(lambda: len(a.heartbeats("g")) >= 2, "beats")
@@ -108,7 +108,7 @@ def test_compressed_is_smaller():
 @MODE
 def test_the_source_forbids(option, setting, word, mode):
     if mode == "tunnelled" and option != ["--compressed"]:
-        pytest.skip("not with a tunnel at all")
+        pytest.skip("not with a tunnel")
     with SimHost("a", setting) as a, SimHost("b") as b:
         a.create("g")
         a.migrate("g", b, "--live", *option, mode=mode).failed("this host forbids", f"'{word}'")
@@ -155,7 +155,7 @@ def test_senseless(a, b, options, text):
 
 
 def test_no_keys(tmp_path):
-    """Said by name, and nothing is lost."""
+    """The error names the missing keys, and the guest keeps running."""
     with two_hosts({"pki_dir": str(tmp_path)}) as (a, b):
         a.create("g")
         for mode in ("direct", "p2p"):
@@ -178,12 +178,12 @@ def test_another_name(keys):
         wait_until(lambda: a.state("g") == "running" and not b.domains(), "as before")
 
 
-# ---- the other version -------------------------------------------------------------------------------------------
+# ---- another version ---------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def by_hand(a, b, change=lambda cookie: cookie, answer=lambda cookie: cookie):
-    """A managed migration whose cookies pass through our hands."""
+    """A managed migration in which the test can change the cookies."""
     with rpc.Client(a.socket_path) as source, rpc.Client(b.socket_path) as destination:
         domain = source.lookup("g")
         cookie, xml = source.begin(domain)
@@ -232,7 +232,7 @@ def without_features(cookie):
 
 
 def test_a_past_source(a, b):
-    """It offers nothing, and sends libxl's stream as it is."""
+    """A former xenferry offers no options, and sends libxl's plain stream."""
     a.create("g")
     moves(a, b, change=without_features)
     assert words(a) == "as it is"
@@ -243,7 +243,7 @@ def test_a_past_destination_waits_for_a_bare_stream(a, b):
     moves(a, b, change=without_features, answer=without_features)
 
 
-# ---- data that is not what it should be --------------------------------------------------------------------------
+# ---- invalid data ------------------------------------------------------------------------------------------------
 
 
 def hostile(kind):
@@ -261,7 +261,7 @@ def hostile(kind):
 
 @pytest.mark.parametrize("kind", ["cut", "behind the end", "record of 4 GiB", "zeros"])
 def test_hostile_streams_end_at_the_guard(a, b, kind):
-    """From one who has the ticket: libxl sees no byte that the guard has not looked at."""
+    """A client with the ticket sends invalid data: libxl gets no byte that the guard has not checked."""
     a.create("g", memory_kib=16384)
     with by_hand(a, b) as (_, destination, _, uri, cookie):
         token = bytes.fromhex(re.search(rb"token='([0-9a-f]{32})'", cookie).group(1).decode())
@@ -278,7 +278,7 @@ def test_hostile_streams_end_at_the_guard(a, b, kind):
 
 @pytest.mark.parametrize("start", [b"LibxlFmt" + bytes(16), bytes(24), b"LibxlFmt\0\0\0\2\0\0\0\0\7\0\0\0\0\0\0\0"])
 def test_without_a_guard_the_first_bytes_are_looked_at(a, start):
-    """A restore that fails at them would end the daemon."""
+    """libxl would end the daemon if the first bytes were wrong, so the daemon checks them."""
     with SimHost("b", {"guard": "no"}) as b:
         a.create("g", memory_kib=16384)
         with by_hand(a, b) as (_, destination, _, uri, cookie):
@@ -293,7 +293,8 @@ def test_without_a_guard_the_first_bytes_are_looked_at(a, start):
 
 
 def test_a_ticket_is_needed(a, b):
-    """Right but for one bit, of another version, or none: the migration goes on undisturbed."""
+    """A ticket with a wrong bit, one of another version, and none: the connection is closed, the migration
+    continues."""
     a.create("g")
     with by_hand(a, b) as (source, destination, domain, uri, cookie):
         token = bytes.fromhex(re.search(rb"token='([0-9a-f]{32})'", cookie).group(1).decode())
@@ -313,7 +314,7 @@ def test_a_ticket_is_needed(a, b):
 
 @pytest.mark.parametrize("mode", ["direct", "p2p"])
 def test_a_crowd_at_the_port(a, b, mode):
-    """More strangers than may stand there, silent, babbling, or half a ticket long, come and go all the time."""
+    """More connections than are allowed connect all the time, and send nothing, garbage, or half a ticket."""
     a.create("g", memory_kib=32768)
     over = threading.Event()
 
@@ -344,7 +345,7 @@ def test_a_crowd_at_the_port(a, b, mode):
     assert a.state("g") == "running"
 
 
-# ---- while it runs -----------------------------------------------------------------------------------------------
+# ---- during a migration ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [["--compressed"], ["--parallel"]])
@@ -379,7 +380,7 @@ def test_pace_and_abort(mode, options):
 
 @MODE
 def test_abort_before_libxl_has_begun(a, b, mode):
-    """Its helper does not run yet: aborted then, libxl would call through a null pointer."""
+    """While its helper does not run yet, an abort would make libxl call through a null pointer."""
     a.create("g", memory_kib=65536)
     a.stop_at("source", "connecting -> sending")
     client = a.migrate_start("g", b, "--live", "--bandwidth", "8", mode=mode)
@@ -394,7 +395,7 @@ def test_abort_before_libxl_has_begun(a, b, mode):
 
 
 def test_a_pump_that_dies(a, b):
-    """On either side: a failed migration, with its name."""
+    """On either side: the migration fails, and the error names the pump."""
     a.create("g", memory_kib=131072)
     for host in (a, b):
         client = a.migrate_start("g", b, "--live", "--bandwidth", "8", "--compressed", mode="p2p")
@@ -414,7 +415,7 @@ def test_a_pump_that_dies(a, b):
 @pytest.mark.parametrize("option", ["--timeout", "--timeout --timeout-suspend"])
 @MODE
 def test_timeout_lets_it_stand_still(mode, option):
-    """The guest writes faster than the line takes it: held, it comes to an end, and runs there."""
+    """The guest writes faster than the connection: it is paused, so that the migration completes, and resumed there."""
     with two_hosts(control={"fill-percent": 100, "dirty-pages": 4000, "min-dirty": 1}) as (a, b):
         a.create("g", memory_kib=32768)
         words_of_option = option.split()
@@ -428,7 +429,7 @@ def test_timeout_lets_it_stand_still(mode, option):
 
 
 def test_timeout_and_abort(a, b):
-    """Held, and then given up: it runs on where it is."""
+    """The guest is paused, and the migration is aborted: the guest is resumed at the source."""
     a.create("g", memory_kib=65536)
     client = a.migrate_start("g", b, "--live", "--bandwidth", "4")
     wait_until(lambda: a.traced("move g source connecting -> sending"), "it sends")
@@ -444,7 +445,7 @@ def test_timeout_and_abort(a, b):
     wait_until(lambda: len(a.heartbeats("g")) > before + 3, "it beats on")
 
 
-# Writes faster than the line takes it.
+# Writes faster than the connection.
 BUSY = {"fill-percent": 100, "dirty-pages": 8000}
 
 
@@ -454,7 +455,7 @@ def caps(host):
 
 @MODE
 def test_auto_converge(mode):
-    """Capped more with each pass, it dirties less; and at the destination it has all its processors."""
+    """The cap is lowered with each pass, so the guest writes less; at the destination it has its processors again."""
     with two_hosts(control=BUSY) as (a, b):
         a.create("g", memory_kib=32768)
         a.migrate("g", b, "--live", "--auto-converge", "--bandwidth", "16", mode=mode).ok()
@@ -473,7 +474,7 @@ def test_auto_converge_by_steps(a, b):
 
 
 def test_the_longest_downtime(a, b):
-    """As long as it may take, nobody is slowed down; shorter, and it is."""
+    """If the allowed downtime is long enough, the guest is not throttled; with a shorter one it is."""
     a.control(**{key.replace("-", "_"): value for key, value in BUSY.items()})
     a.create("g", memory_kib=32768)
     assert a.virsh("migrate-getmaxdowntime", "g").ok().out.strip() == "300"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Who comes to the peer port and to a migration's own port, and is not who is waited for: neither the processor nor a
-place is theirs for long."""
+"""Connections to the peer port and to a migration's own port that do not belong to a migration: they cost no processor
+time, and hold no place for long."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ import pytest
 import rpc
 from sim_host import SimHost, two_hosts, wait_until
 
-QUESTION = (28).to_bytes(4, "big") + rpc.PROGRAM.to_bytes(4, "big")  # how a frame begins
+QUESTION = (28).to_bytes(4, "big") + rpc.PROGRAM.to_bytes(4, "big")  # the first bytes of a frame
 
 
 def peer_port(host):
@@ -45,7 +45,7 @@ def half_close(connection):
 
 
 def out_of_band(connection):
-    """The reader sees no more than what is before this byte, however much there is."""
+    """Out-of-band data: the reader sees only the bytes before it, however many follow."""
     connection.send(b"!", socket.MSG_OOB)
     connection.sendall(b"x" * 64)
 
@@ -65,7 +65,7 @@ def test_a_part_of_a_ticket_costs_no_processor(then):
 
 
 def test_a_part_of_a_stream_costs_no_processor():
-    """Libxl's helper is started when the first record is there, and that is waited for without haste."""
+    """libxl's helper is started after the first record; waiting for that record costs no processor time."""
     with SimHost("a") as a, SimHost("b", {"guard": "no"}) as b:
         a.create("g")
         with rpc.Client(a.socket_path) as source, rpc.Client(b.socket_path) as destination:
@@ -81,7 +81,7 @@ def test_a_part_of_a_stream_costs_no_processor():
 
 
 def test_a_crowd_keeps_no_asker_out():
-    """Many addresses, each with as many connections as it may have, and one that is of none of them."""
+    """Many addresses with the maximum of connections each do not keep a connection of another address out."""
     with SimHost("b") as b:
         crowd = [connect(peer_port(b), QUESTION, f"127.0.1.{1 + n % 5}") for n in range(300)]
         asker = connect(peer_port(b), QUESTION)
@@ -114,13 +114,13 @@ def test_strangers_at_the_migrations_own_port_keep_no_source_out():
             cookie = source.perform(domain, uri, cookie)
             destination.finish("g", cookie)
             source.confirm(domain)
-            assert all(map(is_closed, strangers)), "nobody stays at a door that is shut"
+            assert all(map(is_closed, strangers)), "a connection to a closed port is open"
         assert b.state("g") == "running"
 
 
 @pytest.mark.parametrize("mode, guard", [("direct", "yes"), ("direct", "no"), ("tunnelled", "no")])
 def test_a_source_that_stalls_is_given_up(mode, guard):
-    """It has sent a part of the guest, keeps its connections, and sends nothing more."""
+    """The source has sent a part of the guest, keeps its connections open, and sends nothing more."""
     with SimHost("a", {"stall_timeout": 60}) as a, SimHost("b", {"guard": guard, "stall_timeout": 2}) as b:
         a.create("g")
         a.control(pause="save-live-round")
@@ -144,7 +144,7 @@ def test_a_slow_source_is_not_given_up():
 @pytest.mark.parametrize("options", [[], ["--parallel"], ["--compressed"]], ids=["plain", "parallel", "compressed"])
 @pytest.mark.parametrize("mode", ["direct", "p2p"])
 def test_a_source_that_reaches_itself_says_so(mode, options):
-    """The destination announces an address that is the source's own, at which the source's daemon listens."""
+    """The destination announces an address of the source, on which the source's own daemon listens."""
     with SimHost("a", {"migration_listen": "127.0.0.1"}) as a:
         with SimHost("b", {"migration_listen": "127.0.0.2", "migration_host": "127.0.0.1", "peer_port": peer_port(a)[1]}) as b:
             a.create("g")
@@ -155,7 +155,7 @@ def test_a_source_that_reaches_itself_says_so(mode, options):
 
 
 def test_a_closed_port_of_this_host_itself(a, b):
-    """There nobody listens, and the reason is the same."""
+    """On that port no program listens; the error names the same reason."""
     a.create("g")
     with rpc.Client(a.socket_path) as source, rpc.Client(b.socket_path) as destination:
         domain = source.lookup("g")
@@ -167,7 +167,7 @@ def test_a_closed_port_of_this_host_itself(a, b):
 
 
 def test_a_pump_that_reports_without_an_end(tmp_path):
-    """It reads what a peer sent, and may have been taken over: it does not hold the loop of the daemon."""
+    """A pump reads a peer's data, so it may have been taken over: it must not block the daemon's loop."""
     pump = tmp_path / "pump"
     pump.write_text("#!/bin/sh\nfor word; do case $word in --report=*) fd=${word#*=};; esac; done\n"
                     "exec yes '{\"in\":1}' >/proc/self/fd/$fd\n")

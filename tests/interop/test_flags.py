@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is not served is refused by name, before anything happens: no job, no guest, no port, no event, on either
-side."""
+"""An unsupported flag is refused before anything happens, and the error names it: no job, no guest, no port, no event,
+on either side."""
 
 import pytest
 
@@ -68,7 +68,7 @@ def test_bad_migrate_uri(a, b, bad, why):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_xml_that_changes_the_guest(a, b, mode):
-    """Memory, vcpus, another uuid: not the same guest any more, and it says which it was."""
+    """Another memory, number of vCPUs or uuid is another guest: refused, and the error names both values."""
     a.create("g")
     text = a.virsh("dumpxml", "g", "--migratable").ok().out
     for old, new in (("65536</memory>", "131072</memory>"), (">1</vcpu>", ">2</vcpu>")):
@@ -86,7 +86,7 @@ def test_offline_of_a_running_guest_or_without_persistent(a, b, mode):
 
 @pytest.mark.parametrize("mode", ["direct", "p2p"])
 def test_offline_while_the_guest_runs(a, b, mode):
-    """It would be defined twice and could be started twice: refused, and nothing of it is on the other host."""
+    """The guest could be started on both hosts: refused, and the other host gets no definition."""
     a.create("g", persistent=True)
     a.migrate("g", b, "--offline", "--persistent", mode=mode).failed("domain 'g' is running", "inactive")
     assert a.state("g") == "running" and b.state("g") is None and not b.domains()

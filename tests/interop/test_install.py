@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What `meson install` puts on a host: the daemon and its documentation, without the simulator; and never over the
+"""`meson install` installs the daemon and its documentation, without the simulator, and never overwrites the
 administrator's configuration."""
 
 import json

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Calls of libvirtd's own driver that change a running guest end on the simulator, not in a hypervisor interface that
-does not exist: they do what they say, or fail by name, and libvirtd lives on."""
+"""Calls of libvirtd's own driver that change a running guest reach the simulator, never a hypervisor interface that
+does not exist: they work, or fail with an error that names the call, and libvirtd keeps running."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The other end is Debian's libvirtd with its libxl driver, on the same simulator (preloaded). Guests go there, come
-from there, and pass between two of them, so that we know that the peer is whole before we judge ourselves by it."""
+"""The peer is Debian's libvirtd with its libxl driver, on the same simulator (preloaded). Guests are migrated to it and
+from it, and between two libvirtds, which shows that the peer itself works."""
 
 import os
 import shutil
@@ -55,7 +55,7 @@ def test_libvirtd_to_xenferry(mode):
 
 @MODE
 def test_and_back(mode):
-    """xenferry to libvirtd and home again: what came back is what left."""
+    """xenferry to libvirtd and back: the guest is unchanged."""
     with SimHost("a") as a, libvirtd_host.LibvirtdHost("lb") as b:
         moves(a, b, mode)
         b.migrate("g", a, "--live", mode=mode).ok()
@@ -65,7 +65,7 @@ def test_and_back(mode):
 
 @MODE
 def test_refused_by_libvirtd_leaves_all_as_it_was(mode):
-    """A guest of that name runs there: prepare is refused, ours runs on and can be moved later."""
+    """A guest with that name runs there: prepare is refused, and the guest here keeps running and can be migrated."""
     with SimHost("a") as a, libvirtd_host.LibvirtdHost("lb") as b:
         a.create("g")
         b.create("g")
@@ -80,7 +80,7 @@ def test_refused_by_libvirtd_leaves_all_as_it_was(mode):
 
 @MODE
 def test_libvirtd_gets_nothing_it_does_not_know(mode):
-    """Flags that only we serve are not passed on to a libvirtd."""
+    """Flags that only xenferry supports are not passed on to a libvirtd."""
     with SimHost("a") as a, libvirtd_host.LibvirtdHost("lb") as b:
         a.create("g")
         if mode == "direct":

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What one client may cost: the loop's time, places, memory, descriptors, lines of the log. A stranger takes what is a
-stranger's, and root gets in."""
+"""The cost of one client is bounded: the loop's time, places, memory, descriptors, lines of the log. Clients of other
+users share their own places, and root can always connect."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ import rpc
 from sim_host import SimHost, two_hosts, wait_until
 
 SANITIZED = os.environ.get("XF_SANITIZED") == "yes"
-# Of processor time, in milliseconds.
+# Milliseconds of processor time.
 LONGEST_TURN = 100 * (8 if SANITIZED else 1)
 STATS, REGISTER = 344, 316
 
@@ -36,7 +36,7 @@ def header(length, procedure, serial=1):
 
 
 def closed(connection, within):
-    """Whether the daemon closes this connection by then."""
+    """TRUE if the daemon closes this connection within that time."""
     connection.settimeout(within)
     try:
         while connection.recv(1 << 16):
@@ -60,7 +60,7 @@ def resident_mib(host):
 
 
 def longest_turn(host):
-    """Stops the daemon, which tells it then."""
+    """Stops the daemon, which then logs it."""
     host.stop()
     turn = float(re.findall(r"the longest turn of its loop used ([0-9.]+) ms", host.log())[-1])
     print(f"{host.name}: longest turn {turn} ms of processor time")
@@ -74,7 +74,7 @@ def stats_of_one(host, name, times):
 
 @contextlib.contextmanager
 def a_crowd_that_asks(host, name, clients=4, calls=4):
-    """Read-only clients that ask for the statistics of one guest, named 16,384 times, over and over."""
+    """Read-only clients that ask for the statistics of one guest, named 16,384 times, again and again."""
     payload = stats_of_one(host, name, 16384)
     stop = threading.Event()
 
@@ -154,7 +154,7 @@ def test_silent_strangers_take_no_place_of_roots():
         a.virsh("list").ok()
         assert sum(closed(one, 0.001) for one in silent) == 10
         assert sum(closed(one, 0.001) for one in strangers) == 4
-        assert all(closed(one, 10) for one in silent + strangers), "who does not open goes"
+        assert all(closed(one, 10) for one in silent + strangers), "a connection that was not opened stays"
         a.virsh("list", uri=a.uri_ro).ok()
         turned_away = re.findall("a new one is turned away", a.log())
         assert 1 <= len(turned_away) <= 5, "lines of the log are bounded"
@@ -200,7 +200,7 @@ def test_unfinished_frames_are_bounded_together():
         lost = sum(closed(client.socket, 0.3) for client in clients)
         assert 60 - lost <= 32, "more than the 64 MiB of the read-only socket"
         assert lost < 60
-        # A small question still gets its answer.
+        # A small call is still answered.
         with rpc.Client(a.socket_path + "-ro") as client:
             client.call(rpc.SUPPORTS_FEATURE, rpc.Writer().int(14))
         for client in clients:
@@ -238,7 +238,7 @@ def test_open_files_are_raised():
 
 
 def test_half_closed_connections_cost_nothing():
-    """What has begun and will never be complete ends, or waits; it does not spin."""
+    """A connection with an incomplete frame ends or waits; it costs no processor time."""
     with SimHost("a") as a:
         held = []
         for address in (a.socket_path, a.socket_path + "-ro", (a.address, a.tcp_port)):
@@ -280,4 +280,4 @@ def test_what_changes_something_is_in_the_log_with_who_did_it():
         assert re.search(r"unix:\d+\(uid 0, pid \d+\): DOMAIN_SUSPEND of domain 'g': done", log)
         assert re.search(r"unix:\d+\(uid 0, pid \d+\): DOMAIN_SUSPEND: failed: this connection has not the right", log)
         assert r": DOMAIN_SUSPEND of domain 'x\x0a2026 message: forged\x1b[2J': failed: " in log
-        assert "LIST_ALL_DOMAINS" not in log, "what only looks leaves nothing"
+        assert "LIST_ALL_DOMAINS" not in log, "a read-only call was logged"

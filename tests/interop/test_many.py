@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sixty-four guests move at once, twenty-one or two in each mode: all arrive, each runs on one host, and both daemons
-answer meanwhile. The times are printed, not judged: the machine that runs this may be busy."""
+"""Sixty-four guests are migrated at once, twenty-one or two in each mode: all arrive, each runs on one host, and both
+daemons answer meanwhile. The times are printed and not checked: the machine may be busy."""
 
 import statistics
 import subprocess
@@ -56,7 +56,7 @@ def test_sixty_four_at_once():
 
 
 def test_there_and_back_at_once():
-    """Guests cross in both directions at once, so that each daemon is source and destination together."""
+    """Guests are migrated in both directions at once: each daemon is source and destination."""
     with two_hosts(settings={"log_level": "message"}) as (a, b):
         for number in range(8):
             a.create(f"a{number}", memory_kib=MEMORY_KIB)

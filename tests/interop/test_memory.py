@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Room for the guest: known before prepare answers yes, promised to one guest only, made by dom0 where it may; and what
-this Xen cannot do for a guest, known before it is touched."""
+"""Memory for the guest: checked before prepare answers, reserved for one guest only, taken from dom0 where that is
+allowed; and guests that this Xen does not support are refused before they are touched."""
 
 import os
 
@@ -23,18 +23,18 @@ def dom0_mib(host):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_shortfall_is_named(mode):
-    # dom0 has 512 MiB of them.
+    # dom0 has 512 MiB of it.
     with SimHost("a") as a, SimHost("b", control={"memory-mib": 512 + 100}) as b:
         a.create("g", memory_kib=128 * MIB)
         a.migrate("g", b, "--live", mode=mode).failed("needs 128 MiB", "100 MiB are free", "28 MiB are missing", "dom0_min_memory")
         assert a.state("g") == "running" and guests(b) == 0
-        # Nothing stays promised.
+        # Nothing stays reserved.
         a.create("h", memory_kib=96 * MIB)
         a.migrate("h", b, "--live", mode=mode).ok()
 
 
 def test_promised_to_one_only():
-    """Two at once, of which one fits: the first pages of the winner have not even arrived."""
+    """Of two guests at once only one fits: memory is reserved before the first page arrives."""
     with SimHost("a", control={"rate-mib": 50}) as a, SimHost("b", control={"memory-mib": 512 + 150}) as b:
         a.create("g", memory_kib=96 * MIB)
         a.create("h", memory_kib=96 * MIB)
@@ -52,7 +52,7 @@ def test_dom0_makes_room(mode):
         a.create("g", memory_kib=128 * MIB)
         a.migrate("g", b, "--live", mode=mode).ok()
         assert dom0_mib(b) == 512 - 28
-        # Not below what it was told to keep.
+        # Not below the configured minimum.
         a.create("h", memory_kib=256 * MIB)
         a.migrate("h", b, "--live", mode=mode).failed("less than dom0_min_memory")
         b.virsh("create", b.write_xml(domain_xml("n", memory_kib=64 * MIB))).ok()
@@ -60,7 +60,7 @@ def test_dom0_makes_room(mode):
 
 
 def test_dom0_is_slow():
-    """It was asked, and gives nothing: the preparation ends with an error, and leaves no promise."""
+    """dom0 is asked for memory and gives none: prepare ends with an error, and nothing stays reserved."""
     with SimHost("a") as a, SimHost("b", {"dom0_min_memory": 300}, control={"memory-mib": 512 + 100}) as b:
         b.control(dom0_keeps=1)
         a.create("g", memory_kib=128 * MIB)

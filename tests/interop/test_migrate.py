@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A guest moves: three modes x (live, not live) x what people ask for. Each time virsh ends with 0, the guest runs on
-the destination and nowhere else, its memory is the same bit for bit, its heartbeat has neither gap nor repeat, and
-both daemons hold afterwards what they held before."""
+"""A guest is migrated: three modes x (live, not live) x flags and parameters. Each time virsh ends with 0, the guest
+runs only on the destination, its memory is unchanged, its counter has no gap and no repeat, and afterwards both daemons
+have the same resources as before."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ def flags(live, *more):
 
 
 class Move:
-    """One migration from a to b with the checks that hold for every one of them."""
+    """One migration from a to b with the checks that apply to each."""
 
     def __init__(self, a, b, mode, live):
         self.a, self.b, self.mode, self.live = a, b, mode, live
@@ -61,7 +61,7 @@ def test_running(move):
 
 
 def test_paused(move):
-    """Stays paused, in every mode; goes on where it stopped when resumed."""
+    """It stays paused in every mode, and continues where it stopped when it is resumed."""
     move.a.create("g")
     beating(move.a, "g")
     move.a.virsh("suspend", "g").ok()
@@ -97,7 +97,7 @@ def test_dname(move):
 
 
 def test_xml(move):
-    """What --xml changes and may change is what the destination has."""
+    """The destination has the changes of --xml."""
     move.a.create("g", extra="<title>old</title>")
     beating(move.a, "g")
     text = move.a.virsh("dumpxml", "g", "--migratable").ok().out
@@ -150,7 +150,7 @@ def test_served_flags(a, b, mode, option):
 
 @MODE
 def test_bandwidth(a, b, mode):
-    """--bandwidth is kept within a wide margin: 64 MiB at 40 MiB/s cannot be there in a second."""
+    """--bandwidth is kept, with a wide margin: 64 MiB at 40 MiB/s take more than a second."""
     a.create("g")
     result = a.migrate("g", b, "--live", "--bandwidth", "40", mode=mode).ok()
     assert result.seconds > 1.0, f"the limit was ignored: {result!r}"
@@ -158,7 +158,7 @@ def test_bandwidth(a, b, mode):
 
 
 def test_migrate_setspeed_while_running(a, b):
-    """A limit set in the middle of a migration holds at once; lifted, it is gone at once."""
+    """A limit that is set during a migration applies at once, and so does its removal."""
     a.create("g", memory_kib=128 * 1024)
     a.virsh("migrate-setspeed", "g", "8").ok()
     assert a.virsh("migrate-getspeed", "g").ok().out.strip() == "8"
@@ -175,7 +175,7 @@ def test_migrate_setspeed_while_running(a, b):
                                      "xenmigr://127.0.0.1", "127.0.0.1:{port}", "tcp:127.0.0.1:{port}",
                                      "tcp://127.0.0.1:{port}"])
 def test_migrateuri_dialects(a, b, mode, dialect):
-    """Every form in which the clients people have name the destination."""
+    """Each form in which clients name the destination."""
     a.create("g")
     a.migrate("g", b, "--live", mode=mode, migrate_uri=dialect.format(port=b.ports.first + 7)).ok()
     assert b.state("g") == "running"
@@ -190,7 +190,7 @@ def test_listen_address(a, b, mode):
 
 @pytest.mark.parametrize("mode", ["direct", "p2p"])
 def test_offline(a, b, mode):
-    """The definition alone moves; nothing runs anywhere."""
+    """Only the definition is copied; the guest does not run."""
     uuid = a.define("g")
     a.migrate("g", b, "--offline", "--persistent", "--undefinesource", mode=mode).ok()
     assert a.names("--all") == []
@@ -212,7 +212,7 @@ def test_other_kinds(a, b, kind):
 
 
 def test_there_and_back_again(a, b):
-    """Ten moves; the counter goes through all of them."""
+    """Ten migrations; the counter continues through all of them."""
     a.create("g")
     beating(a, "g")
     hosts = [a, b]
@@ -260,7 +260,7 @@ def test_python_migrate_to_uri3(a, b, tunnelled):
 
 
 class Events:
-    """Collects a host's events through python-libvirt, the loop in a thread of its own."""
+    """Collects a host's events through python-libvirt, with the loop in a thread."""
 
     running = False
 
@@ -311,7 +311,7 @@ def test_events(a, b, mode):
 
 @MODE
 def test_progress_is_real(a, b, mode):
-    """While it moves: bounded, growing; afterwards: domjobinfo --completed."""
+    """During the migration: bounded, growing; afterwards: domjobinfo --completed."""
     import libvirt
 
     a.create("g", memory_kib=128 * 1024)
@@ -353,12 +353,13 @@ def test_verbose_shows_percent(a, b):
     assert len(percents) > 2, f"no progress was shown: {result.err!r}"
 
 
-# ---- looking at it meanwhile -----------------------------------------------------------------------------------------------
+# ---- queries meanwhile -----------------------------------------------------------------------------------------------------
 
 
 @MODE
 def test_reads_never_wait(a, b, mode):
-    """Every read is answered while the guest moves; a write that conflicts is refused at once, by name."""
+    """Each read is answered during a migration; a write that conflicts is refused at once, and the error names the
+    job."""
     a.create("g", memory_kib=128 * 1024)
     virsh = a.migrate_start("g", b, "--live", "--bandwidth", "30", mode=mode)
     wait_until(lambda: "None" not in a.virsh("domjobinfo", "g").out, "the job is there")
@@ -387,7 +388,8 @@ def test_ipv6(mode):
 @pytest.mark.parametrize("how", ["timeout", "abort"])
 @pytest.mark.parametrize("mode", MODES)
 def test_guest_that_suspends_too_late(mode, how):
-    """It has acknowledged the request, the migration is given up, and then it stops: nobody but its host can wake it."""
+    """The guest acknowledges the request, the migration fails, and then the guest suspends: only its host can resume
+    it."""
     control = {"late-suspend-ms": 1500, "suspend-timeout-ms": 300 if how == "timeout" else 60000}
     with two_hosts(control=control) as (a, b):
         a.create("g", memory_kib=16 * 1024)
@@ -402,7 +404,7 @@ def test_guest_that_suspends_too_late(mode, how):
         count = len(a.heartbeats("g"))
         wait_until(lambda: len(a.heartbeats("g")) > count + 2, "the guest goes on")
         assert a.state("g") == "running" and b.domains() == []
-        # And it can still move.
+        # It can still be migrated.
         a.always.clear()
         a.control()
         a.migrate("g", b, "--live", mode=mode).ok()

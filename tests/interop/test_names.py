@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a domain can be called, and who may be called so: names come from people, peers, other toolstacks and files."""
+"""The name of a domain, and who may use it: names are given by users, peers, other toolstacks and files."""
 
 import os
 
@@ -13,7 +13,7 @@ BAD = [".", "..", "../victim", "x/y", "n" * 241, "two\nlines", "\x1b[2J", "  ", 
 
 
 def files(host):
-    """Everything below the directory of @host's definitions, and beside it."""
+    """All files below the directory of @host's definitions, and beside it."""
     top = os.path.join(host.dir, "definitions")
     return sorted(os.path.join(where, name) for where, _, names in os.walk(top) for name in names) + os.listdir(host.dir)
 
@@ -29,7 +29,7 @@ def assert_stayed(a, b, files_before):
 
 @MODE
 def test_dname(a, b, mode):
-    """Refused before anything is begun; the guest has no job afterwards and moves under a better name."""
+    """An invalid name is refused before the migration begins; then the guest has no job and can be migrated."""
     a.create("g", persistent=True)
     before = files(b)
     for bad in BAD:
@@ -42,7 +42,7 @@ def test_dname(a, b, mode):
 
 
 def test_dname_of_a_careless_source(a, b):
-    """The destination does not rely on its peer."""
+    """The destination checks its peer's name."""
     a.create("g", persistent=True)
     before = files(b)
     for bad in BAD:
@@ -66,7 +66,7 @@ REFUSED = "<domain type='kvm'>\n  <name>theirs</name>\n  <uuid>11111111-2222-333
 
 
 def test_what_others_wrote_stays(a, b):
-    """virsh's view of a definition that is refused, beside all that is done with other guests."""
+    """virsh's view of a definition that is not served, while other guests are used."""
     path = os.path.join(b.dir, "definitions", "theirs.xml")
     with open(path, "w", encoding="utf-8") as out:
         out.write(REFUSED)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""scripts/run without the build: the commands that it prints work as they stand, and ^C leaves nothing behind."""
+"""scripts/run without the build: the printed commands work, and ^C leaves nothing behind."""
 
 import os
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""After everything is sent: a source believes nobody but its destination, waits for as long as that takes, says for
-whom it waits, and obeys a person. docs/exactly-once.md."""
+"""After everything is sent: a source believes only its destination, waits until that answers, reports which host it
+waits for, and obeys an administrator. docs/exactly-once.md."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ def hosts_fixture():
 
 @contextlib.contextmanager
 def sent(a, b, name="g", **params):
-    """A managed migration of which everything is sent: (client of a, client of b, domain, the cookie for finish)."""
+    """A managed migration after everything is sent: (client of a, client of b, domain, the cookie for finish)."""
     with rpc.Client(a.socket_path) as source, rpc.Client(b.socket_path) as destination:
         domain = source.lookup(name)
         cookie, xml = source.begin(domain, params=params)
@@ -53,11 +53,11 @@ def migrations(host, *options):
                *options)
 
 
-# ---- what the client says ----------------------------------------------------------------------------------------
+# ---- the client's confirm ----------------------------------------------------------------------------------------
 
 
 def test_the_answer_to_finish_was_lost(a, b):
-    """The double run of libvirt's driver: the client has heard nothing, and cancels a guest that runs."""
+    """With libvirt's driver the guest runs twice: the client got no answer, and cancels a guest that runs."""
     a.create("g")
     with sent(a, b) as (source, destination, domain, cookie):
         destination.finish("g", cookie)
@@ -67,7 +67,7 @@ def test_the_answer_to_finish_was_lost(a, b):
 
 
 def test_the_call_of_finish_was_lost(a, b):
-    """And one that never came to the destination: it promises not to start it, and keeps that."""
+    """The call did not reach the destination, which promises not to start the guest, and keeps the promise."""
     a.create("g")
     with sent(a, b) as (source, destination, domain, cookie):
         source.confirm(domain, cancelled=1)
@@ -134,12 +134,12 @@ def test_restored_still_honours_a_finish_after_a_restart(a, b):
     only_on(b, a)
 
 
-# ---- for whom it waits -------------------------------------------------------------------------------------------
+# ---- waiting for the destination ---------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def waiting(a, b, name="g"):
-    """The destination is gone, and its source waits for it."""
+    """The destination has ended, and its source waits for it."""
     with sent(a, b, name) as (source, destination, domain, _):
         destination.vanish()
         b.kill()
@@ -200,7 +200,7 @@ def test_a_person_decides(a, b, word):
 
 
 def resolve_on_tty(host, migration, word, typed):
-    """Its exit status and what it printed, on a terminal where a person types @typed."""
+    """The command's exit status and output, on a terminal where @typed is typed."""
     master, slave = os.openpty()
     with subprocess.Popen([os.path.join(sim_host.BUILD, "src", "cli", "xenferry"), "migrations", "--socket",
                            host.socket_path, "--resolve", migration, word], stdin=slave, stdout=subprocess.PIPE,
@@ -213,7 +213,7 @@ def resolve_on_tty(host, migration, word, typed):
 
 
 def test_a_person_confirms_a_decision(a, b):
-    """That the other host is off, or that the guest runs there."""
+    """The prompt says what is confirmed: that the other host is off, or that the guest runs there."""
     a.create("g")
     with waiting(a, b) as migration:
         for word, what in (("here", "POWER THE OTHER HOST OFF FIRST"), ("there", "See first that it runs on")):
@@ -226,8 +226,8 @@ def test_a_person_confirms_a_decision(a, b):
 
 @contextlib.contextmanager
 def running_twice(a, b):
-    """The destination's host stood still when it was to start the guest; an administrator has resumed it at the source;
-    now that host continues."""
+    """The destination's host was stopped when it was to start the guest; an administrator has resumed the guest at the
+    source; now that host continues."""
     a.create("g")
     b.stop_at("journal:destination:unpausing")
     with sent(a, b) as (source, destination, domain, cookie):
@@ -245,7 +245,7 @@ def running_twice(a, b):
 
 @pytest.mark.parametrize("ends", ["a", "b"])
 def test_a_conflict_is_shown_on_both_hosts(a, b, ends):
-    """Until the guest has ended on one of them."""
+    """It is shown until the guest has ended on one of them."""
     with running_twice(a, b) as migration:
         for host in (a, b):
             wait_until(lambda: "conflict" in migrations(host).ok().out, lambda: f"{host.name} shows it", 30)
@@ -279,7 +279,7 @@ def test_an_abort_is_shown_on_both_hosts(a, b, mode):
 
 @pytest.mark.parametrize("mode", sim_host.MODES)
 def test_the_other_host_is_shown_by_its_name(mode):
-    """Not by the address of its data."""
+    """Not by its data address."""
     with SimHost("a", PATIENT, named=True) as a, SimHost("b", PATIENT, named=True) as b:
         a.create("g")
         moving = a.migrate_start("g", b, "--live", "--bandwidth", "5", mode=mode)
@@ -316,7 +316,7 @@ def test_a_journal_that_cannot_be_read_is_told_of(a):
 
 
 def test_strangers_at_the_peer_port(a, b):
-    """Hundreds that connect and say nothing, or nonsense, keep nobody from asking."""
+    """Hundreds of connections that send nothing, or garbage, do not keep a source from asking."""
     import socket  # pylint: disable=import-outside-toplevel
 
     a.create("g")
@@ -335,7 +335,7 @@ def test_strangers_at_the_peer_port(a, b):
 
 
 def test_a_destination_that_lost_its_journal_is_not_believed(a, b):
-    """It knows nothing of the migration: no answer is made of that."""
+    """It does not know the migration: the source does not treat that as an answer."""
     a.create("g")
     with waiting(a, b) as migration:
         shutil.rmtree(os.path.join(b.dir, "lib", "migrations"))
@@ -347,7 +347,7 @@ def test_a_destination_that_lost_its_journal_is_not_believed(a, b):
     only_on(a, b)
 
 
-# ---- who may call ----------------------------------------------------------------------------------------------------
+# ---- the owner of a phase --------------------------------------------------------------------------------------------
 
 
 def refused(call, *args, match, **options):
@@ -356,7 +356,7 @@ def refused(call, *args, match, **options):
 
 
 def test_a_phase_is_its_owners(a, b):
-    """Another client's perform, finish and confirm reach nothing, before `sent` and after it."""
+    """Perform, finish and confirm of another client change nothing, before `sent` and after it."""
     a.create("g")
     with rpc.Client(a.socket_path) as source, rpc.Client(b.socket_path) as destination, \
             rpc.Client(a.socket_path) as stranger, rpc.Client(b.socket_path) as stranger_there:
@@ -401,7 +401,7 @@ def test_a_phase_is_of_its_migration(a, b):
 
 
 def test_confirm_before_finish(a, b):
-    """What the client says is not the destination's word: it is asked, and so the guest stays."""
+    """A client's confirm is not the destination's answer: the destination is asked, and so the guest stays."""
     a.create("g")
     with sent(a, b) as (source, destination, domain, cookie):
         refused(source.confirm, domain, match="the destination has not confirmed it")
@@ -428,7 +428,7 @@ def test_another_client_does_not_drive_a_p2p_migration(a, b, mode, at):
 
 
 def test_two_persons(a, b):
-    """Two decisions within one write of the journal: the first counts, and the second is told so."""
+    """Two decisions within one write of the journal: the first counts, and the second is refused with it."""
     a.create("g")
     with sent(a, b) as (source, destination, domain, _):
         destination.vanish()
@@ -474,7 +474,7 @@ def test_undefine_waits_for_the_answer(a, b):
 
 
 def test_what_has_left_is_destroyed_until_it_is_gone(a, b):
-    """Over a restart of the daemon, too; and nothing takes the shell for a guest."""
+    """Also over a restart of the daemon; and the copy that was left behind is never listed."""
     a.create("g", persistent=True)
     a.control(fail="destroy")
     a.migrate("g", b, mode="p2p").ok()
@@ -508,11 +508,12 @@ def test_what_was_cancelled_is_destroyed_until_it_is_gone(a, b):
     only_on(b, a)
 
 
-# ---- a start of what has moved away --------------------------------------------------------------------------------------
+# ---- the start of a guest that was migrated ------------------------------------------------------------------------------
 
 
 def test_start_of_what_has_moved(a, b):
-    """It is asked where it went: refused while it runs there, while it is not known, and when it has moved on."""
+    """The host that it was migrated to is asked: refused if it runs there, if that is unknown, and if it was migrated
+    on."""
     a.create("g", persistent=True)
     a.migrate("g", b, mode="p2p").ok()
     a.virsh("start", "g").failed("says that it runs there or has moved on")
@@ -555,8 +556,8 @@ def test_libvirtd_has_it(to_libvirtd):
 
 
 def test_libvirtd_has_it_not(to_libvirtd):
-    """While it may still start the guest nothing is guessed, and neither when it does not know the guest any more:
-    finish has been called, and the guest may have run there."""
+    """While libvirtd may still start the guest the source does not decide, and neither when it no longer knows the
+    guest: finish has been called, and the guest may have run there."""
     a, b = to_libvirtd
     a.create("g")
     with sent(a, b) as (source, destination, domain, _):
@@ -578,7 +579,7 @@ def test_libvirtd_has_it_not(to_libvirtd):
 
 @pytest.mark.parametrize("end", ["moves on", "ends"])
 def test_libvirtd_had_it(to_libvirtd, end):
-    """It ran there, and is there no more when the source looks: resuming would be a second one, or an old one."""
+    """It ran there, and is gone when the source asks: a resume could make a second copy, or one of old memory."""
     a, b = to_libvirtd
     with SimHost("c") as c:
         a.create("g")
@@ -613,7 +614,7 @@ def test_libvirtd_is_gone(to_libvirtd):
 
 
 def switch_to_libvirtd(host, libvirtd_host):
-    """The host's xenferryd goes; a libvirtd on the same hypervisor and definitions comes."""
+    """Ends the host's xenferryd and starts a libvirtd on the same hypervisor and definitions."""
     host.stop()
     other = libvirtd_host.LibvirtdHost(host.name, start=False)
     shutil.rmtree(other.sim_dir)
@@ -627,8 +628,9 @@ def switch_to_libvirtd(host, libvirtd_host):
 
 @pytest.mark.parametrize("outcome", ["moved", "stayed", "waits"])
 def test_what_a_switch_back_finds(a, b, outcome):
-    """A libvirtd finds every definition as it left them, and no file of ours in its way. It does not take over domains
-    that it has not started (nor xl's): such a guest is "shut off" to it, and it does not start a second one."""
+    """A libvirtd finds its definitions unchanged, and no file of xenferry is in its way. It does not adopt domains that
+    it has not started (nor those started by xl): it shows such a guest as "shut off", and does not start a second
+    copy."""
     libvirtd_host = pytest.importorskip("libvirtd_host", reason="the preloaded libvirtd is not built")
     if libvirtd_host.why_not():
         pytest.skip(libvirtd_host.why_not())

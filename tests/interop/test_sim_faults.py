@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The tests' own tools: a daemon that is stopped or killed at a transition, and the call of libxl that fails by its
+"""The tests' own tools: a daemon that is stopped or killed at a transition, and a libxl call that fails by its
 number."""
 
 import errno
@@ -24,7 +24,7 @@ print(answers)
 
 
 def call_points(host, *points):
-    """A process that passes these points of xf_watch_point() in a thread and prints their answers."""
+    """A process that passes these points of xf_watch_point() in a thread and prints the results."""
     library = os.path.join(PLAIN_BUILD, "src", "sim", "libxenferry-sim.so")
     return subprocess.Popen(["/usr/bin/python3", "-c", CALL_POINTS, library, *points], env=host.env,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -64,7 +64,7 @@ def test_killed_at_source(a, b):
     status, said = communicate(client)
     assert status != 0, said
     assert a.traced("died at source:committing->sent") and a.traced("move g source committing -> sent")
-    a.start()  # not again: it was once, and no migration is there
+    a.start()  # no second stop: the point has stopped once, and there is no migration
 
 
 def test_moves_are_traced(a, b):
@@ -79,7 +79,7 @@ def test_moves_are_traced(a, b):
 
 
 def test_stop_of_one_guest_by_pattern(a, b):
-    """A guest's own key goes before the general one; a pattern stops at all that match, at each once."""
+    """A key with a guest's name has precedence; a pattern stops once at each point that it matches."""
     a.create("g")
     a.create("h")
     a.control(**{"h.stop": "source:*->sent, source:*->destroying", "stop": ""})
@@ -95,8 +95,8 @@ def test_stop_of_one_guest_by_pattern(a, b):
 
 
 def test_stops_once_until_the_control_file_is_written_again(a, b):
-    """A stop is over when its daemon was continued or is dead: neither the next migration nor the next daemon meets
-    it."""
+    """A stop is over once its daemon was continued or has ended: neither the next migration nor the next daemon stops
+    there."""
     a.create("g")
     a.stop_at("source", "begun -> recording")
     client = a.migrate_start("g", b, "--live")
@@ -120,9 +120,9 @@ def test_stops_once_until_the_control_file_is_written_again(a, b):
 
 
 def sweep(host, prepare, deed, check, limit=60):
-    """Does @deed again and again, each time with the next of the calls it takes on @host failing, until there is none;
-    returns for each what failed and what @deed returned. @prepare and @check, which gets that result and puts
-    everything back, work without failures."""
+    """Repeats @deed, each time with the next of its libxl calls on @host failing, until no call fails; returns for each
+    the call that failed and the result of @deed. @prepare and @check, which gets that result and restores the state,
+    run without failures."""
     found = []
     for n in range(1, limit):
         prepare()
@@ -135,8 +135,8 @@ def sweep(host, prepare, deed, check, limit=60):
 
 
 def sweep_until(sweep_once, expected):
-    """Everything found, with all of @expected in it. The daemon looks for strangers' guests once a second: a call of that
-    in between changes the numbers, and one that was to fail may be passed over."""
+    """All results, which include all of @expected. The daemon polls for other toolstacks' guests each second: its call
+    changes the numbers, and a call that should fail may be skipped."""
     found = []
     for _ in range(4):
         found += sweep_once()
@@ -147,12 +147,12 @@ def sweep_until(sweep_once, expected):
 
 def test_every_call_of_a_creation_fails_in_turn(a):
     path = a.write_xml(domain_xml("g"))
-    a.virsh("create", path).ok()  # the host's events are listened to from the first guest on
+    a.virsh("create", path).ok()  # the daemon listens to events from the first guest on
     a.virsh("destroy", "g").ok()
     before = a.snapshot()
 
     def check(result):
-        """After a failure the next creation is whole."""
+        """After a failure the next creation works."""
         if not result:
             assert a.domains() == [] and a.state("g") is None, repr(result)
             a.virsh("create", path).ok()
@@ -177,7 +177,7 @@ def test_an_even_number_fails_through_the_callback(a, late):
 
     found = sweep_until(lambda: sweep(a, lambda: None, lambda: a.virsh("create", path), check), {"libxl_domain_create_new"})
     number = [call for call, _ in found].index("libxl_domain_create_new") + 1
-    more = (number % 2 == 0) != late  # another call before it changes its number
+    more = (number % 2 == 0) != late  # another call before this one changes its number
     for _ in range(5):
         a.fail_nth(number + more)
         if more:
@@ -186,7 +186,7 @@ def test_an_even_number_fails_through_the_callback(a, late):
         result = a.virsh("create", path)
         if a.failed_call() == "libxl_domain_create_new":
             break
-        check(result)  # a look at strangers came in between
+        check(result)  # a poll was in between
     result.failed(f"simulated failure of call {number + more}, libxl_domain_create_new")
     assert len(a.traced(" late failure ")) - before == late
     assert a.domains() == []
@@ -195,12 +195,12 @@ def test_an_even_number_fails_through_the_callback(a, late):
 
 @pytest.mark.parametrize("side", ["source", "destination"])
 def test_every_call_of_a_migration_fails_in_turn(a, b, side):
-    """Wherever it fails, the guest runs on exactly one of the hosts."""
+    """Whichever call fails, the guest runs on exactly one host."""
     def check(result):
         there, here = (b, a) if result else (a, b)
         wait_until(lambda: (there.state("g"), here.state("g")) == ("running", None), lambda: repr(result))
         for domain in here.domains():
-            # Done, but what was moved could not be removed; the log says what to do.
+            # Migrated, but its copy could not be removed; the log says what to do.
             assert domain["state"] == "suspended" and here.failed_call() == "libxl_domain_destroy"
             assert "remove it with xl destroy" in here.log()
             here.sim("destroy", "g")
@@ -220,12 +220,12 @@ def test_fails_by_environment():
         assert host.process.wait(timeout=20) != 0
         assert "simulated failure of call 1, libxl_ctx_alloc" in host.log()
         host.process = None
-        host.start()  # that call has been
+        host.start()  # that call has passed
         assert host.calls() > 1
 
 
 def test_named_points_stop_fail_and_kill(a):
-    """xf_watch_point(), in another process and another thread than a daemon's loop."""
+    """xf_watch_point() in another process and thread than a daemon's loop."""
     points = ("journal:sent:written", "journal:sent:written", "journal:sent:renamed")
     a.reset_calls()
     status, said = communicate(call_points(a, *points))
@@ -244,7 +244,7 @@ def test_named_points_stop_fail_and_kill(a):
 
     a.kill_at("journal:sent:renamed")
     assert communicate(call_points(a, *points))[0] == -signal.SIGKILL
-    assert communicate(call_points(a, *points))[0] == 0, "it dies there once"
+    assert communicate(call_points(a, *points))[0] == 0, "it was killed there again"
 
 
 @pytest.mark.parametrize("mode", MODES)

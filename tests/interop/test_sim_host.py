@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The simulated host itself: calls that fail after having acted, domains that linger, a boot of the whole host."""
+"""The simulated host itself: calls that fail after they acted, domains that stay dying, a boot of the whole host."""
 
 import os
 import signal
@@ -56,7 +56,7 @@ def test_a_destroyed_domain_lingers(host):
     host.control(linger_ms=1500)
     host.virsh("destroy", "g").ok()
     assert sim_states(host) == ["dying"]
-    # One of the same name can be started meanwhile.
+    # Another domain with the same name can be started meanwhile.
     host.create("g", memory_kib=4096)
     assert sorted(sim_states(host)) == ["dying", "running"]
     wait_until(lambda: sim_states(host) == ["running"], "the old one goes")
@@ -76,14 +76,14 @@ def test_a_host_boots(host):
     host.virsh("destroy", "auto").ok()
     host.kill()
     host.start()
-    assert host.state("auto") == "shut off"  # a restart of the daemon is no boot
+    assert host.state("auto") == "shut off"  # a restart of the daemon is not a boot
     host.boot()
     wait_until(lambda: host.state("auto") == "running", "it is started by the next boot")
 
 
 @pytest.mark.parametrize("half", ["1", ".1"])
 def test_a_boot_leaves_no_half_of_a_domain(host, half):
-    """What a daemon leaves that is killed while it makes a domain, or removes one: the next of that number is whole."""
+    """A daemon was killed while it made or removed a domain: the next domain with that number is complete."""
     directory = os.path.join(host.sim_dir, "domains", half)
     os.makedirs(directory)
     os.symlink("/dev/shm/xenferry-sim-of-no-domain", os.path.join(directory, "memory"))

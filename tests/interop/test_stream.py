@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The simulated stream is Xen's: Xen's own checker accepts it, and a guest restored from it has the same memory."""
+"""The simulated stream is that of Xen: Xen's own checker accepts it, and a guest restored from it has the same
+memory."""
 
 import glob
 import itertools
@@ -16,11 +17,11 @@ CHECKERS = glob.glob("/usr/lib/xen-*/bin/verify-stream-v2")
 
 
 def save(host, path, live):
-    """Saves the only guest of @host as libxl would, into the file @path; returns the helper's report."""
+    """Saves the only guest of @host as libxl would, to the file @path; returns the helper's report."""
     (domain,) = host.domains()
     report_read, report_write = os.pipe()
     with open(path, "wb") as stream:
-        # Out of the way of the numbers that the helper expects them at.
+        # Not at the numbers that the helper's descriptors get.
         high = [os.dup2(fd, number) for fd, number in ((report_write, 60), (stream.fileno(), 61))]
 
         def place():
@@ -52,15 +53,15 @@ def test_xen_accepts_the_stream(tmp_path, kind, live):
     done = subprocess.run(["/usr/bin/python3", CHECKERS[0], "-i", tmp_path / "stream", "-f", "libxl"], capture_output=True,
                           env=dict(os.environ, PYTHONPATH=modules), text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    # What a real Xen's stream of such a guest began with (tests/xen/test_stream.py).
+    # The beginning of a stream of such a guest from real Xen (tests/xen/test_stream.py).
     with open(os.path.join(DATA, f"{kind}.header"), "rb") as golden:
         header = golden.read()
     assert (tmp_path / "stream").read_bytes()[:len(header)] == header
 
 
 def test_progress_is_the_real_ones(tmp_path):
-    """The words of a live save in their order, as recorded on real Xen: as many passes as libxc makes of a guest that
-    writes all the time, and the first one over all page numbers below 4 GiB."""
+    """The progress texts of a live save in their order, as recorded on real Xen: as many passes as libxc makes for a
+    guest that writes all the time, and the first one over all page numbers below 4 GiB."""
     with SimHost("a", control={"dirty-pages": 20000, "rate-mib": 100}) as host:
         host.create("g", memory_kib=128 * 1024)
         lines = save(host, tmp_path / "stream", True)

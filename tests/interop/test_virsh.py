@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every virsh command that the daemon serves, on one host: what it prints, and what is refused and how."""
+"""Each virsh command that the daemon supports, on one host: its output, and the errors."""
 
 import os
 import pty
@@ -67,7 +67,7 @@ def test_define_undefine(host):
     uuid = host.define("g")
     xml = host.virsh("dumpxml", "g").ok().out
     assert uuid in xml and "<name>g</name>" in xml
-    # The same again is an update, another uuid under that name is not.
+    # The same definition is an update; one with that name and another uuid is refused.
     host.virsh("define", host.write_xml(domain_xml("g", uuid=uuid, vcpus=2))).ok()
     host.virsh("define", host.write_xml(domain_xml("g"))).failed("already exists")
     host.virsh("undefine", "g").ok()
@@ -99,7 +99,7 @@ def test_autostart(host):
     assert re.search(r"Autostart:\s+disable", host.virsh("dominfo", "g").ok().out)
 
 
-# ---- life ----------------------------------------------------------------------------------------------------
+# ---- start and end -------------------------------------------------------------------------------------------
 
 
 def test_dominfo(host):
@@ -161,7 +161,7 @@ def test_guests_survive_restart(host):
     host.virsh("destroy", "g").ok()
 
 
-# ---- the host and numbers ------------------------------------------------------------------------------------
+# ---- the host and statistics ---------------------------------------------------------------------------------
 
 
 def test_host(host):
@@ -205,15 +205,15 @@ def test_jobs_without_a_job(host):
 
 
 def start_slow_move(client, a, b):
-    """PERFORM of a peer-to-peer migration, pending on @client; the guest's uuid."""
+    """A peer-to-peer migration whose PERFORM is pending on @client; returns the guest's uuid."""
     uuid = bytes.fromhex(a.create("g", memory_kib=128 * 1024).replace("-", ""))
     arguments = rpc.Writer().domain(("g", uuid, 1)).opt_string(b.uri_tcp).params({"bandwidth": 40}).opaque(b"").int(7)
     return uuid, client.start(rpc.PERFORM, arguments)
 
 
 def test_reads_do_not_wait_for_a_job(a, b):
-    """Everything that only looks answers at once, with real numbers; what would change the guest is refused at once, by
-    name."""
+    """Each read is answered at once, with real numbers; a change of the guest is refused at once, and the error names
+    the job."""
     import libvirt
 
     with rpc.Client(a.socket_path, timeout=60) as mover:
@@ -239,7 +239,7 @@ def test_reads_do_not_wait_for_a_job(a, b):
 
 
 def test_calls_of_one_connection_run_side_by_side(a, b):
-    """On the very connection whose PERFORM is pending: replies come out of order, none waits."""
+    """On the connection whose PERFORM is pending: replies are out of order, and no call waits."""
     with rpc.Client(a.socket_path, timeout=60) as client:
         uuid, serial = start_slow_move(client, a, b)
         slowest, answers = 0.0, 0
@@ -286,7 +286,7 @@ def test_console(host):
         os.execvpe("virsh", ["virsh", "-c", host.uri, "console", "g"], host.client_env)
     try:
         read_until(fd, b"heartbeat")
-        # The daemon goes on with everything else meanwhile.
+        # The daemon serves other calls meanwhile.
         assert host.state("g") == "running"
         os.write(fd, b"\x1d")
         _, status = os.waitpid(pid, 0)
@@ -337,13 +337,13 @@ def test_read_only(host):
     for command in (["destroy", "g"], ["suspend", "g"], ["shutdown", "g"], ["undefine", "g"], ["autostart", "g"],
                     ["migrate-setspeed", "g", "1"], ["dumpxml", "--security-info", "g"]):
         host.virsh(*command, uri=host.uri_ro).failed("read only access")
-    # The read-only flag on the read-write socket does the same; so does a client that does not send it on -ro.
+    # The read-only flag on the read-write socket has the same effect; so has the -ro socket without that flag.
     host.virsh("--readonly", "destroy", "g").failed("read only access")
     assert host.state("g") == "running"
 
 
 def test_read_only_is_the_daemons_word(host):
-    """A client that does not restrain itself: libvirt's refuses many of these calls before they are sent."""
+    """A client without libvirt's own checks: libvirt refuses many of these calls before it sends them."""
     uuid = bytes.fromhex(host.create("g").replace("-", ""))
     with rpc.Client(host.socket_path + "-ro") as client:
         with pytest.raises(rpc.RpcError) as refusal:
@@ -372,7 +372,7 @@ def test_virsh_event(host):
 
 
 class EventLoop:
-    """libvirt's default event loop, turned by hand."""
+    """libvirt's default event loop, run by the test."""
 
     def __init__(self):
         import libvirt
@@ -420,7 +420,7 @@ def test_event_callbacks(host):
 
 
 def test_legacy_events_on_the_wire(host):
-    """What clients before callback ids send: registration 105 and 167, message 107 without an id."""
+    """The calls of clients from before callback ids: registration 105 and 167, message 107 without an id."""
     uuid = bytes.fromhex(host.define("g").replace("-", ""))
     with rpc.Client(host.socket_path) as client:
         assert client.call(105).int() == 1
@@ -438,13 +438,13 @@ def test_legacy_events_on_the_wire(host):
             client.call(106)
 
 
-# ---- the wire's edges ----------------------------------------------------------------------------------------
+# ---- the protocol's edges ------------------------------------------------------------------------------------
 
 
 def test_not_served(host):
     host.create("g")
     host.virsh("screenshot", "g").failed("unknown procedure: 211")
-    # The client takes that for "no support": virsh falls back to older calls, and a program can tell.
+    # The client takes this error for "not supported": virsh uses older calls, and a program can check for it.
     import libvirt
 
     connection = host.connect()
@@ -456,7 +456,7 @@ def test_not_served(host):
         with pytest.raises(rpc.RpcError) as refusal:
             client.call(9999)
         assert (refusal.value.code, refusal.value.message) == (39, "unknown procedure: 9999")
-        client.call(3)  # the connection goes on
+        client.call(3)  # the connection still works
 
 
 def test_features(host):
@@ -490,7 +490,7 @@ def test_order_of_opening(host):
         assert status == rpc.ERROR and b"connection already open" in error
         assert call(3)[0] == rpc.OK
         assert call(2) == (rpc.OK, b"")
-        assert raw.recv(1) == b""  # and it closes
+        assert raw.recv(1) == b""  # the connection is closed
 
 
 def test_bad_frames_cost_their_connection_only(host):

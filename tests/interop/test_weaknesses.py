@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What goes wrong in the driver this one replaces, found there by measurement and by reading; each weakness has a
-test here that ours does not have it. The numbers are those of the list they were written down in."""
+"""Weaknesses of the driver that xenferry replaces, which were measured there or read in its code: each has a test that
+xenferry does not have it. The numbers are those of the list in which they were recorded."""
 
 import contextlib
 import os
@@ -19,14 +19,14 @@ MIGRATE_FINISH_OK = 93
 
 
 def no_job(host, name):
-    """The guest's job is free: a change is served, and at once."""
+    """The guest has no job: a change works at once."""
     result = host.virsh("suspend", name).ok()
     assert result.seconds < 5, result
     host.virsh("resume", name).ok()
 
 
 def goes_on(host, name):
-    """The guest runs there: it beats on."""
+    """The guest runs there: it keeps counting."""
     assert host.state(name) == "running"
     seen = len(host.heartbeats(name))
     wait_until(lambda: len(host.heartbeats(name)) > seen, f"{name} beats on {host.name}")
@@ -53,7 +53,7 @@ def works(a, b, mode, name="g"):
 
 @MODE
 def test_w01_failed_prepare_leaves_no_job(a, b, mode):
-    """Managed: begin took the job, prepare fails, and the client sends confirm only to those who ask for it."""
+    """Managed: begin starts the job, prepare fails, and the client calls confirm only if the server asks for it."""
     a.create("g")
     b.create("g")
     a.migrate("g", b, "--live", mode=mode).failed("g")
@@ -67,7 +67,7 @@ def test_w01_failed_prepare_leaves_no_job(a, b, mode):
 
 @MODE
 def test_w02_source_fails_in_the_middle(a, b, mode):
-    """The save breaks in a live round: both sides end, nobody hangs, the guest runs on."""
+    """The save breaks in a live pass: both sides end, no call hangs, the guest keeps running."""
     a.create("g")
     a.fail_at("save-live-round")
     result = a.migrate("g", b, "--live", mode=mode).failed("g")
@@ -108,7 +108,7 @@ def test_w03_destination_daemon_dies(a, b, mode):
 @MODE
 @pytest.mark.parametrize("side,point", [("a", "save-suspended"), ("a", "save-last-round"), ("b", "restore-last-record"), ("b", "restore-end")])
 def test_w04_fails_with_the_guest_suspended(a, b, mode, side, point):
-    """Nobody but the source itself resumes it: no confirm follows a failed perform."""
+    """Only the source itself can resume it: no confirm follows a failed perform."""
     a.create("g")
     wait_until(lambda: a.heartbeats("g"), "beats")
     {"a": a, "b": b}[side].fail_at(point)
@@ -131,7 +131,7 @@ def test_w04_save_helper_dies_in_the_last_round(a, b, mode):
 
 @MODE
 def test_w08_failed_prepare_keeps_a_definition(a, b, mode):
-    """Same name and uuid are defined on the destination; the migration fails; the definition is still there."""
+    """The destination has a definition with that name and uuid; the migration fails; the definition still exists."""
     uuid = a.create("g")
     b.define("g", uuid=uuid)
     b.fail_at("restore-start")
@@ -148,7 +148,7 @@ def test_w08_failed_prepare_keeps_a_definition(a, b, mode):
 
 @contextlib.contextmanager
 def prepared(a, b, name="g", **params):
-    """A managed migration that stands after prepare: (client of a, client of b, domain, uri, b's cookie)."""
+    """A managed migration after prepare: (client of a, client of b, domain, uri, b's cookie)."""
     with rpc.Client(a.socket_path) as source, rpc.Client(b.socket_path) as destination:
         domain = source.lookup(name)
         cookie, xml = source.begin(domain, params=params)
@@ -163,7 +163,7 @@ def data_port(uri):
 @pytest.mark.parametrize("noise", [b"", b"GET / HTTP/1.0\r\n\r\n", b"\0" * 64, b"LibxlFmt", os.urandom(4096)],
                          ids=["silent", "http", "zeros", "half-a-header", "random"])
 def test_w09_strangers_at_the_data_port(a, b, noise):
-    """Whoever connects first is not therefore the source. (Half a right header may take the place: then the
+    """The first connection is not necessarily the source's. (Half of a valid header may take its place: then the
     migration fails, and the guest runs on the source.)"""
     a.create("g")
     with prepared(a, b) as (source, destination, domain, uri, cookie):
@@ -172,7 +172,7 @@ def test_w09_strangers_at_the_data_port(a, b, noise):
             try:
                 stranger = socket.create_connection(("127.0.0.1", data_port(uri)))
             except ConnectionRefusedError:
-                assert noise == b"LibxlFmt", "the door was closed by a stranger"
+                assert noise == b"LibxlFmt", "another connection has closed the port"
                 break
             strangers.append(stranger)
             with contextlib.suppress(OSError):
@@ -180,7 +180,7 @@ def test_w09_strangers_at_the_data_port(a, b, noise):
         try:
             assert destination.finish("g", source.perform(domain, uri, cookie))[0] == "g"
         except (rpc.RpcError, ConnectionError):
-            assert noise == b"LibxlFmt", "strangers have stopped a migration"
+            assert noise == b"LibxlFmt", "other connections have stopped a migration"
             with contextlib.suppress(rpc.RpcError):
                 destination.finish("g", cancelled=1)
             for stranger in strangers:
@@ -196,7 +196,7 @@ def test_w09_strangers_at_the_data_port(a, b, noise):
 
 
 def test_w09b_a_second_connection_harms_nobody(a, b):
-    """Ports are scanned all the time while guests move; all arrive, and the daemon lives."""
+    """Ports are scanned all the time while guests are migrated; all arrive, and the daemon keeps running."""
     stop = threading.Event()
 
     def scan():
@@ -249,7 +249,7 @@ def test_w11_paused_stays_paused_peer_to_peer(a, b, mode):
 
 @pytest.mark.parametrize("mode", ["p2p", "tunnelled"])
 def test_w12_a_failed_peer_to_peer_ends_its_job_once(a, b, mode):
-    """Ten failures; then the job is neither held nor given away: one migration at a time, and it works."""
+    """Ten failures; then the guest has no job, and one migration at a time works."""
     a.create("g", memory_kib=128 * 1024)
     a.fail_at("save-start")
     for _ in range(10):
@@ -266,7 +266,7 @@ def test_w12_a_failed_peer_to_peer_ends_its_job_once(a, b, mode):
 
 @pytest.mark.parametrize("mode", ["p2p", "tunnelled"])
 def test_w13_prepare_refused_the_guest_never_stopped(a, b, mode):
-    """It runs, is said to run, and nobody touched it in the hypervisor."""
+    """The guest runs, is shown as running, and was not touched in the hypervisor."""
     a.create("g")
     b.create("g")
     a.migrate("g", b, "--live", mode=mode).failed("failed in prepare", "already exists")
@@ -294,7 +294,7 @@ def test_w17_abort(a, b, mode, how):
     a.create("g", memory_kib=128 * 1024)
     virsh, press = a.virsh_on_tty(*a.migrate_args("g", b, "--live", "--bandwidth", "10", mode=mode))
     wait_until(lambda: "None" not in a.virsh("domjobinfo", "g").out and b.domains(), "the migration runs")
-    time.sleep(0.7)  # virsh notices that the job runs when it asks, each half a second
+    time.sleep(0.7)  # virsh asks twice a second whether the job runs
     if how == "domjobabort":
         a.virsh("domjobabort", "g").ok()
     else:
@@ -320,7 +320,7 @@ def test_w18_progress(a, b, mode):
 
 @MODE
 def test_w20_destroy_during_a_migration(a, b, mode):
-    """A person who pulls the plug does not wait for a job: the guest is gone, the migration ends, nothing is left."""
+    """A destroy does not wait for a job: the guest is gone, the migration ends, nothing is left."""
     a.create("g", memory_kib=128 * 1024)
     virsh = a.migrate_start("g", b, "--live", "--bandwidth", "10", mode=mode)
     wait_until(lambda: b.domains(), "the migration runs")
@@ -334,7 +334,7 @@ def test_w20_destroy_during_a_migration(a, b, mode):
 
 
 def test_w21_accept_deadline():
-    """Nobody comes to the prepared port: it closes, the destination forgets."""
+    """No connection to the prepared port: it is closed, and the destination drops the migration."""
     with two_hosts(settings={"accept_timeout": 1}) as (a, b):
         a.create("g")
         before = b.snapshot()
@@ -347,7 +347,7 @@ def test_w21_accept_deadline():
 
 
 def test_w21_begin_without_perform():
-    """The client begins and then does nothing: the job is not held for ever."""
+    """The client begins and then makes no call: the job ends after a time."""
     with two_hosts(settings={"accept_timeout": 1}) as (a, _):
         a.create("g")
         with rpc.Client(a.socket_path) as source:
@@ -358,7 +358,7 @@ def test_w21_begin_without_perform():
 
 @pytest.mark.parametrize("mode", ["p2p", "tunnelled"])
 def test_w21_peer_that_does_not_answer(a, mode):
-    """The other daemon accepts and never says a word: the connect has a deadline."""
+    """The other daemon accepts the connection and sends nothing: the connect has a deadline."""
     with SimHost("c", {"connect_timeout": 1}) as c, socket.create_server(("127.0.0.1", a.ports.last)):
         c.create("g")
         result = c.migrate("g", f"xen+tcp://127.0.0.1:{a.ports.last}/system", "--live", mode=mode).failed("failed in connect", "has not opened a connection")
@@ -368,7 +368,8 @@ def test_w21_peer_that_does_not_answer(a, mode):
 
 
 def test_w21_connect_that_nobody_answers():
-    """A port whose queue is full swallows the connect itself: it has a deadline, and the guest runs on."""
+    """A port with a full queue does not even accept the connection: there is a deadline, and the guest keeps
+    running."""
     with SimHost("c", {"connect_timeout": 1}) as c, socket.socket() as full, contextlib.ExitStack() as stack:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -390,7 +391,7 @@ def test_w21_connect_that_nobody_answers():
 
 @MODE
 def test_w21_data_that_stalls(mode):
-    """The destination's restore takes nothing any more: the source notices, and both sides are as before."""
+    """The destination's restore stops reading: the source notices, and both sides are as before."""
     with two_hosts(settings={"stall_timeout": 6}) as (a, b):
         a.create("g", memory_kib=64 * 1024)
         b.control(pause="restore-live")
@@ -452,7 +453,8 @@ def test_w27_undefined_event(a, b, mode):
 
 @MODE
 def test_w27_resumed_event_after_a_cancel(a, b, mode):
-    """The guest was already suspended when the migration failed: watchers who saw it stop see it go on."""
+    """The guest was already suspended when the migration failed: clients that got its suspend event get a resume
+    event."""
     a.create("g")
     events = events_of(a)
     b.fail_at("restore-last-record")
@@ -467,8 +469,8 @@ def test_w27_resumed_event_after_a_cancel(a, b, mode):
 
 @MODE
 def test_w28_an_incoming_guest_cannot_be_touched(a, b, mode):
-    """While it comes in, nobody starts, undefines or redefines it on the destination, and nobody is told that it is
-    a shut-off guest."""
+    """While it is received, no call starts, undefines or redefines it on the destination, and no client sees it as a
+    guest that is shut off."""
     uuid = a.create("g", memory_kib=128 * 1024)
     virsh = a.migrate_start("g", b, "--live", "--bandwidth", "20", mode=mode)
     wait_until(lambda: b.domains(), "the destination builds the guest")
@@ -498,7 +500,7 @@ def test_w29_a_cancelled_finish_says_what_it_did(a, b, twice):
     as_before(a, b)
 
 
-# ---- and the client that goes away (5) --------------------------------------------------------------------------------------
+# ---- a client that disconnects (5) ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("phase", ["begun", "prepared"])
@@ -524,7 +526,7 @@ def test_w05_virsh_killed_in_the_middle(a, b):
 
 @pytest.mark.parametrize("mode", ["p2p", "tunnelled"])
 def test_w05_virsh_killed_peer_to_peer(a, b, mode):
-    """The source daemon drives it: it completes."""
+    """The source's daemon drives the migration: it completes."""
     a.create("g", memory_kib=128 * 1024)
     virsh = a.migrate_start("g", b, "--live", "--bandwidth", "100", mode=mode)
     wait_until(lambda: b.domains(), "the migration runs")

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Guests that Debian's own xl starts, beside xenferryd: xl is linked with libxenlight, so it runs on the simulated host
-through the same library that libvirtd does."""
+"""Guests that Debian's own xl starts, while xenferryd runs: xl is linked with libxenlight, so it runs on the simulated
+host through the same preloaded library as libvirtd."""
 
 import html
 import json
@@ -22,7 +22,7 @@ XL = "/usr/lib/xen-4.17/bin/xl"
 BUILD = os.environ.get("XF_PLAIN_BUILD") or os.environ["XF_BUILD"]
 PRELOAD = os.path.join(BUILD, "src/sim/libxenferry-sim.so")
 
-# event_channels, max_grant_frames and the scheduler's cap are nothing that domain XML says.
+# Domain XML has no event_channels, max_grant_frames or cap of the scheduler.
 CONFIG = """
 name = "x"
 uuid = "7a4f7f36-9bd7-4d19-9a4c-3f3f1a1f4f11"
@@ -64,7 +64,7 @@ def seen(host, name):
 
 
 def exact(host):
-    """What libxl says of the only guest, without what is the host's."""
+    """libxl's configuration of the only guest, without values of the host."""
     listed = json.loads(xl(host, "list", "-l"))
     assert len(listed) == 1, listed
     config = listed[0]["config"]
@@ -120,7 +120,8 @@ def test_back_and_forth_and_on_with_xl(hosts):
 
 
 def test_restarts_as_libxl_knows_it(hosts):
-    """What was attached while it ran, and what XML cannot say, outlive a reboot of the guest, here and where it moved."""
+    """Devices attached at run time, and values that XML does not have, survive a reboot of the guest, also
+    elsewhere."""
     a, b = hosts
     create(a)
     xl(a, "block-attach", "x", "/dev/vdz,raw,xvdz,rw")
@@ -135,7 +136,7 @@ def test_restarts_as_libxl_knows_it(hosts):
 
 
 def test_new_name_and_changed_disk(hosts):
-    """What the person changes is changed, the rest stays exact."""
+    """What the user changes is changed; the rest stays exact."""
     a, b = hosts
     create(a)
     before = exact(a)
@@ -152,7 +153,7 @@ def test_new_name_and_changed_disk(hosts):
 
 
 def test_paused_by_xl_create_p(hosts):
-    """A domain that is being built is paused as well: it is known only when nobody builds it any more."""
+    """A domain that is being built is also paused: it is listed only after its toolstack has built it."""
     a, _ = hosts
     create(a, "-p")
     assert "x" not in a.names()
@@ -171,7 +172,7 @@ def test_seen_again_after_a_restart(hosts):
 
 
 def test_ended_guest_is_xls_first(hosts):
-    """Nobody keeps it (xl create -e): after a while the daemon removes it."""
+    """Without a process of xl for it (xl create -e) the daemon removes it after a while."""
     a, _ = hosts
     create(a)
     a.sim("shutdown", "x")
@@ -180,7 +181,7 @@ def test_ended_guest_is_xls_first(hosts):
 
 
 def test_defined_guest_started_by_xl(hosts):
-    """The same name and uuid as a definition: it is that guest that runs."""
+    """It has the name and uuid of a definition, so it is that guest."""
     a, _ = hosts
     create(a)
     path = os.path.join(a.dir, "x.xml")
@@ -206,7 +207,7 @@ def test_guest_of_virsh_lives_on_with_xl(hosts):
 
 
 def test_a_name_that_is_none_here(hosts):
-    """xl takes names that no definition can have: the guest is shown by its uuid, has no file of that name, and moves."""
+    """xl accepts names that a definition cannot have: the guest is listed by its uuid, and can be migrated."""
     a, b = hosts
     uuid = "7a4f7f36-9bd7-4d19-9a4c-3f3f1a1f4f11"
     create(a, name="../two\\nlines", shown=uuid)
@@ -220,7 +221,7 @@ def test_a_name_that_is_none_here(hosts):
 
 
 def begun(host, name):
-    """Begin's cookie and XML of a managed migration that is given up again."""
+    """Begin's cookie and XML of a managed migration, which then ends."""
     with rpc.Client(host.socket_path) as client:
         domain = client.lookup(name)
         cookie, xml = client.begin(domain)
@@ -230,7 +231,7 @@ def begun(host, name):
 
 @pytest.mark.parametrize("kind", ["pv", "pvh", "hvm"])
 def test_what_this_libxl_does_not_know(hosts, kind):
-    """Keys of a younger libxl: refused by their paths where they say something, ignored where they do not."""
+    """Keys of a newer libxl: refused with their paths if they have an effect, ignored if they do not."""
     a, b = hosts
     create(a, kind=kind)
     for added, paths in (({}, []), ({"vlan": 0, "trunks": [], "rate": ""}, []), ({"vlan": 10}, ["nics[0].vlan"]),
@@ -256,7 +257,7 @@ def test_what_this_libxl_does_not_know(hosts, kind):
 @pytest.mark.skipif(bool(not_libvirtd()), reason=str(not_libvirtd()))
 @MODE
 def test_what_a_libvirtd_is_not_told(mode):
-    """The scheduler's cap is in no domain XML. Named before the guest is touched; a person can want it all the same."""
+    """Domain XML has no cap of the scheduler: refused before the guest is touched, unless the user accepts the loss."""
     with SimHost("a") as a, libvirtd_host.LibvirtdHost("lb") as b:
         create(a)
         migrate(a, b, "x", mode).failed("its scheduler's cap", "--unsafe")
@@ -272,7 +273,7 @@ def test_what_a_libvirtd_is_not_told(mode):
 
 
 def test_paused_and_renamed_by_xl(hosts):
-    """What xl does to a guest of virsh is seen, and virsh acts on what Xen shows."""
+    """The daemon follows what xl does to a guest of virsh, and virsh acts on the state in Xen."""
     a, b = hosts
     a.create("g", persistent=True)
     xl(a, "pause", "g")
@@ -291,7 +292,8 @@ def test_paused_and_renamed_by_xl(hosts):
 
 @pytest.mark.parametrize("how, reason", [("destroy", "another toolstack has destroyed"), ("crash", "has crashed")])
 def test_ended_before_it_is_prepared(hosts, how, reason):
-    """Peer to peer the destination may take its time to answer: nobody waits for that any more."""
+    """Peer to peer the destination may take long to answer prepare: the source stops waiting when the guest has
+    ended."""
     a, b = hosts
     a.create("g")
     os.kill(b.process.pid, signal.SIGSTOP)
@@ -312,7 +314,7 @@ def test_ended_before_it_is_prepared(hosts, how, reason):
 @MODE
 @pytest.mark.parametrize("before", ["running", "paused"])
 def test_paused_and_unpaused_by_xl_while_it_is_sent(hosts, mode, before):
-    """It arrives as it was when it was suspended. Resume does not say that it has resumed what it has not."""
+    """It arrives in the state in which it was suspended. Resume fails while it has no effect."""
     a, b = hosts
     a.control(rate_mib=20)
     a.create("g")
@@ -331,7 +333,7 @@ def test_paused_and_unpaused_by_xl_while_it_is_sent(hosts, mode, before):
 
 @MODE
 def test_paused_by_xl_and_sent_in_vain(hosts, mode):
-    """What comes back is as it was, too."""
+    """After a failed migration the state is the same, too."""
     a, b = hosts
     a.control(rate_mib=20)
     b.control(fail="restore-last-record")
@@ -348,7 +350,7 @@ def test_paused_by_xl_and_sent_in_vain(hosts, mode):
 
 
 def test_name_that_is_free_again(hosts):
-    """A guest of xl's whose name another guest has here is seen once that name is free."""
+    """A guest of xl whose name another guest has here is listed once that name is free."""
     a, _ = hosts
     a.define("x")
     start(a)
@@ -361,7 +363,7 @@ def test_name_that_is_free_again(hosts):
 @pytest.mark.parametrize("how, reason", [("destroy", "another toolstack has destroyed"), ("shutdown", "shut itself down"),
                                          ("reboot", "rebooted itself"), ("crash", "has crashed")])
 def test_ended_while_it_is_sent(hosts, how, reason):
-    """Told at once, by its reason; then the guest's end is what its definition says."""
+    """The migration fails at once with the reason; then the action of the definition follows."""
     a, b = hosts
     a.control(rate_mib=1)
     a.create("g")
