@@ -49,6 +49,10 @@ def test_man_pages_are_installed_where_pandoc_is(root):
     pages = {os.path.basename(path) for path in files(root) if "/man/" in path}
     expected = {"xenferry.1", "xenferryd.8", "xenferryd.conf.5", "xenferry-pump.8"} if shutil.which("pandoc") else set()
     assert pages == expected
+    for path in files(root):
+        if path.endswith("/xenferry.1"):
+            with open(str(root) + path, encoding="utf-8") as file:
+                assert "--resolve" in file.read().replace("\\-", "-"), "an option can be copied from the page"
 
 
 def test_a_second_installation_keeps_the_configuration(root):

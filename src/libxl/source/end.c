@@ -26,7 +26,7 @@ remember_that_it_moved_on (XfMigrateSource *source)
     if (!entry->final || !g_str_equal (entry->state, "running"))
       continue;
     g_free (entry->reason);
-    entry->reason = g_strdup_printf ("it has moved on to '%s'", source->host);
+    entry->reason = g_strdup_printf ("it has moved on to '%s'", xf_migrate_source_shown_host (source));
     xf_journal_write_final (source->driver->journal, entry, entry->state, NULL, NULL);
   }
 }
@@ -43,7 +43,7 @@ remember_where (XfMigrateSource *source)
     return;
   }
   g_free (entry->reason);
-  entry->reason = g_strdup_printf ("it has moved to '%s'", source->host);
+  entry->reason = g_strdup_printf ("it has moved to '%s'", xf_migrate_source_shown_host (source));
   xf_journal_write_final (source->driver->journal, g_steal_pointer (&source->entry),
                           xf_migrate_source_states[DONE].name, NULL, NULL);
 }

@@ -179,6 +179,9 @@ void xf_migrate_source_mark_suspended (XfMigrateSource *source);
 /* The guest runs at the destination: destroys it here; the final state is `done`. */
 void xf_migrate_source_leave (XfMigrateSource *source);
 
+/* The other host's name, for display: its own name if it is known and not the name of this host, else the client's. */
+const char *xf_migrate_source_shown_host (const XfMigrateSource *source);
+
 /* Sets the reason for the end, for display. The first one counts. */
 void xf_migrate_source_set_ended_by (XfMigrateSource *source, const char *reason);
 

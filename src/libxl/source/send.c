@@ -265,7 +265,7 @@ write_sending (XfMigrateSource *source)
   entry->domid = source->guest->domid;
   entry->flags = source->params.flags;
   entry->was_paused = xf_migrate_source_guest_paused (source);
-  entry->peer = g_strdup (source->host_name ? source->host_name : source->host);
+  entry->peer = g_strdup (xf_migrate_source_shown_host (source));
   xf_journal_write (source->driver->journal, entry, xf_migrate_source_states[SENDING].name, sending_written, source);
 }
 

@@ -94,7 +94,7 @@ decided (XfMigrateSource *source, XfVerdict verdict)
   {
     g_autofree char *text = g_strdup_printf (
       "host '%s' has cancelled it: `xenferry migrations --all` there has the reason",
-      source->host_name ? source->host_name : source->host);
+      xf_migrate_source_shown_host (source));
 
     xf_migrate_source_set_ended_by (source, text);
   }

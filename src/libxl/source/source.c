@@ -139,6 +139,12 @@ xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure)
   xf_job_end (source->guest, stats);
 }
 
+const char *
+xf_migrate_source_shown_host (const XfMigrateSource *source)
+{
+  return source->host_name ? source->host_name : source->host;
+}
+
 void
 xf_migrate_source_set_ended_by (XfMigrateSource *source, const char *reason)
 {
@@ -164,7 +170,7 @@ record_end (XfMigrateSource *source, int final_state)
 
   (void)xf_uuid_parse (source->id, end.id);
   end.state = (char *)xf_migrate_source_states[final_state].name;
-  end.peer = source->host_name ? source->host_name : source->host;
+  end.peer = (char *)xf_migrate_source_shown_host (source);
   end.reason = final_state == CANCELLED ? (char *)why_ended (source) : NULL;
   xf_record_end (source->driver, &end);
 }
