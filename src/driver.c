@@ -16,6 +16,7 @@ static const glong config_strings[] = {
   AT (boot_id),        AT (pki_dir),          AT (tls),
   AT (compression),    AT (checksums),        AT (pump_path),
   AT (pump_user),      AT (save_helper_path), AT (exceed_downtime),
+  AT (hook_dir),
 };
 
 void

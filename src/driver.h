@@ -52,6 +52,8 @@ typedef struct {
   char *save_helper_path;    /* xenferry-save-helper, which makes libxl's save helper keep a maximum downtime */
   guint max_passes;          /* of a live migration with a maximum downtime, before the guest is stopped all the same */
   char *exceed_downtime;     /* "allow", "abort": if a maximum downtime cannot be kept */
+  char *hook_dir;            /* the administrator's scripts, libxl and libxl.d/ in it; NULL: none */
+  guint hook_timeout_s;      /* of each script */
 } XfDriverConfig;
 
 /* @copy owns its strings, until xf_driver_config_clear(). */

@@ -34,6 +34,7 @@ typedef enum {
   XF_ERROR_MIGRATE_UNSAFE,        /* refused as a precaution; --unsafe overrides */
   XF_ERROR_OPERATION_UNSUPPORTED, /* not with this guest, host or hypervisor */
   XF_ERROR_RESOURCE_BUSY,         /* another job or guest has it */
+  XF_ERROR_HOOK_FAILED,           /* a script of the administrator has failed */
   XF_ERROR_FINISH_OK,             /* finish(cancelled) has cleaned up: nothing runs here */
   XF_ERROR_GUEST_TIMEDOUT,        /* guest did not acknowledge suspend: it must not be resumed */
 } XfErrorCode;

@@ -84,6 +84,8 @@ static const Key keys[] = {
   { "save_helper_path", KEY_PATH, AT (driver.save_helper_path), XF_LIBEXECDIR "/xenferry/xenferry-save-helper" },
   { "max_passes", KEY_NUMBER, AT (driver.max_passes), .min = 5, .max = 1000, .number = 30 },
   { "exceed_downtime", KEY_WORD, AT (driver.exceed_downtime), "allow", .words = exceed_policies },
+  { "hook_dir", KEY_PATH, AT (driver.hook_dir), "/etc/libvirt/hooks" },
+  { "hook_timeout", KEY_NUMBER, AT (driver.hook_timeout_s), .min = 1, .max = 3600, .number = 30 },
   { "stall_timeout", KEY_NUMBER, AT (driver.stall_timeout_s), .min = 1, .max = 3600, .number = 150 },
 };
 

@@ -15,6 +15,7 @@
 #include "libxl/guest/definitions.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/act/dump.h"
+#include "libxl/act/hook.h"
 #include "libxl/boot/find.h"
 #include "libxl/guest/guest.h"
 #include "libxl/phases/ends.h"
@@ -29,6 +30,9 @@
 
 /* The time for which the end of the daemon waits for operations in progress. */
 #define END_TIMEOUT_S 5
+
+/* Turns of the loop for the answers and waiters of the last operation. */
+#define END_TURNS 4
 
 static char *
 read_boot_id (void)
@@ -66,6 +70,7 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
   driver->claims = g_ptr_array_new ();
   driver->removals = g_ptr_array_new ();
   driver->dumps = g_ptr_array_new ();
+  driver->hooks = g_ptr_array_new ();
   driver->sources = g_ptr_array_new ();
   driver->destinations = g_ptr_array_new ();
   driver->door = xf_migrate_door_new ();
@@ -81,6 +86,7 @@ xf_driver_new (const XfDriverConfig *config, const XfPeerOps *peers, gpointer pe
     return NULL;
   }
   xf_recover (driver);
+  xf_hooks_reconnect (driver);
   driver->discover = xf_discover_new (driver);
   return driver;
 }
@@ -94,7 +100,7 @@ tick (gpointer data)
 static gboolean
 is_busy (XfDriver *driver)
 {
-  gboolean busy = !xf_removals_stop (driver) || driver->sources->len || driver->destinations->len;
+  gboolean busy = !xf_removals_stop (driver) || driver->sources->len || driver->destinations->len || driver->hooks->len;
 
   for (guint i = 0; !busy && i < driver->guests->len; i++)
     busy = ((XfGuest *)driver->guests->pdata[i])->job != NULL;
@@ -112,8 +118,14 @@ settle_down (XfDriver *driver)
   xf_autostart_stop (driver);
   xf_migrations_end (driver);
   xf_restarts_stop (driver);
-  while (is_busy (driver) && g_get_monotonic_time () < deadline)
-    g_main_context_iteration (NULL, TRUE);
+  xf_hooks_end (driver);
+  do {
+    while (is_busy (driver) && g_get_monotonic_time () < deadline)
+      g_main_context_iteration (NULL, TRUE);
+    /* What the ended operations have left for the loop needs the driver. */
+    for (guint turn = 0; turn < END_TURNS; turn++)
+      g_main_context_iteration (NULL, FALSE);
+  } while (is_busy (driver) && g_get_monotonic_time () < deadline);
   if (is_busy (driver))
     g_warning ("ending although an operation on a guest has not ended");
   g_source_remove (id);
@@ -131,6 +143,7 @@ xf_driver_free (XfDriver *driver)
   g_clear_pointer (&driver->journal, xf_journal_free);
   g_clear_pointer (&driver->door, xf_migrate_door_free);
   xf_dumps_forget (driver);
+  xf_hooks_free (driver);
   g_ptr_array_unref (driver->guests);
   g_ptr_array_unref (driver->claims);
   xf_tellings_free (driver);

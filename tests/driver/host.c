@@ -47,6 +47,8 @@ host_new (void)
     .connect_timeout_s = 5,
     .stall_timeout_s = 30,
     .finish_timeout_s = 30,
+    .hook_dir = g_build_filename (host->dir, "hooks", NULL),
+    .hook_timeout_s = 30,
   };
   host->events = g_string_new (NULL);
   host_start_driver (host);
@@ -89,6 +91,7 @@ host_free (Host *host)
   g_free (host->config.lib_dir);
   g_free (host->config.migration_host);
   g_free (host->config.boot_id);
+  g_free (host->config.hook_dir);
   g_string_free (host->events, TRUE);
   g_free (host->dir);
   g_free (host);

@@ -203,6 +203,7 @@ class SimHost:
             "config_dir": os.path.join(self.dir, "definitions"),
             "state_dir": os.path.join(self.dir, "state"),
             "lib_dir": os.path.join(self.dir, "lib"),
+            "hook_dir": os.path.join(self.dir, "hooks"),
             "pump_path": os.path.join(BUILD, "src/pump/xenferry-pump"),
             "save_helper_path": os.path.join(BUILD, "src/savehelper/xenferry-save-helper"),
         }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libxl/guest/driver_private.h"
+#include "libxl/act/hook.h"
 #include "libxl/act/lifecycle.h"
 #include "libxl/guest/look.h"
 #include "libxl/guest/job.h"
@@ -102,6 +103,7 @@ vanished (XfGuest *guest)
 {
   g_info ("domain '%s' has been destroyed by another toolstack", guest->name);
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+  xf_hook_guest_vanished (guest);
   xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
 }
 
@@ -112,6 +114,7 @@ replaced (XfGuest *guest)
 {
   g_info ("domain '%s' has ended, and is kept under another name by the toolstack that started it", guest->name);
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+  xf_hook_guest_vanished (guest);
   xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_SHUTDOWN);
 }
 

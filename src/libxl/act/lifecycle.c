@@ -12,6 +12,8 @@
 #include "libxl/guest/definitions.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/act/dump.h"
+#include "libxl/act/hook.h"
+#include "libxl/act/hooked.h"
 #include "libxl/guest/job.h"
 #include "libxl/guest/moved.h"
 #include "libxl/guest/operation.h"
@@ -20,6 +22,13 @@
 #include "libxl/act/restart.h"
 
 /* ---- start ------------------------------------------------------------------------------------------------ */
+
+/* It runs: the hook cannot change that. */
+static void
+start_done (XfOperation *operation, const GError *error)
+{
+  xf_operation_finish (operation, NULL);
+}
 
 static void
 started (XfOperation *operation)
@@ -35,7 +44,7 @@ started (XfOperation *operation)
   if (paused)
     xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
   g_info ("domain '%s' is started, domid %u", guest->name, operation->domid);
-  xf_operation_finish (operation, NULL);
+  xf_hooked_started (operation, start_done);
 }
 
 static void
@@ -43,17 +52,33 @@ failed_start_gone (const GError *error, gpointer data)
 {
   XfOperation *operation = data;
 
-  xf_operation_finish (operation, g_steal_pointer (&operation->failure));
+  operation->stop = NULL;
+  xf_hooked_fail (operation, g_steal_pointer (&operation->failure));
 }
 
-/* The waiting client is answered now; the remains are destroyed all the same. */
+/* The waiting client is answered now; the remains are destroyed all the same. The hooks that release what the guest
+ * used wait for that, with the guest's job. */
 static void
 failed_start_stays (guint tries, const GError *error, gpointer data)
 {
   XfOperation *operation = data;
 
+  if (operation->prepared) {
+    xf_operation_answer (operation->done, operation->ref_done, operation->data, g_error_copy (operation->failure),
+                         NULL);
+    operation->done = NULL;
+    operation->ref_done = NULL;
+    return;
+  }
+  operation->stop = NULL;
   xf_removal_forget (operation->guest->driver, operation);
   xf_operation_finish (operation, g_steal_pointer (&operation->failure));
+}
+
+/* The removal must not be stopped. */
+static void
+not_stopped (XfOperation *operation)
+{
 }
 
 static void
@@ -63,7 +88,7 @@ remove_failed_start (XfOperation *operation, int rc)
 
   /* Read now: the next operation clears libxl's messages. */
   operation->failure = xf_operation_error (operation, rc);
-  operation->job.ops = NULL; /* the removal must not be stopped */
+  operation->stop = not_stopped;
   (void)xf_removal_new (guest->driver, operation->domid, guest->uuid, failed_start_stays, failed_start_gone, operation);
 }
 
@@ -90,7 +115,7 @@ created (int rc, gpointer data)
     return;
   }
   if (rc != 0) {
-    xf_operation_finish_rc (operation, rc); /* libxl has removed its half-built domain */
+    xf_hooked_fail (operation, xf_operation_error (operation, rc)); /* libxl has removed its half-built domain */
     return;
   }
   if (operation->paused) {
@@ -102,19 +127,29 @@ created (int rc, gpointer data)
 }
 
 static void
-memory_is_there (const GError *error, gpointer data)
+build (XfOperation *operation, const GError *error)
 {
-  XfOperation *operation = data;
   XfAo *ao;
 
   if (error) {
-    xf_operation_finish (operation, g_error_copy (error));
+    xf_hooked_fail (operation, g_error_copy (error));
     return;
   }
   operation->domid = INVALID_DOMID;
   ao = xf_operation_ao (operation, created);
   xf_ao_started (ao, libxl_domain_create_new (xf_operation_libxl (operation), &operation->config, &operation->domid,
                                               xf_ao_how (ao), NULL));
+}
+
+static void
+memory_is_there (const GError *error, gpointer data)
+{
+  XfOperation *operation = data;
+
+  if (error)
+    xf_hooked_fail (operation, g_error_copy (error));
+  else
+    xf_hooked_start (operation, build);
 }
 
 static void start (XfOperation *operation, XfDomainDef *def, guint flags);
@@ -198,20 +233,26 @@ configure (XfOperation *operation, GError **error)
   return xf_config_from_def (operation->def, &operation->config, error);
 }
 
-/* Takes @def. operation has the guest's job. */
 static void
-start (XfOperation *operation, XfDomainDef *def, guint flags)
+claim_memory (XfOperation *operation, const GError *refusal)
 {
-  GError *error = NULL;
+  GError *error = refusal ? g_error_copy (refusal) : NULL;
 
-  operation->def = def;
-  operation->paused = flags & VIR_DOMAIN_START_PAUSED;
-  if (configure (operation, &error))
+  if (!error && configure (operation, &error))
     operation->claim = xf_memory_claim_new (operation->guest->driver, &operation->config, &error);
   if (operation->claim)
     xf_memory_claim_wait (operation->claim, memory_is_there, operation);
   else
-    xf_operation_finish (operation, error);
+    xf_hooked_fail (operation, error);
+}
+
+/* Takes @def. operation has the guest's job. */
+static void
+start (XfOperation *operation, XfDomainDef *def, guint flags)
+{
+  operation->def = def;
+  operation->paused = flags & VIR_DOMAIN_START_PAUSED;
+  xf_hooked_prepare (operation, claim_memory);
 }
 
 static gboolean
@@ -304,19 +345,34 @@ build_again (XfOperation *operation)
   start (operation, g_steal_pointer (&operation->def), 0);
 }
 
-/* The ended domain is destroyed, or has another name. */
 static void
-ended_is_gone (XfOperation *operation)
+released (XfOperation *operation, const GError *error)
 {
   XfGuest *guest = operation->guest;
 
   xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, operation->detail);
-  if (operation->again) {
+  if (operation->again && !operation->stopped) {
     xf_restart_begin (operation, xf_domain_def_copy (guest->def), build_again);
     return;
   }
   xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, operation->reason);
   xf_operation_finish (operation, NULL);
+}
+
+/* The ended domain is destroyed, or has another name. As long as hooks run the guest has not ended for its clients:
+ * when they see that it has, what it used is released, and it can be started, here or on another host. */
+static void
+ended_is_gone (XfOperation *operation)
+{
+  XfGuest *guest = operation->guest;
+
+  if (xf_hook_exists (guest->driver)) {
+    xf_guest_set_state (guest, VIR_DOMAIN_SHUTDOWN, 0);
+    xf_guest_set_message (guest, "it has ended, and the hooks 'stopped' and 'release' are called for it");
+    if (operation->again)
+      xf_restart_announce (operation);
+  }
+  xf_hooked_release (operation, guest->def, (guint32)guest->domid, released);
 }
 
 static void

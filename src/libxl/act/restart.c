@@ -118,8 +118,8 @@ is_rival (const XfGuest *guest, const libxl_dominfo *info)
          && (shown == XF_SHOWN_RUNNING || shown == XF_SHOWN_PAUSED || shown == XF_SHOWN_SUSPENDED);
 }
 
-static gboolean
-check_alone (XfOperation *operation, GError **error)
+gboolean
+xf_restart_check_alone (XfOperation *operation, GError **error)
 {
   XfGuest *guest = operation->guest;
   g_auto (XfDominfoList) list = { 0 };
@@ -149,7 +149,7 @@ try_now (XfOperation *operation)
 
   operation->job.ops = &restarting; /* a removal may have cleared them */
   operation->tries++;
-  if (!check_alone (operation, &error)) {
+  if (!xf_restart_check_alone (operation, &error)) {
     xf_operation_finish (operation, error);
     return;
   }
@@ -233,6 +233,12 @@ failed (XfOperation *operation, GError *error)
 }
 
 void
+xf_restart_announce (XfOperation *operation)
+{
+  operation->job.ops = &restarting;
+}
+
+void
 xf_restart_begin (XfOperation *operation, XfDomainDef *def, void (*build) (XfOperation *operation))
 {
   operation->what = "restart";
@@ -256,14 +262,17 @@ finish_stopped (XfOperation *operation, const char *why)
   xf_operation_finish (operation, g_error_new_literal (XF_ERROR, XF_ERROR_ABORTED, why));
 }
 
-/* Ends at once between two attempts or while the restart waits for memory; during an attempt, when libxl has ended. */
+/* Ends at once between two attempts or while the restart waits for memory; during an attempt, when libxl or the hook
+ * has ended. */
 static gboolean
 stop (XfJob *job, GError **error)
 {
   XfOperation *operation = job->owner;
 
   operation->stopped = TRUE;
-  if (operation->ao)
+  if (operation->stop)
+    operation->stop (operation);
+  else if (operation->ao)
     xf_ao_abort (operation->ao);
   else
     finish_stopped (operation, "it was stopped");

@@ -22,9 +22,17 @@ void xf_restart_remember (XfOperation *operation, void (*next) (XfOperation *ope
  * (xf_look_is_preserved). FALSE, with an error that names the guest: nothing was changed. */
 gboolean xf_restart_preserve (XfOperation *operation, GError **error);
 
+/* The ended domain is gone, and a restart is to begin: from now on a client may stop it, which sets
+ * operation->stopped. */
+void xf_restart_announce (XfOperation *operation);
+
 /* The ended domain is gone. Shows the guest as shut off, and calls @build to make the new domain from the operation's
  * definition (taken) and configuration, now and again after each failure. */
 void xf_restart_begin (XfOperation *operation, XfDomainDef *def, void (*build) (XfOperation *operation));
+
+/* FALSE, with the reason, if Xen has another domain of the guest that could run, or the remains of a failed attempt.
+ * The operation is not tried again then. */
+gboolean xf_restart_check_alone (XfOperation *operation, GError **error);
 
 /* Ends a restart that waits for its next attempt. FALSE: no restart waits. The guest may be freed if TRUE. */
 gboolean xf_restart_give_way (XfGuest *guest);

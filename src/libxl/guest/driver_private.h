@@ -31,6 +31,7 @@ struct XfDriver {
   GPtrArray *tellings;     /* telling.c's; NULL: none */
   GPtrArray *removals;     /* of XfRemoval, removal.c's */
   GPtrArray *dumps;        /* of XfDump, dump.c's */
+  GPtrArray *hooks;        /* of XfHook, hook.c's, in the order of the calls */
   gboolean ends;           /* the daemon ends: nothing is retried */
   GPtrArray *sources;      /* of XfMigrateSource */
   GPtrArray *destinations; /* of XfMigrateDest */

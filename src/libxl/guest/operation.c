@@ -46,7 +46,9 @@ stop_step (XfJob *job, GError **error)
 {
   XfOperation *operation = job->owner;
 
-  if (operation->moved)
+  if (operation->stop)
+    operation->stop (operation);
+  else if (operation->moved)
     xf_moved_stop (operation->moved);
   else if (operation->ao)
     xf_ao_abort (operation->ao);
@@ -84,6 +86,7 @@ xf_operation_finish (XfOperation *operation, GError *error)
   ref = xf_guest_ref (operation->guest);
   if (operation->note && !error)
     xf_guest_set_message (operation->guest, operation->note);
+  g_assert (!operation->hook);
   g_free (operation->note);
   xf_memory_claim_free (operation->claim);
   if (operation->has_config)

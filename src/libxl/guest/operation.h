@@ -38,6 +38,16 @@ struct XfOperation {
   char *note;                            /* a message for the guest afterwards, or NULL */
   void (*next) (XfOperation *operation); /* called after the present step */
 
+  /* Ends the present step early, for a destroy or an abort; the operation then goes on with an error. NULL: libxl's
+   * operation is aborted. */
+  void (*stop) (XfOperation *operation);
+
+  /* the hooks, used by hooked.c */
+  struct XfHook *hook; /* runs, or NULL */
+  void (*hooked) (XfOperation *operation, const GError *error), (*then) (XfOperation *operation, const GError *error);
+  char *release_xml;
+  gboolean prepared; /* the hooks of a start are called, and so are those of its end */
+
   /* for a restart, used by restart.c */
   gboolean (*failed) (XfOperation *operation, GError *error); /* TRUE: it has taken @error and continues */
   libxl_domain_config kept;                                   /* of the ended domain */
