@@ -82,22 +82,32 @@ set_short (const XfMemoryClaim *claim, guint64 room, const char *dom0, GError **
                mib_up (claim->need_kib - room), dom0);
 }
 
-/* Asks dom0 for @missing. The result appears in the free memory. */
+/* TRUE if dom0 may give back what is missing. */
 static gboolean
-balloon (XfMemoryClaim *claim, guint64 room, GError **error)
+may_balloon (XfMemoryClaim *claim, guint64 room, GError **error)
 {
   guint64 least = (guint64)claim->driver->config.dom0_min_memory_mib * KIB_A_MIB;
-  guint64 missing = claim->need_kib - room;
   uint64_t target = 0;
 
   if (least == 0) {
     set_short (claim, room, "dom0 keeps what it has (dom0_min_memory is not set)", error);
     return FALSE;
   }
-  if (libxl_get_memory_target (libxl_of (claim), 0, &target) != 0 || target < least + missing) {
+  if (libxl_get_memory_target (libxl_of (claim), 0, &target) != 0 || target < least + claim->need_kib - room) {
     set_short (claim, room, "dom0 would be left with less than dom0_min_memory", error);
     return FALSE;
   }
+  return TRUE;
+}
+
+/* Asks dom0 for what is missing. The result appears in the free memory. */
+static gboolean
+balloon (XfMemoryClaim *claim, guint64 room, GError **error)
+{
+  guint64 missing = claim->need_kib - room;
+
+  if (!may_balloon (claim, room, error))
+    return FALSE;
   if (libxl_set_memory_target (libxl_of (claim), 0, -(int64_t)missing, 1, 1) != 0) {
     set_short (claim, room, "libxl could not ask dom0 for it", error);
     return FALSE;
@@ -122,12 +132,12 @@ needed_kib (XfDriver *driver, const libxl_domain_config *config, uint64_t *need_
   return rc == 0;
 }
 
-XfMemoryClaim *
-xf_memory_claim_new (XfDriver *driver, const libxl_domain_config *config, GError **error)
+/* A claim that has asked dom0 for nothing yet, or NULL. */
+static XfMemoryClaim *
+claim_new (XfDriver *driver, const libxl_domain_config *config, GError **error)
 {
   XfMemoryClaim *claim = g_new0 (XfMemoryClaim, 1);
   uint64_t need = 0;
-  guint64 room;
 
   claim->driver = driver;
   claim->name = g_strdup (config->c_info.name);
@@ -140,11 +150,36 @@ xf_memory_claim_new (XfDriver *driver, const libxl_domain_config *config, GError
     return NULL;
   }
   claim->need_kib = need;
+  return claim;
+}
+
+XfMemoryClaim *
+xf_memory_claim_new (XfDriver *driver, const libxl_domain_config *config, GError **error)
+{
+  XfMemoryClaim *claim = claim_new (driver, config, error);
+  guint64 room;
+
+  if (!claim)
+    return NULL;
   if (!room_kib (claim, &room, error) || (room < claim->need_kib && !balloon (claim, room, error))) {
     xf_memory_claim_free (claim);
     return NULL;
   }
   return claim;
+}
+
+gboolean
+xf_memory_check (XfDriver *driver, const libxl_domain_config *config, GError **error)
+{
+  XfMemoryClaim *claim = claim_new (driver, config, error);
+  guint64 room;
+  gboolean fits;
+
+  if (!claim)
+    return FALSE;
+  fits = room_kib (claim, &room, error) && (room >= claim->need_kib || may_balloon (claim, room, error));
+  xf_memory_claim_free (claim);
+  return fits;
 }
 
 static gboolean

@@ -16,6 +16,9 @@ typedef struct XfMemoryClaim XfMemoryClaim;
  * has no longer counts. NULL, with the missing MiB, if there is not enough memory and dom0 may not free any. */
 XfMemoryClaim *xf_memory_claim_new (XfDriver *driver, const libxl_domain_config *config, GError **error);
 
+/* TRUE if xf_memory_claim_new() would succeed now. Claims nothing, and asks dom0 for nothing. */
+gboolean xf_memory_check (XfDriver *driver, const libxl_domain_config *config, GError **error);
+
 /* Calls @done when the memory is available: at once, or when dom0 has given it; or with an error if dom0 did not
  * within half a minute. Not called after the claim is freed. */
 void xf_memory_claim_wait (XfMemoryClaim *claim, XfDone done, gpointer data);
