@@ -10,6 +10,8 @@
 #define PEER_NAMESPACE "https://xenferry.org/schema/migration/1.0"
 #define MAX_FEATURES 64
 #define MAX_REASON 2000 /* bytes */
+#define MAX_FACTS 512
+#define FACT_BYTES 1024
 
 static const char *const need_names[] = { "offered", "optional", "required" };
 
@@ -39,6 +41,7 @@ xf_cookie_free (XfCookie *cookie)
   if (!cookie)
     return;
   g_array_unref (cookie->features);
+  g_clear_pointer (&cookie->facts, g_hash_table_unref);
   g_free (cookie->hostname);
   g_free (cookie->config);
   g_free (cookie->secret);
@@ -120,6 +123,41 @@ safe_reason (const char *text)
 }
 
 static void
+format_facts (const XfCookie *cookie, GString *xml)
+{
+  g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (cookie->facts), (GCompareFunc)strcmp);
+
+  for (const GList *name = names; name; name = name->next) {
+    g_autofree char *line = g_markup_printf_escaped ("    <xenferry:fact name='%s' value='%s'/>\n",
+                                                     (const char *)name->data,
+                                                     (const char *)g_hash_table_lookup (cookie->facts, name->data));
+
+    g_string_append (xml, line);
+  }
+}
+
+static gboolean
+bad (GError **error, const char *what)
+{
+  g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "migration cookie: %s", what);
+  return FALSE;
+}
+
+static gboolean
+parse_fact (XfCookie *cookie, const xmlNode *node, GError **error)
+{
+  g_autofree char *name = xf_xml_attr (node, "name"), *value = xf_xml_attr (node, "value");
+
+  if (!cookie->facts)
+    cookie->facts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (!name || !value || strlen (name) > FACT_BYTES || strlen (value) > FACT_BYTES
+      || g_hash_table_size (cookie->facts) >= MAX_FACTS)
+    return bad (error, "a fact has no name or no value, is too long, or there are too many");
+  g_hash_table_replace (cookie->facts, g_steal_pointer (&name), g_steal_pointer (&value));
+  return TRUE;
+}
+
+static void
 format_peer (const XfCookie *cookie, GString *xml)
 {
   g_autofree char *id = xf_uuid_to_string (cookie->id);
@@ -141,6 +179,8 @@ format_peer (const XfCookie *cookie, GString *xml)
 
     g_string_append (xml, settle);
   }
+  if (cookie->facts)
+    format_facts (cookie, xml);
   if (cookie->token) {
     g_autofree char *data = g_markup_printf_escaped ("    <xenferry:data token='%s'/>\n", cookie->token);
 
@@ -179,13 +219,6 @@ xf_cookie_format (const XfCookie *cookie)
   g_string_append (xml, "</libxl-migration>\n");
   length = xml->len + 1; /* with the NUL, without which libvirt's reader refuses it */
   return g_bytes_new_take (g_string_free (xml, FALSE), length);
-}
-
-static gboolean
-bad (GError **error, const char *what)
-{
-  g_set_error (error, XF_ERROR, XF_ERROR_INTERNAL, "migration cookie: %s", what);
-  return FALSE;
 }
 
 static gboolean
@@ -289,6 +322,8 @@ parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
       if (is_peer_element (child, "feature") && !parse_feature (cookie, child, error))
         return FALSE;
       if (is_peer_element (child, "settle") && !parse_settle (cookie, child, error))
+        return FALSE;
+      if (is_peer_element (child, "fact") && !parse_fact (cookie, child, error))
         return FALSE;
       if (is_peer_element (child, "data") && !cookie->token)
         cookie->token = xf_xml_attr (child, "token");
