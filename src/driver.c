@@ -16,7 +16,7 @@ static const glong config_strings[] = {
   AT (boot_id),        AT (pki_dir),          AT (tls),
   AT (compression),    AT (checksums),        AT (pump_path),
   AT (pump_user),      AT (save_helper_path), AT (exceed_downtime),
-  AT (hook_dir),
+  AT (hook_dir),       AT (resource_dir),     AT (resources),
 };
 
 void
@@ -35,6 +35,28 @@ xf_driver_config_clear (XfDriverConfig *config)
 {
   for (guint i = 0; i < G_N_ELEMENTS (config_strings); i++)
     g_clear_pointer ((char **)G_STRUCT_MEMBER_P (config, config_strings[i]), g_free);
+}
+
+/* ---- checks ------------------------------------------------------------------------------------------------ */
+
+XfCheckFinding *
+xf_check_finding_new (const char *host, const char *resource, gboolean blocks, const char *text)
+{
+  XfCheckFinding *finding = g_new0 (XfCheckFinding, 1);
+
+  *finding = (XfCheckFinding){ g_strdup (host), g_strdup (resource), blocks, g_strdup (text) };
+  return finding;
+}
+
+void
+xf_check_finding_free (gpointer data)
+{
+  XfCheckFinding *finding = data;
+
+  g_free (finding->host);
+  g_free (finding->resource);
+  g_free (finding->text);
+  g_free (finding);
 }
 
 /* ---- guests ----------------------------------------------------------------------------------------------- */

@@ -54,6 +54,8 @@ typedef struct {
   char *exceed_downtime;     /* "allow", "abort": if a maximum downtime cannot be kept */
   char *hook_dir;            /* the administrator's scripts, libxl and libxl.d/ in it; NULL: none */
   guint hook_timeout_s;      /* of each script */
+  char *resource_dir;        /* of executables that are resources of every guest; NULL: none */
+  char *resources;           /* which resources are mandatory at a destination (conf/wants.h); NULL: the defaults */
 } XfDriverConfig;
 
 /* @copy owns its strings, until xf_driver_config_clear(). */
@@ -206,7 +208,8 @@ void xf_driver_domain_resume (XfDriver *driver, const guint8 *uuid, XfDone done,
 /* ---- jobs ------------------------------------------------------------------------------------------------- */
 
 gboolean xf_driver_job_info (XfDriver *driver, const guint8 *uuid, XfJobInfo *info_out, GError **error);
-/* @flags: virDomainGetJobStatsFlags. */
+/* @flags: virDomainGetJobStatsFlags. XF_JOB_WARNINGS, a text, is there if something did not move with the guest. */
+#define XF_JOB_WARNINGS "xenferry.warnings"
 XfTypedParams *xf_driver_job_stats (XfDriver *driver, const guint8 *uuid, guint flags, int *type_out, GError **error);
 gboolean xf_driver_job_abort (XfDriver *driver, const guint8 *uuid, guint flags, GError **error);
 /* MiB/s, 0 = no limit; kept for the guest's next migration, and applied at once to a running one. */
@@ -232,6 +235,32 @@ typedef void (*XfEventFunc) (const XfEvent *event, gpointer data);
 
 /* There is one listener; remote/ distributes the events. NULL removes it. */
 void xf_driver_set_listener (XfDriver *driver, XfEventFunc func, gpointer data);
+
+/* ---- checks without a migration ---------------------------------------------------------------------------- */
+
+/* What stands in the way of a migration, or deserves to be known. The texts are owned. */
+typedef struct {
+  char *host;      /* the host that has found it */
+  char *resource;  /* "disk:xvda", or "guest", "connection", ... */
+  gboolean blocks; /* FALSE: a warning */
+  char *text;
+} XfCheckFinding;
+
+XfCheckFinding *xf_check_finding_new (const char *host, const char *resource, gboolean blocks, const char *text);
+void xf_check_finding_free (gpointer finding);
+
+/* @findings: of XfCheckFinding, in the order of the checks; none: the guest can migrate. NULL if @error is set: the
+ * check itself was not possible. */
+typedef void (*XfCheckDone) (const GPtrArray *findings, const GError *error, gpointer data);
+
+/* All checks of both sides that begin and prepare would make for a peer-to-peer migration to the daemon at @dconnuri,
+ * with the same flags and parameters. Nothing is changed, and no job is taken. */
+void xf_driver_migrate_check (XfDriver *driver, const guint8 *uuid, const char *dconnuri, const XfTypedParams *params,
+                              guint flags, XfCheckDone done, gpointer data);
+
+/* The destination's part: @params and @cookie are what prepare would get. */
+void xf_driver_migrate_check_incoming (XfDriver *driver, const XfTypedParams *params, GBytes *cookie, guint flags,
+                                       XfCheckDone done, gpointer data);
 
 /* ---- migration -------------------------------------------------------------------------------------------- */
 
@@ -350,6 +379,9 @@ struct XfPeerOps {
   void (*supports_feature) (XfPeer *peer, int feature, XfPeerFeature done, gpointer data);
   void (*prepare) (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, XfMigrateDone done,
                    gpointer data);
+  /* Asks a xenferry: xf_driver_migrate_check_incoming(). NULL: cannot be asked. */
+  void (*check) (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, XfCheckDone done,
+                 gpointer data);
   /* Opens the stream that send() then uses. */
   void (*prepare_tunnel) (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, XfMigrateDone done,
                           gpointer data);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "conf/wants.h"
 
 /* XF_SYSCONFDIR, XF_LIBEXECDIR: where the build installs configuration (/etc in a package) and helpers. */
 #define DEFAULT_FILE XF_SYSCONFDIR "/xenferry/xenferryd.conf"
@@ -86,6 +87,8 @@ static const Key keys[] = {
   { "exceed_downtime", KEY_WORD, AT (driver.exceed_downtime), "allow", .words = exceed_policies },
   { "hook_dir", KEY_PATH, AT (driver.hook_dir), "/etc/libvirt/hooks" },
   { "hook_timeout", KEY_NUMBER, AT (driver.hook_timeout_s), .min = 1, .max = 3600, .number = 30 },
+  { "resource_dir", KEY_PATH, AT (driver.resource_dir), "/etc/xenferry/resources.d" },
+  { "resources", KEY_STRING, AT (driver.resources) },
   { "stall_timeout", KEY_NUMBER, AT (driver.stall_timeout_s), .min = 1, .max = 3600, .number = 150 },
 };
 
@@ -201,6 +204,12 @@ new_with_defaults (void)
 static gboolean
 settle (XfSettings *settings, GError **error)
 {
+  g_autoptr (XfWants) wants = xf_wants_new ();
+
+  if (!xf_wants_add_text (wants, settings->driver.resources, error)) {
+    g_prefix_error (error, "resources: ");
+    return FALSE;
+  }
   if (!settings->unix_sock)
     settings->unix_sock = g_build_filename (settings->socket_dir, "virtxend-sock", NULL);
   if (!settings->unix_sock_ro)

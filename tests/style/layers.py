@@ -23,6 +23,7 @@ conf protocol pump sim
 rpc driver
 libxl/xen libxl/convert libxl/journal
 libxl/guest
+libxl/resource
 libxl/act libxl/info libxl/transport
 libxl/migrate
 libxl/source libxl/dest

@@ -32,6 +32,8 @@ struct XfDriver {
   GPtrArray *removals;     /* of XfRemoval, removal.c's */
   GPtrArray *dumps;        /* of XfDump, dump.c's */
   GPtrArray *hooks;        /* of XfHook, hook.c's, in the order of the calls */
+  GPtrArray *checks;       /* of XfCheck, check.c's; NULL: none */
+  GPtrArray *leftovers;    /* leftover.c's; NULL: none */
   gboolean ends;           /* the daemon ends: nothing is retried */
   GPtrArray *sources;      /* of XfMigrateSource */
   GPtrArray *destinations; /* of XfMigrateDest */

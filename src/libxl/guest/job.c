@@ -36,6 +36,12 @@ refuse (XfGuest *guest, GError **error)
 }
 
 gboolean
+xf_job_may_begin (XfGuest *guest, GError **error)
+{
+  return !guest->job || refuse (guest, error);
+}
+
+gboolean
 xf_job_begin (XfGuest *guest, XfJob *job, GError **error)
 {
   if (guest->job)

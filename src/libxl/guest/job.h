@@ -46,6 +46,9 @@ struct XfJob {
 
 void xf_job_init (XfJob *job, XfJobKind kind, const XfJobOps *ops, gpointer owner);
 
+/* FALSE with an error that names the guest's present job, if there is one. */
+gboolean xf_job_may_begin (XfGuest *guest, GError **error);
+
 /* Takes the guest for @job. The caller keeps @job alive until xf_job_end(). */
 gboolean xf_job_begin (XfGuest *guest, XfJob *job, GError **error);
 

@@ -292,7 +292,10 @@ xf_journal_write_final (XfJournal *journal, XfJournalEntry *entry, const char *s
   if (!entry->final && entry->side == XF_SIDE_DESTINATION && count_ends (journal) >= KEPT_MAX)
     drop_one_end (journal);
   entry->final = TRUE;
-  g_clear_pointer (&entry->xml, g_free);
+  if (!g_str_equal (state, "cancelled"))
+    g_clear_pointer (&entry->resources, g_free); /* the guest has them */
+  if (!entry->resources)
+    g_clear_pointer (&entry->xml, g_free);
   g_clear_pointer (&entry->persistent_xml, g_free);
   xf_journal_write (journal, entry, state, done, data);
 }

@@ -25,6 +25,7 @@ typedef enum {
   XF_ENTRY_IDLE,
   XF_ENTRY_MIGRATES, /* a migration uses it */
   XF_ENTRY_REMOVED,  /* the entry's domain is being removed */
+  XF_ENTRY_RELEASES, /* its resources are being given back */
 } XfEntryUse;
 
 /* The entry owns its texts; NULL where there is none. */
@@ -45,6 +46,7 @@ typedef struct {
   char *secret;  /* both sides know it and prove it when one asks the other; NULL: the peer has no journal */
   char *xml,
     *persistent_xml;   /* a destination's, until it is final: the definitions of the guest that finish will start */
+  char *resources;     /* likewise, until they are given back: those that may have something to give back, one a line */
   char *reason;        /* the reason for its end, or for its wait */
   gboolean answered;   /* a destination's end: its source has asked for it */
   gboolean given_back; /* a destination's end, with a definition here: only its source may start the guest */

@@ -38,6 +38,7 @@ static const struct {
   { "secret", TEXT, AT (secret), FALSE },
   { "xml", TEXT, AT (xml), FALSE },
   { "persistent-xml", TEXT, AT (persistent_xml), FALSE },
+  { "resources", TEXT, AT (resources), FALSE },
   { "reason", TEXT, AT (reason), FALSE },
   { "answered", BOOLEAN, AT (answered), FALSE },
   { "given-back", BOOLEAN, AT (given_back), FALSE },

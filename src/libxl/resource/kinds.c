@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The kinds of resources, in the order in which they are prepared and committed.
+ */
+#include "libxl/resource/kinds.h"
+
+const XfResourceKind *const xf_resource_kinds[] = {
+  &xf_resource_memory, &xf_resource_executable, /* the host's own come last, and go first */
+};
+
+const guint xf_n_resource_kinds = G_N_ELEMENTS (xf_resource_kinds);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The kinds of resources, each in a file of its own.
+ */
+#pragma once
+
+#include "libxl/resource/kind.h"
+
+extern const XfResourceKind xf_resource_executable; /* the host's own */
+extern const XfResourceKind xf_resource_memory;     /* free memory of the host */
