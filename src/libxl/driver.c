@@ -18,7 +18,9 @@
 #include "libxl/act/hook.h"
 #include "libxl/boot/find.h"
 #include "libxl/guest/guest.h"
+#include "libxl/resource/leftover.h"
 #include "libxl/phases/ends.h"
+#include "libxl/migrate/check.h"
 #include "libxl/migrate/migrations.h"
 #include "libxl/transport/door.h"
 #include "libxl/boot/recover.h"
@@ -149,6 +151,8 @@ xf_driver_free (XfDriver *driver)
   xf_tellings_free (driver);
   xf_record_free (driver);
   xf_removals_free (driver);
+  xf_leftovers_free (driver);
+  xf_checks_stop (driver);
   g_ptr_array_unref (driver->sources);
   g_ptr_array_unref (driver->destinations);
   g_clear_pointer (&driver->ctx, xf_ctx_free);

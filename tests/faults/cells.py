@@ -15,12 +15,13 @@ SOURCE = ("source:describing->begun", "source:begun->recording", "journal:source
 # A client's confirm is no word of the destination, which is asked.
 OUT_MANAGED = ("source:sent->settling", "source:settling->destroying", "source:destroying->done")
 OUT_PEER = ("source:sent->destroying", "source:destroying->done")
-DESTINATION = ("destination:reserving->recording", "journal:destination:prepared:written",
-               "destination:recording->prepared", "destination:prepared->connected",
+DESTINATION = ("destination:checking->reserving", "destination:reserving->recording",
+               "journal:destination:prepared:written", "destination:recording->preparing",
+               "destination:preparing->prepared", "destination:prepared->connected",
                "destination:connected->receiving", "destination:receiving->restored",
-               "destination:restored->committing", "journal:destination:unpausing",
-               "journal:destination:unpausing:written", "destination:committing->unpausing",
-               "destination:unpausing->running")
+               "destination:restored->activating", "destination:activating->committing",
+               "journal:destination:unpausing", "journal:destination:unpausing:written",
+               "destination:committing->unpausing", "destination:unpausing->running")
 PEER = ("peer-to-peer:preparing->performing", "peer-to-peer:performing->finishing",
         "peer-to-peer:finishing->confirming")
 
@@ -71,7 +72,7 @@ def single():
 def double_faults(mode):
     lost = "kill client" if mode == "direct" else "cut control"
     gone = [Fault("b", "destination:receiving->restored", "kill b", after="source committing -> sent"),
-            Fault("b", "destination:restored->committing", "kill b"),
+            Fault("b", "destination:restored->activating", "kill b"),
             Fault("a", "source:committing->sent", lost)]
     come = [Fault("b", "journal:destination:unpausing:written", "kill b"),
             Fault("b", "destination:unpausing->running", "kill b")]

@@ -38,7 +38,8 @@ from sim_host import BUILD, run  # noqa: E402
 
 CALM_S, PERSON_S = 60.0, 10.0
 BACK = ("source:*->rolling-back", "source:*->settling", "source:settling->*", "destination:*->stopping",
-        "destination:*->cancelling", "destination:*->revoking", "destination:*->removing", "destination:removing->*",
+        "destination:*->cancelling", "destination:*->revoking", "destination:*->removing", "destination:*->releasing",
+        "destination:releasing->*",
         "journal:destination:cancelled", "journal:destination:cancelled:written")
 CALLS = ("create", "restore-create", "suspend", "unpause", "resume", "destroy")
 

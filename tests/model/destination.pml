@@ -42,7 +42,7 @@
 #else
 #define D_GIVES_UP false
 #endif
-#define D_BACK (ds == stopping || ds == cancelling || ds == revoking || ds == removing)
+#define D_BACK (ds == stopping || ds == cancelling || ds == revoking || ds == removing || ds == releasing)
 
 #ifdef DESTROY_FIRST
 #undef DESTROY_FIRST
@@ -81,15 +81,20 @@ active proctype destination ()
 {
 end:
   do
-  :: atomic { d_up && d_call == prepare && ds == nothing && jd == nothing -> ds = reserving }
-  :: atomic { d_up && d_call == prepare && ds != nothing && ds != reserving && ds != recording && !D_BACK ->
-              d_reply (error) }
+  :: atomic { d_up && d_call == prepare && ds == nothing && jd == nothing -> ds = checking; d_asked = true }
+  :: atomic { d_up && d_call == prepare && ds != nothing && !d_asked && !D_BACK -> d_reply (error) }
+  :: atomic { d_up && ds == checking -> D_TO (checking, reserving) }
   :: atomic { d_up && ds == reserving -> D_TO (reserving, recording) }
   :: atomic { d_up && ds == recording && jd == nothing && D_WRITES -> jd = prepared }
-  :: atomic { d_up && ds == recording && jd == prepared -> D_TO (recording, prepared); d_reply (ok) }
-  /* No memory, no journal, a client that has disconnected: no source knows of this migration. */
-  :: atomic { d_up && ds == reserving -> D_TO (reserving, cancelled); d_reply (error) }
-  :: atomic { d_up && ds == recording -> D_TO (recording, cancelled); jd = nothing; d_reply (error) }
+  :: atomic { d_up && ds == recording && jd == prepared -> D_TO (recording, preparing) }
+  :: atomic { d_up && ds == preparing -> D_TO (preparing, prepared); d_asked = false; d_reply (ok) }
+  /* A resource is missing, no memory, no journal, a client that has disconnected: no source knows of this migration. */
+  :: atomic { d_up && ds == checking -> D_TO (checking, cancelled); d_asked = false; d_reply (error) }
+  :: atomic { d_up && ds == reserving -> D_TO (reserving, cancelled); d_asked = false; d_reply (error) }
+  :: atomic { d_up && ds == recording -> D_TO (recording, cancelled); d_asked = false; jd = nothing; d_reply (error) }
+  :: atomic { d_up && ds == preparing -> D_TO (preparing, releasing) }
+  :: atomic { d_up && ds == releasing && d_asked -> D_TO (releasing, cancelled); d_asked = false; jd = nothing;
+              d_reply (error) }
 
   :: atomic { d_up && ds == prepared && (data == receiving || data == sent) && !elsewhere ->
               D_TO (prepared, connected) }
@@ -98,7 +103,10 @@ end:
   :: atomic { d_up && ds == receiving && data == sent -> D_TO (receiving, restored) }
 
   /* finish: that the guest runs is durable before it runs. WRITE_LATER: it is written afterwards. */
-  :: atomic { d_up && FINISH_CALLED && ds == restored && CALLER_IS_THERE -> D_TO (restored, committing); may_say = true }
+  :: atomic { d_up && FINISH_CALLED && ds == restored && CALLER_IS_THERE -> D_TO (restored, activating) }
+  :: atomic { d_up && ds == activating && CALLER_IS_THERE -> D_TO (activating, committing); may_say = true }
+  /* A resource refuses, or the caller has left. */
+  :: atomic { d_up && ds == activating -> D_TO (activating, cancelling) }
 #ifdef WRITE_LATER
   :: atomic { d_up && ds == committing -> D_TO (committing, unpausing) }
   :: atomic { d_up && ds == unpausing && d_guest == paused -> d_guest = runs; CHECK (); STALE_D () }
@@ -173,7 +181,7 @@ end:
   /* The copy cannot be destroyed. OLD_REMAINS: after a while it counts as gone. */
   :: atomic { d_up && ds == removing && d_guest != absent && jd == cancelled && d_fails < FAILS -> d_fails++;
 #ifdef OLD_REMAINS
-              D_TO (removing, failed)
+              D_TO (removing, releasing)
 #endif
             }
 #endif
@@ -181,14 +189,15 @@ end:
   /* The answer to finish is that it takes longer. */
   :: atomic { d_up && D_BACK && (d_call == finish || d_call == finish_cancelled) -> d_reply (error) }
 #endif
-  :: atomic { d_up && ds == removing && d_guest == absent ->
+  :: atomic { d_up && ds == removing && d_guest == absent -> D_TO (removing, releasing) }
+  :: atomic { d_up && ds == releasing && !d_asked ->
               also_finish = false;
 #ifdef FROM_LIBVIRTD
               jd = (jd == cancelled -> cancelled : nothing);
 #endif
               if
-              :: d_call == finish || d_call == finish_cancelled -> D_TO (removing, cancelled); d_reply (error)
-              :: else -> D_TO (removing, failed) /* finish will get the reason */
+              :: d_call == finish || d_call == finish_cancelled -> D_TO (releasing, cancelled); d_reply (error)
+              :: else -> D_TO (releasing, failed) /* finish will get the reason */
               fi }
   :: atomic { d_up && ds == failed -> D_TO (failed, cancelled) }
 #ifdef DISK

@@ -63,8 +63,8 @@ mtype = {
   nothing,
   describing, begun, connecting, sending, draining, sent, settling, deciding, destroying,          /* the source */
   rolling_back, resuming, stuck, done,
-  reserving, prepared, connected, receiving, restored, unpausing, arriving,                        /* the destination */
-  cancelling, revoking, failed, running,
+  checking, reserving, preparing, prepared, connected, receiving, restored, activating,            /* the destination */
+  unpausing, arriving, cancelling, revoking, releasing, failed, running,
   recording, committing, stopping, removing, cancelled,                                            /* both */
   unknown,                                                                /* an entry that cannot be continued */
   given_back,                                                             /* it has ended there, and starts only here */
@@ -110,6 +110,7 @@ bool s_defined = true;
 bool s_blind = false;    /* the source's journal is unreadable */
 bool gone_on = false;    /* the guest has left the destination, because it ended or was migrated on */
 bool disk_bad = false, disk_was_bad = false;
+bool d_asked = false;    /* prepare is not answered yet */
 bool may_say = false;    /* the destination's disk may say `unpausing` */
 bool other_boot = false; /* of jd: written before the host's last boot */
 
@@ -143,7 +144,7 @@ inline s_dies ()
 
 inline d_dies ()
 {
-  d_up = false; ds = nothing; d_call = nothing; d_answer = nothing; d_conn = false; also_finish = false;
+  d_up = false; ds = nothing; d_asked = false; d_call = nothing; d_answer = nothing; d_conn = false; also_finish = false;
   if :: asked -> asked = false; settled = (ss == settling -> lost : nothing) :: else fi;
   break_data ()
 }

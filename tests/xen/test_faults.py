@@ -93,7 +93,7 @@ CELLS = {
     "destination-decided": ("direct", "pvh", [("b", "die", "journal:destination:unpausing:written", "")], "b"),
     "destination-decided-p2p": ("p2p", "hvm", [("b", "die", "journal:destination:unpausing:written", "")], "b"),
     "destination-restored": ("direct", "pvh", [("b", "die", "destination:receiving->restored", "")], "a"),
-    "destination-restored-tunnelled": ("tunnelled", "pvh", [("b", "die", "destination:restored->committing", "")], "a"),
+    "destination-restored-tunnelled": ("tunnelled", "pvh", [("b", "die", "destination:activating->committing", "")], "a"),
     "destination-ran": ("p2p", "pvh", [("b", "die", "destination:unpausing->running", "")], "b"),
     "source-sending": ("direct", "pvh", [("a", "die", "source:connecting->sending", "")], "a"),
     "source-sent": ("p2p", "pvh", [("a", "die", "journal:source:sent:written", "")], "a"),

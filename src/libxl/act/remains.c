@@ -7,6 +7,7 @@
 #include "libxl/guest/guest.h"
 #include "libxl/guest/look.h"
 #include "libxl/guest/removal.h"
+#include "libxl/resource/leftover.h"
 #include "libxl/xen/dominfo.h"
 
 /* ---- the state in Xen ------------------------------------------------------------------------------------- */
@@ -109,8 +110,42 @@ xf_remains_def (XfDriver *driver, const guint8 *uuid)
 
 /* ---- its two ends ------------------------------------------------------------------------------------------ */
 
-/* The domain is gone, so its entry is an ordinary end. The entry of a source without a journal, which never asks, was
- * kept only to identify the domain. */
+static void settle_entry (XfDriver *driver, XfJournalEntry *entry);
+
+/* What could not be given back stays in the journal for the next daemon. */
+static void
+given_back (const GError *error, gpointer data)
+{
+  XfDriver *driver = data;
+  g_autoptr (GPtrArray) entries = xf_journal_list (driver->journal);
+
+  for (guint i = 0; i < entries->len; i++) {
+    XfJournalEntry *entry = entries->pdata[i];
+
+    if (entry->use != XF_ENTRY_RELEASES || xf_leftover_has (driver, entry))
+      continue;
+    entry->use = XF_ENTRY_IDLE;
+    if (entry->secret || entry->resources)
+      xf_journal_write_final (driver->journal, entry, entry->state, NULL, NULL);
+    else
+      xf_journal_drop (driver->journal, entry);
+  }
+}
+
+/* Its domain is gone, so the entry is an ordinary end. First the resources of a guest that did not arrive are given
+ * back. The entry of a source without a journal, which never asks, is kept no longer than that. */
+static void
+settle_entry (XfDriver *driver, XfJournalEntry *entry)
+{
+  entry->use = XF_ENTRY_IDLE;
+  if (entry->side == XF_SIDE_DESTINATION && entry->resources) {
+    entry->use = XF_ENTRY_RELEASES;
+    xf_leftover_give_back (driver, entry, given_back, driver);
+  } else if (entry->side == XF_SIDE_DESTINATION && !entry->secret) {
+    xf_journal_drop (driver->journal, entry);
+  }
+}
+
 static void
 removed (const GError *error, gpointer data)
 {
@@ -122,9 +157,7 @@ removed (const GError *error, gpointer data)
 
     if (entry->use != XF_ENTRY_REMOVED || xf_removal_find (driver, entry->uuid))
       continue;
-    entry->use = XF_ENTRY_IDLE;
-    if (entry->side == XF_SIDE_DESTINATION && !entry->secret)
-      xf_journal_drop (driver->journal, entry);
+    settle_entry (driver, entry);
   }
 }
 
@@ -136,14 +169,16 @@ destroy (XfDriver *driver, XfJournalEntry *entry, guint32 domid)
   (void)xf_removal_new (driver, domid, entry->uuid, NULL, removed, driver);
 }
 
-/* The entry of a source that never asks is kept only while it identifies a domain. */
+/* The entry of a source that never asks is kept only while it identifies a domain, or resources to give back. */
 static void
 close_entry (XfDriver *driver, XfJournalEntry *entry, const char *state)
 {
-  if (entry->secret || xf_removal_find (driver, entry->uuid))
+  gboolean held = entry->resources && g_str_equal (state, "cancelled");
+
+  if (entry->secret || held || xf_removal_find (driver, entry->uuid))
     xf_journal_write_final (driver->journal, entry, state, NULL, NULL);
-  else
-    xf_journal_drop (driver->journal, entry);
+  if (!xf_removal_find (driver, entry->uuid) && (held || !entry->secret))
+    settle_entry (driver, entry);
 }
 
 void
@@ -206,17 +241,23 @@ xf_remains_resolve_guest (XfDriver *driver, const guint8 *uuid)
     (void)xf_remains_resolve (driver, ((XfJournalEntry *)entries->pdata[i])->id, TRUE, "virsh start --force-boot");
 }
 
+static gboolean
+has_left_domain (XfDriver *driver, const XfJournalEntry *entry)
+{
+  g_auto (XfDominfo) info = { 0 };
+
+  return xf_dominfo_get (driver->ctx, (guint32)entry->domid, &info) == 0
+         && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), entry->uuid)
+         && (is_left_copy (entry, &info) || is_received_copy (entry, &info));
+}
+
 /* The daemon ended after it had written an end and before that end's domain was gone. There may be thousands of
  * entries, and each names its domain: the list of all domains is not read. */
 void
 xf_remains_destroy (XfDriver *driver, XfJournalEntry *entry)
 {
-  g_auto (XfDominfo) info = { 0 };
-
-  if (entry->domid <= 0 || !xf_journal_is_of_this_boot (driver->journal, entry))
-    return;
-  if (xf_dominfo_get (driver->ctx, (guint32)entry->domid, &info) == 0
-      && xf_uuid_equal (libxl_uuid_bytearray_const (&info.uuid), entry->uuid)
-      && (is_left_copy (entry, &info) || is_received_copy (entry, &info)))
-    destroy (driver, entry, info.domid);
+  if (entry->domid > 0 && xf_journal_is_of_this_boot (driver->journal, entry) && has_left_domain (driver, entry))
+    destroy (driver, entry, (guint32)entry->domid);
+  else if (entry->side == XF_SIDE_DESTINATION && entry->resources)
+    settle_entry (driver, entry);
 }

@@ -34,7 +34,8 @@ void xf_remains_cancel (XfDriver *driver, XfJournalEntry *entry, XfFound found, 
 /* The guest of @entry has arrived here. */
 void xf_remains_arrive (XfDriver *driver, XfJournalEntry *entry);
 
-/* The end of @entry is in the journal. Removes its domain if that still exists. */
+/* The end of @entry is in the journal. Removes its domain if that still exists, and gives back the resources that it
+ * may hold. */
 void xf_remains_destroy (XfDriver *driver, XfJournalEntry *entry);
 
 /* Applies an administrator's decision, @how, where the journal of a destination is undecided: the guest has arrived

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Roll back. First the restore in progress ends (stopping); then the tombstone is written (cancelling, or revoking if
- * the disk may say `unpausing`); then the restored domain is destroyed, until it is gone (removing); then the callers
- * of finish and settle are answered. The tombstone is first because after a crash an entry in `unpausing` without a
- * domain means that the guest ran here and has ended.
+ * the disk may say `unpausing`); then the restored domain is destroyed, until it is gone (removing); then its resources
+ * are given back (releasing); then the callers of finish and settle are answered. The tombstone is first because after
+ * a crash an entry in `unpausing` without a domain means that the guest ran here and has ended.
  */
 #include "libxl/dest/private.h"
 
@@ -50,7 +50,7 @@ rolled_back (XfMigrateDest *dest)
     xf_migrate_dest_end (dest, CANCELLED, NULL, told);
     return;
   }
-  if (dest->demand != XF_DEST_AWAITS_FINISH || dest->sm.state != REMOVING) {
+  if (dest->demand != XF_DEST_AWAITS_FINISH || dest->sm.state != RELEASING) {
     xf_migrate_dest_end (dest, CANCELLED, NULL, dest->error);
     return;
   }
@@ -72,10 +72,53 @@ tell_of_delay (XfMigrateDest *dest, const GError *why)
   xf_migrate_dest_tell_finishers (dest, NULL, told);
 }
 
+/* Nothing was built for a prepare that is still to be answered, and no source knows of the migration. */
+static void
+refused (XfMigrateDest *dest)
+{
+  xf_migrate_dest_refuse (dest);
+  xf_journal_forget (dest->driver->journal, dest);
+  if (dest->entry && !dest->entry->resources)
+    xf_journal_drop (dest->driver->journal, g_steal_pointer (&dest->entry));
+  rolled_back (dest);
+}
+
+/* What could not be given back stays in the journal: the next daemon tries again. */
+static void
+released (const GError *error, gpointer data)
+{
+  XfMigrateDest *dest = data;
+  XfJournalEntry *entry = dest->entry;
+
+  if (entry && entry->resources) {
+    g_free (entry->resources);
+    entry->resources = xf_resources_held (dest->resources);
+    if (entry->resources || (dest->secret && !dest->ready))
+      xf_journal_write_final (dest->driver->journal, entry, xf_migrate_dest_states[CANCELLED].name, NULL, NULL);
+  }
+  if (!dest->ready) {
+    rolled_back (dest);
+    return;
+  }
+  if (dest->demand == XF_DEST_AWAITS_FINISH)
+    dest->demand = XF_DEST_LEFT; /* prepare has failed: no finish follows */
+  refused (dest);
+}
+
+static void
+release (XfMigrateDest *dest)
+{
+  xf_sm_move (&dest->sm, RELEASING);
+  if (dest->resources && xf_resources_hold (dest->resources))
+    xf_resources_run (dest->resources, XF_VERB_ROLLBACK, released, dest);
+  else
+    released (NULL, dest);
+}
+
 static void
 remains_gone (const GError *error, gpointer data)
 {
-  rolled_back (data);
+  release (data);
 }
 
 /* The guest stays reserved meanwhile, so that nothing resumes a domain that must never run. */
@@ -139,7 +182,7 @@ remove_remains (XfMigrateDest *dest)
   if (something_remains (dest))
     (void)xf_removal_new (dest->driver, dest->domid, dest->def->uuid, remains_stay, remains_gone, dest);
   else
-    rolled_back (dest);
+    release (dest);
 }
 
 static void
@@ -193,17 +236,6 @@ stop_libxl (XfMigrateDest *dest)
   xf_ao_abort_late (dest->ao, ABORT_LATE_S);
 }
 
-/* Prepare has not been answered: nothing was built, and no source knows of the migration. */
-static void
-give_up_prepare (XfMigrateDest *dest)
-{
-  xf_migrate_dest_refuse (dest);
-  xf_journal_forget (dest->driver->journal, dest);
-  if (dest->entry)
-    xf_journal_drop (dest->driver->journal, g_steal_pointer (&dest->entry));
-  rolled_back (dest);
-}
-
 /* libxl has no operation in progress for it any longer. A source without a journal needs no tombstone. */
 static void
 cancel (XfMigrateDest *dest)
@@ -226,11 +258,17 @@ void
 xf_migrate_dest_roll_back (XfMigrateDest *dest)
 {
   xf_migrate_dest_arm (dest, 0);
+  if (dest->resources)
+    xf_resources_stop (dest->resources); /* a step that was under way has taken its resource or not */
   g_clear_pointer (&dest->listener, xf_migrate_listener_free);
   switch (dest->sm.state) {
+  case CHECKING:
   case RESERVING:
   case RECORDING:
-    give_up_prepare (dest);
+    refused (dest);
+    return;
+  case PREPARING:
+    release (dest);
     return;
   case COMMITTING:
   case UNPAUSING:

@@ -12,19 +12,23 @@
 #include "libxl/migrate/record.h"
 
 const XfSmState xf_migrate_dest_states[N_STATES] = {
-  [RESERVING] = { "reserving", XF_SM_TO (RECORDING) | XF_SM_TO (PREPARED) | XF_SM_TO (CANCELLED) },
-  [RECORDING] = { "recording", XF_SM_TO (PREPARED) | XF_SM_TO (CANCELLED) },
+  [CHECKING] = { "checking", XF_SM_TO (RESERVING) | XF_SM_TO (PREPARED) | XF_SM_TO (CANCELLED) },
+  [RESERVING] = { "reserving", XF_SM_TO (RECORDING) | XF_SM_TO (CANCELLED) },
+  [RECORDING] = { "recording", XF_SM_TO (PREPARING) | XF_SM_TO (CANCELLED) },
+  [PREPARING] = { "preparing", XF_SM_TO (PREPARED) | XF_SM_TO (RELEASING) },
   [PREPARED] = { "prepared", XF_SM_TO (CONNECTED) | XF_SM_TO (RUNNING) | XF_SM_TO (CANCELLING) },
   [CONNECTED] = { "connected", XF_SM_TO (RECEIVING) | XF_SM_TO (CANCELLING) },
   [RECEIVING] = { "receiving", XF_SM_TO (RESTORED) | XF_SM_TO (STOPPING) | XF_SM_TO (CANCELLING) },
-  [RESTORED] = { "restored", XF_SM_TO (COMMITTING) | XF_SM_TO (CANCELLING) },
+  [RESTORED] = { "restored", XF_SM_TO (ACTIVATING) | XF_SM_TO (CANCELLING) },
+  [ACTIVATING] = { "activating", XF_SM_TO (COMMITTING) | XF_SM_TO (CANCELLING) },
   [COMMITTING] = { "committing", XF_SM_TO (UNPAUSING) | XF_SM_TO (ARRIVING) | XF_SM_TO (REVOKING) },
   [UNPAUSING] = { "unpausing", XF_SM_TO (RUNNING) | XF_SM_TO (REVOKING) },
   [ARRIVING] = { "arriving", XF_SM_TO (RUNNING) | XF_SM_TO (REVOKING) },
   [STOPPING] = { "stopping", XF_SM_TO (CANCELLING) },
   [CANCELLING] = { "cancelling", XF_SM_TO (REMOVING) },
   [REVOKING] = { "revoking", XF_SM_TO (REMOVING) },
-  [REMOVING] = { "removing", XF_SM_TO (FAILED) | XF_SM_TO (CANCELLED) },
+  [REMOVING] = { "removing", XF_SM_TO (RELEASING) },
+  [RELEASING] = { "releasing", XF_SM_TO (FAILED) | XF_SM_TO (CANCELLED) },
   [FAILED] = { "failed", XF_SM_TO (CANCELLED) },
   [RUNNING] = { "running", .final = TRUE },
   [CANCELLED] = { "cancelled", .final = TRUE },
@@ -106,6 +110,9 @@ holds (guint state, gconstpointer owner)
   case RECEIVING:
   case RESTORED:
     return has_guest (dest) && dest->entry && !offline;
+  case PREPARING:
+    return has_guest (dest) && dest->entry && dest->ready && !offline;
+  case ACTIVATING:
   case COMMITTING:
   case UNPAUSING:
   case ARRIVING:
@@ -152,6 +159,7 @@ xf_migrate_dest_free (XfMigrateDest *dest)
   xf_migrate_dest_release_tunnel (dest);
   xf_migrate_dest_stop_looking (dest);
   xf_memory_claim_free (dest->claim);
+  xf_resources_free (dest->resources);
   libxl_domain_config_dispose (&dest->config);
   g_clear_pointer (&dest->ctx, xf_ctx_free);
   xf_domain_def_free (dest->def);
@@ -163,6 +171,8 @@ xf_migrate_dest_free (XfMigrateDest *dest)
   xf_sm_clear (&dest->sm);
   g_array_unref (dest->finishers);
   g_array_unref (dest->settlers);
+  g_clear_pointer (&dest->facts, g_hash_table_unref);
+  g_free (dest->warnings);
   g_free (dest->cancelled_by);
   g_free (dest->secret);
   g_free (dest->exact);
@@ -194,7 +204,7 @@ close_entry (XfMigrateDest *dest)
   if (!entry)
     return;
   entry->use = XF_ENTRY_IDLE;
-  if (!dest->secret)
+  if (!dest->secret && !(dest->sm.state == CANCELLED && entry->resources))
     xf_journal_drop (dest->driver->journal, entry);
   else if (!entry->final)
     xf_journal_write_final (dest->driver->journal, entry, xf_sm_name (&dest->sm), NULL, NULL);
@@ -244,6 +254,8 @@ xf_migrate_dest_end_job (XfMigrateDest *dest, const GError *failure)
   dest->progress.ended_us = g_get_monotonic_time ();
   xf_migrate_progress_stats (&dest->progress, VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN, stats);
   xf_typed_params_add_boolean (stats, VIR_DOMAIN_JOB_SUCCESS, !failure);
+  if (dest->warnings)
+    xf_typed_params_add_string (stats, XF_JOB_WARNINGS, dest->warnings);
   if (!failure)
     xf_guest_emit_job_completed (dest->guest, stats);
   xf_job_end (dest->guest, failure ? NULL : stats);
@@ -255,6 +267,9 @@ static const char *
 what_is_overdue (const XfMigrateDest *dest)
 {
   switch (dest->sm.state) {
+  case CHECKING:
+  case PREPARING:
+    return "its resources were not ready within the configured time (accept_timeout)";
   case RESERVING:
   case RECORDING:
     return "memory for the guest and an entry in the journal were not available within the configured time";
@@ -372,7 +387,7 @@ is_committed (const XfMigrateDest *dest)
 gboolean
 xf_migrate_dest_rolls_back (const XfMigrateDest *dest)
 {
-  return dest->sm.state >= STOPPING && dest->sm.state <= REMOVING;
+  return dest->sm.state >= STOPPING && dest->sm.state <= RELEASING;
 }
 
 gboolean
@@ -423,6 +438,8 @@ leave_to_journal (XfMigrateDest *dest)
   g_autoptr (GError) told = xf_migrate_dest_error (dest, "finish", XF_ERROR_NO_CONNECT,
                                                    "the daemon ends before everything of it is removed");
 
+  if (dest->ready)
+    xf_migrate_dest_refuse (dest);
   xf_migrations_remove_dest (dest->driver, dest);
   xf_guest_set_incoming (guest, FALSE);
   xf_job_end (guest, NULL);

@@ -59,6 +59,20 @@ tell_events (XfGuest *guest, guint flags, gboolean existed, gboolean offline)
                              existed ? VIR_DOMAIN_EVENT_DEFINED_UPDATED : VIR_DOMAIN_EVENT_DEFINED_ADDED);
 }
 
+/* What could not be had with best effort is told where people look: virsh dominfo shows the guest's messages. */
+static void
+tell_warnings (XfMigrateDest *dest)
+{
+  g_autofree char *warnings = xf_resources_warnings (dest->resources);
+
+  if (!warnings)
+    return;
+  g_free (dest->guest->message);
+  dest->guest->message = g_strdup_printf ("since its migration from '%s' not everything works: %s", dest->from,
+                                          warnings);
+  dest->warnings = g_steal_pointer (&warnings);
+}
+
 static void
 arrived (XfMigrateDest *dest)
 {
@@ -73,6 +87,8 @@ arrived (XfMigrateDest *dest)
                           paused ? VIR_DOMAIN_PAUSED_USER : VIR_DOMAIN_RUNNING_MIGRATED);
   xf_guest_set_incoming (guest, FALSE);
   xf_journal_guest_is_here (dest->driver->journal, guest->uuid);
+  if (dest->resources)
+    tell_warnings (dest);
   tell_events (guest, dest->params.flags, dest->replaced != NULL, offline);
   xf_migrate_dest_release_tunnel (dest);
   ref = xf_guest_ref (guest);
@@ -176,20 +192,44 @@ unpausing_written (const GError *error, gpointer data)
   xf_migrate_dest_roll_back (dest);
 }
 
+static gboolean
+is_taken_back (XfMigrateDest *dest)
+{
+  if (!xf_migrate_dest_source_has_left (dest))
+    return FALSE;
+  if (!dest->error)
+    dest->error = xf_migrate_dest_error (dest, "finish", XF_ERROR_NO_CONNECT, TAKEN_BACK);
+  xf_migrate_dest_roll_back (dest);
+  return TRUE;
+}
+
 /* `unpausing` is durable before the guest runs: after a crash in between the next daemon finds the guest paused, and
  * continues. */
 static void
-bring_to_life (XfMigrateDest *dest)
+resources_committed (const GError *error, gpointer data)
 {
-  if (xf_migrate_dest_source_has_left (dest)) {
-    if (!dest->error)
-      dest->error = xf_migrate_dest_error (dest, "finish", XF_ERROR_NO_CONNECT, TAKEN_BACK);
+  XfMigrateDest *dest = data;
+
+  if (error) {
+    dest->error = xf_migrate_dest_error (dest, "finish", error->code, error->message);
     xf_migrate_dest_roll_back (dest);
     return;
   }
-  xf_migrate_dest_arm (dest, 0);
+  if (is_taken_back (dest))
+    return;
   xf_sm_move (&dest->sm, COMMITTING);
   xf_migrate_dest_write (dest, UNPAUSING, unpausing_written);
+}
+
+/* The last chance of a resource to refuse: the source can still take its guest back. */
+static void
+bring_to_life (XfMigrateDest *dest)
+{
+  if (is_taken_back (dest))
+    return;
+  xf_migrate_dest_arm (dest, 0);
+  xf_sm_move (&dest->sm, ACTIVATING);
+  xf_resources_run (dest->resources, XF_VERB_COMMIT, resources_committed, dest);
 }
 
 /* Only the definition migrates. */

@@ -64,6 +64,7 @@ read_cookie (XfMigrateDest *dest, GBytes *bytes, gboolean tunnelled, GError **er
   if (cookie->is_xenferry)
     dest->secret = make_secret ();
   dest->exact = g_steal_pointer (&cookie->config);
+  dest->facts = cookie->facts ? g_hash_table_ref (cookie->facts) : NULL;
   memcpy (dest->id, cookie->id, XF_UUID_LENGTH);
   return check_id (dest, error);
 }
@@ -78,8 +79,8 @@ forget_failed (XfDriver *driver, const char *name)
     xf_migrate_dest_end (old, CANCELLED, NULL, NULL);
 }
 
-static gboolean
-read_request (XfMigrateDest *dest, XfMigrateParams *params, GBytes *cookie, GError **error)
+gboolean
+xf_migrate_dest_read_request (XfMigrateDest *dest, const XfMigrateParams *params, GBytes *cookie, GError **error)
 {
   if (!params->destination_xml) {
     g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "no domain XML was passed to prepare");
@@ -119,14 +120,11 @@ check_kind (const XfMigrateDest *dest, GError **error)
   return can;
 }
 
-static gboolean
-check_host (XfMigrateDest *dest, gboolean offline, GError **error)
+gboolean
+xf_migrate_dest_check_host (XfMigrateDest *dest, GError **error)
 {
-  if (offline)
-    return TRUE;
   return xf_config_from_def (dest->def, &dest->config, error)
-         && (!dest->exact || xf_migrate_dest_use_exact (dest, error)) && check_kind (dest, error)
-         && (dest->claim = xf_memory_claim_new (dest->driver, &dest->config, error));
+         && (!dest->exact || xf_migrate_dest_use_exact (dest, error)) && check_kind (dest, error);
 }
 
 void
@@ -165,7 +163,7 @@ ready (XfMigrateDest *dest)
 }
 
 static void
-prepared_written (const GError *error, gpointer data)
+resources_prepared (const GError *error, gpointer data)
 {
   XfMigrateDest *dest = data;
 
@@ -175,7 +173,21 @@ prepared_written (const GError *error, gpointer data)
     ready (dest);
 }
 
-/* Writes everything that is needed to continue after a restart. */
+static void
+prepared_written (const GError *error, gpointer data)
+{
+  XfMigrateDest *dest = data;
+
+  if (error) {
+    fail (dest, error);
+    return;
+  }
+  xf_sm_move (&dest->sm, PREPARING);
+  xf_resources_run (dest->resources, XF_VERB_PREPARE, resources_prepared, dest);
+}
+
+/* Writes everything that is needed to continue after a restart. What the resources may have to give back is durable
+ * before any of them is taken. */
 static void
 write_prepared (XfMigrateDest *dest)
 {
@@ -187,6 +199,7 @@ write_prepared (XfMigrateDest *dest)
   entry->peer = g_strdup (dest->from);
   entry->secret = g_strdup (dest->secret);
   entry->xml = xf_domain_def_format (dest->def, XF_DOMAIN_FORMAT_SECURE, NULL);
+  entry->resources = xf_resources_held (dest->resources);
   if (dest->persistent)
     entry->persistent_xml = xf_domain_def_format (dest->persistent, XF_DOMAIN_FORMAT_SECURE, NULL);
   xf_migrate_dest_write (dest, PREPARED, prepared_written);
@@ -205,6 +218,25 @@ memory_is_there (const GError *error, gpointer data)
   write_prepared (dest);
 }
 
+static void
+checked (const GError *error, gpointer data)
+{
+  XfMigrateDest *dest = data;
+  g_autoptr (GError) no_memory = NULL;
+
+  if (error) {
+    fail (dest, error);
+    return;
+  }
+  dest->claim = xf_memory_claim_new (dest->driver, &dest->config, &no_memory);
+  if (!dest->claim) {
+    fail (dest, no_memory);
+    return;
+  }
+  xf_sm_move (&dest->sm, RESERVING);
+  xf_memory_claim_wait (dest->claim, memory_is_there, dest);
+}
+
 void
 xf_migrate_dest_when_ready (XfMigrateDest *dest, XfDone done, gpointer data)
 {
@@ -213,7 +245,51 @@ xf_migrate_dest_when_ready (XfMigrateDest *dest, XfDone done, gpointer data)
   if (dest->params.flags & VIR_MIGRATE_OFFLINE)
     ready (dest); /* nothing is sent, so nothing can be lost */
   else
-    xf_memory_claim_wait (dest->claim, memory_is_there, dest);
+    xf_resources_run (dest->resources, XF_VERB_CHECK, checked, dest);
+}
+
+gboolean
+xf_migrate_dest_find_resources (XfMigrateDest *dest, const char *held, GError **error)
+{
+  g_autofree char *id = xf_uuid_to_string (dest->id);
+  const XfResourceGuest guest = {
+    .side = XF_SIDE_DESTINATION,
+    .id = dest->sm.id ? id : NULL, /* not in a mere check */
+    .peer = dest->from,
+    .def = dest->def,
+    .config = &dest->config,
+    .flags = dest->params.flags,
+  };
+
+  dest->resources = held ? xf_resources_new_held (dest->driver, &guest, held)
+                         : xf_resources_new (dest->driver, &guest, error);
+  if (dest->resources)
+    xf_resources_take_facts (dest->resources, dest->facts);
+  return dest->resources != NULL;
+}
+
+static void
+unreserve (XfMigrateDest *dest)
+{
+  XfGuest *guest = g_steal_pointer (&dest->guest);
+
+  xf_guest_set_incoming (guest, FALSE);
+  xf_job_end (guest, NULL);
+}
+
+gboolean
+xf_migrate_dest_may_reserve (XfMigrateDest *dest, GError **error)
+{
+  const XfMigrateDest *old = xf_migrate_dest_find (dest->driver, dest->name);
+
+  if (!xf_definitions_allow (dest->driver, dest->name, dest->def->uuid, error))
+    return FALSE;
+  if (old && old->sm.state == FAILED) /* prepare forgets it */
+    return TRUE;
+  if (!xf_migrate_dest_reserve (dest, error))
+    return FALSE;
+  unreserve (dest);
+  return TRUE;
 }
 
 static gboolean
@@ -225,14 +301,15 @@ reserve (XfMigrateDest *dest, GError **error)
   return xf_migrate_dest_reserve (dest, error);
 }
 
-/* All checks that are possible before a byte is sent. Takes @params on success. */
+/* The checks that need no waiting. Takes @params on success. */
 static XfMigrateDest *
 prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes *cookie, GError **error)
 {
   XfMigrateDest *dest = xf_migrate_dest_new (driver, client);
 
   xf_uuid_generate (dest->id); /* until the cookie supplies the source's */
-  if (!read_request (dest, params, cookie, error) || !check_host (dest, params->flags & VIR_MIGRATE_OFFLINE, error)
+  if (!xf_migrate_dest_read_request (dest, params, cookie, error)
+      || (!(params->flags & VIR_MIGRATE_OFFLINE) && !xf_migrate_dest_check_host (dest, error))
       || !reserve (dest, error)) {
     g_prefix_error (error, "cannot receive the domain on host '%s': ", driver->hostname);
     xf_migrate_dest_free (dest);
@@ -240,8 +317,14 @@ prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes
   }
   dest->params = *params;
   *params = (XfMigrateParams){ 0 };
-  xf_secret_new (dest->token, sizeof (dest->token));
   xf_migrate_dest_identify (dest);
+  if (!(dest->params.flags & VIR_MIGRATE_OFFLINE) && !xf_migrate_dest_find_resources (dest, NULL, error)) {
+    g_prefix_error (error, "cannot receive domain '%s' on host '%s': ", dest->name, driver->hostname);
+    unreserve (dest);
+    xf_migrate_dest_free (dest);
+    return NULL;
+  }
+  xf_secret_new (dest->token, sizeof (dest->token));
   xf_migrate_progress_init (&dest->progress, dest->def->memory_kib * 1024);
   xf_migrations_add_dest (driver, dest);
   xf_migrate_dest_arm (dest, driver->config.accept_timeout_s);
@@ -253,10 +336,7 @@ prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes
 static void
 unprepare (XfMigrateDest *dest)
 {
-  XfGuest *guest = g_steal_pointer (&dest->guest);
-
-  xf_guest_set_incoming (guest, FALSE);
-  xf_job_end (guest, NULL);
+  unreserve (dest);
   xf_migrate_dest_end (dest, CANCELLED, NULL, NULL);
 }
 

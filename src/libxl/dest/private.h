@@ -14,17 +14,21 @@
 #include "libxl/dest/dest.h"
 #include "libxl/transport/listen.h"
 #include "libxl/migrate/plan.h"
+#include "libxl/resource/resource.h"
 #include "libxl/migrate/progress.h"
 #include "libxl/transport/pump.h"
 
 /* Each state waits for one thing. */
 enum {
+  CHECKING,   /* for the checks of the guest's resources */
   RESERVING,  /* for the guest's memory */
-  RECORDING,  /* for the journal: `prepared` */
+  RECORDING,  /* for the journal: `prepared`, and what the resources may have to give back */
+  PREPARING,  /* for the resources that are taken in advance */
   PREPARED,   /* for the source's connections */
   CONNECTED,  /* for the first bytes of the image */
   RECEIVING,  /* for libxl, which restores the guest; it stays paused */
   RESTORED,   /* for finish */
+  ACTIVATING, /* for the resources that are taken last */
   COMMITTING, /* for the journal: `unpausing` */
   UNPAUSING,  /* for libxl, which unpauses the guest */
   ARRIVING,   /* for the journal: `running`, for a guest that stays paused */
@@ -32,6 +36,7 @@ enum {
   CANCELLING, /* for the journal: `cancelled`, the tombstone */
   REVOKING,   /* the same, but the disk may say `unpausing`: retried until it is written */
   REMOVING,   /* for the end of the restored domain */
+  RELEASING,  /* for the resources, which are given back */
   FAILED,     /* for the finish that asks for the reason */
   RUNNING,
   CANCELLED,
@@ -56,6 +61,7 @@ struct XfMigrateDest {
   char *from; /* the source's host name, for errors */
   guint8 id[XF_UUID_LENGTH];
   XfDomainDef *def;
+  GHashTable *facts;       /* of the guest's resources at the source, or NULL */
   char *exact;             /* the guest's libxl configuration, from a xenferry's cookie, or NULL */
   XfDomainDef *persistent; /* from persistent_xml, or NULL */
   XfDomainDef *replaced;   /* the definition that finish replaced, or NULL */
@@ -82,7 +88,9 @@ struct XfMigrateDest {
   XfAo *ao;
   libxl_domain_config config;
   XfMemoryClaim *claim;
-  XfDone ready; /* the prepare that waits for memory */
+  XfResources *resources; /* NULL for a migration of a definition alone */
+  char *warnings;         /* of its resources, since the guest runs; NULL: none */
+  XfDone ready;           /* the prepare that waits for its answer */
   gpointer ready_data;
   uint32_t domid;
   GError *error;      /* the first error */
@@ -132,6 +140,16 @@ void xf_migrate_dest_revive (XfMigrateDest *dest);
 
 /* TRUE if finish was called and the guest is to run. */
 gboolean xf_migrate_dest_is_to_start (const XfMigrateDest *dest);
+
+/* The checks of prepare that need no waiting: reads the request into @dest; TRUE if its name and UUID may be taken now;
+ * TRUE if this host can run the guest, whose configuration @dest gets. */
+gboolean xf_migrate_dest_read_request (XfMigrateDest *dest, const XfMigrateParams *params, GBytes *cookie,
+                                       GError **error);
+gboolean xf_migrate_dest_may_reserve (XfMigrateDest *dest, GError **error);
+gboolean xf_migrate_dest_check_host (XfMigrateDest *dest, GError **error);
+
+/* Makes the set of the guest's resources; @held: NULL, or those that the journal names. */
+gboolean xf_migrate_dest_find_resources (XfMigrateDest *dest, const char *held, GError **error);
 
 /* Answers a pending prepare with an error. */
 void xf_migrate_dest_refuse (XfMigrateDest *dest);

@@ -49,7 +49,10 @@ read_entry (XfMigrateDest *dest, GError **error)
     return FALSE;
   }
   dest->persistent = parse (entry->persistent_xml, dest);
-  return TRUE;
+  if (!xf_config_from_def (dest->def, &dest->config, NULL))
+    g_warning ("%s: libxl's configuration cannot be made from its XML: its resources are not checked again",
+               dest->sm.id);
+  return xf_migrate_dest_find_resources (dest, NULL, NULL) || xf_migrate_dest_find_resources (dest, "", error);
 }
 
 /* The id of the state machine is set from the start: every message contains it. */
