@@ -12,10 +12,11 @@
 #include "libxl/migrate/migrations.h"
 #include "libxl/migrate/progress.h"
 #include "libxl/source/source.h"
+#include "libxl/source/survey.h"
 
 /* Each state waits for one thing. */
 enum {
-  DESCRIBING,   /* for libxl, which reads the guest's configuration */
+  DESCRIBING,   /* for libxl, which reads the guest's configuration, and the checks of the guest's resources */
   BEGUN,        /* for perform */
   RECORDING,    /* for the journal: `sending` */
   CONNECTING,   /* for the transport */
@@ -65,8 +66,9 @@ struct XfMigrateSource {
   char *id;        /* of the migration */
   XfCookie *cookie;
   char *xml;
-  char *unsaid; /* the parts of its exact configuration that domain XML cannot express, for messages; NULL: none */
-  struct XfMigrateFetch *fetch; /* reads the guest's exact configuration */
+  char *unsaid;     /* the parts of its exact configuration that domain XML cannot express, for messages; NULL: none */
+  char *warnings;   /* about its resources; NULL: none */
+  XfSurvey *survey; /* while the source is describing */
   int state_before,
     reason_before; /* of the guest; updated at the suspend request if another toolstack has paused or unpaused it */
 
@@ -123,13 +125,6 @@ extern const XfSmState xf_migrate_source_states[N_STATES];
 /* For the migration @id (XF_UUID_LENGTH bytes) to @host. Its job is not begun yet. */
 XfMigrateSource *xf_migrate_source_new (XfDriver *driver, XfGuest *guest, const guint8 *id, const char *host);
 
-/* source/check.c: FALSE with an error if this guest cannot migrate with these parameters. */
-gboolean xf_migrate_source_check (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *params,
-                                  GError **error);
-/* The XML for the destination: the client's XML (--xml), checked against the guest's, else the guest's. With
- * passwords: the destination needs them. */
-char *xf_migrate_source_make_xml (XfGuest *guest, const XfMigrateParams *params, GError **error);
-
 /* An error of this side: names guest, host and phase. */
 GError *xf_migrate_source_error (XfMigrateSource *source, const char *phase, int code, const char *text);
 
@@ -141,9 +136,6 @@ void xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure);
 
 /* Removes the migration from the list, answers its caller with @told, and frees it. */
 void xf_migrate_source_finish (XfMigrateSource *source, int final_state, const GError *told);
-
-/* The source ends before its guest's configuration was read: the waiting caller gets @told. */
-void xf_migrate_source_drop_fetch (XfMigrateSource *source, const GError *told);
 
 /* Records the first failure and stops the operation in progress; the end of that operation continues the roll back. */
 void xf_migrate_source_fail (XfMigrateSource *source, const GError *error);

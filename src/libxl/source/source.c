@@ -97,6 +97,7 @@ xf_migrate_source_new (XfDriver *driver, XfGuest *guest, const guint8 *id, const
 static void
 source_free (XfMigrateSource *source)
 {
+  xf_survey_free (source->survey);
   xf_journal_forget (source->driver->journal, source);
   xf_removal_forget (source->driver, source);
   xf_migrate_source_stop_asking (source);
@@ -120,6 +121,7 @@ source_free (XfMigrateSource *source)
   g_free (source->name);
   g_free (source->xml);
   g_free (source->unsaid);
+  g_free (source->warnings);
   g_free (source);
 }
 
@@ -135,6 +137,8 @@ xf_migrate_source_end_job (XfMigrateSource *source, const GError *failure)
   xf_typed_params_add_boolean (stats, VIR_DOMAIN_JOB_SUCCESS, !failure);
   if (failure)
     xf_typed_params_add_string (stats, VIR_DOMAIN_JOB_ERRMSG, failure->message);
+  if (source->warnings)
+    xf_typed_params_add_string (stats, XF_JOB_WARNINGS, source->warnings);
   xf_guest_emit_job_completed (source->guest, stats);
   xf_job_end (source->guest, stats);
 }
@@ -187,7 +191,6 @@ xf_migrate_source_finish (XfMigrateSource *source, int final_state, const GError
   record_end (source, final_state);
   xf_migrate_source_drop_entry (source);
   xf_migrations_remove_source (source->driver, source);
-  xf_migrate_source_drop_fetch (source, told);
   if (done)
     done (told, data);
   source_free (source);

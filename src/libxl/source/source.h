@@ -81,13 +81,23 @@ gboolean xf_migrate_source_guest_paused (const XfMigrateSource *source);
 /* Sets the destination's name in errors. */
 void xf_migrate_source_set_host (XfMigrateSource *source, const char *host);
 
-/* The rest of begin: reads the guest's exact configuration into the cookie. If @done gets an error, @source has been
+/* The rest of begin: surveys the guest (source/survey.h), for the cookie. If @done gets an error, @source has been
  * freed. */
 void xf_migrate_source_describe (XfMigrateSource *source, XfDone done, gpointer data);
 
 /* Call it after describe. FALSE with an error if the guest has properties that a libvirtd would not learn of, and the
  * client did not set --unsafe. */
 gboolean xf_migrate_source_fits_libvirtd (const XfMigrateSource *source, GError **error);
+
+/* source/check.c: FALSE with an error if this guest cannot migrate with these parameters. */
+gboolean xf_migrate_source_check (XfDriver *driver, const XfGuest *guest, const XfMigrateParams *params,
+                                  GError **error);
+/* The XML for the destination: the client's XML (--xml), checked against the guest's, else the guest's. With
+ * passwords: the destination needs them. */
+char *xf_migrate_source_make_xml (XfGuest *guest, const XfMigrateParams *params, GError **error);
+
+/* The error for a guest that would lose @unsaid (survey.h) on a libvirtd; the caller frees it. */
+GError *xf_migrate_unsaid_error (const char *name, const char *host, const char *unsaid);
 
 /* The driving code in this daemon has deadlines of its own: cancels that of begin. */
 void xf_migrate_source_hold (XfMigrateSource *source);
