@@ -92,6 +92,8 @@ host_free (Host *host)
   g_free (host->config.migration_host);
   g_free (host->config.boot_id);
   g_free (host->config.hook_dir);
+  g_free (host->config.resource_dir);
+  g_free (host->config.resources);
   g_string_free (host->events, TRUE);
   g_free (host->dir);
   g_free (host);
