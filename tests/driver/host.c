@@ -42,7 +42,7 @@ host_new (void)
     .state_dir = g_build_filename (host->dir, "run", NULL),
     .lib_dir = g_build_filename (host->dir, "lib", NULL),
     .migration_port_min = 49152,
-    .migration_port_max = 49153,
+    .migration_port_max = 49183, /* tests run at the same time */
     .accept_timeout_s = 5,
     .connect_timeout_s = 5,
     .stall_timeout_s = 30,
