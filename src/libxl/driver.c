@@ -142,6 +142,8 @@ xf_driver_free (XfDriver *driver)
     settle_down (driver);
     xf_death_stop (driver);
   }
+  xf_checks_stop (driver);
+  xf_leftovers_free (driver);
   g_clear_pointer (&driver->journal, xf_journal_free);
   g_clear_pointer (&driver->door, xf_migrate_door_free);
   xf_dumps_forget (driver);
@@ -151,8 +153,6 @@ xf_driver_free (XfDriver *driver)
   xf_tellings_free (driver);
   xf_record_free (driver);
   xf_removals_free (driver);
-  xf_leftovers_free (driver);
-  xf_checks_stop (driver);
   g_ptr_array_unref (driver->sources);
   g_ptr_array_unref (driver->destinations);
   g_clear_pointer (&driver->ctx, xf_ctx_free);
