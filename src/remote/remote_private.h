@@ -62,7 +62,8 @@ void xf_admission_leave (XfRemoteClient *client);
 void xf_events_deliver (const XfEvent *event, gpointer remote);
 
 /* Every procedure of the list has one handler, typed by the list. Its subject says which file has it:
- * connect.c, domain_look.c, domain_change.c, domain_stats.c, jobs.c, migrate.c, events.c, console.c, migrations.c. */
+ * connect.c, domain_look.c, domain_change.c, domain_stats.c, jobs.c, migrate.c, events.c, console.c, migrations.c,
+ * check.c. */
 #define P(number, name, args, ret, policy)                                                                             \
   void xf_handle_##name (XfCall *call, const args *arguments, XfRemoteClient *client);
 XF_REMOTE_PROCEDURES (P)

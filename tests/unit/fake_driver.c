@@ -535,6 +535,56 @@ xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, gconstpointer c
   answer_migrate (driver, done, data);
 }
 
+/* ---- checks ----------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  XfDriver *driver;
+  XfCheckDone done;
+  gpointer data;
+} Check;
+
+static gboolean
+give_findings (gpointer data)
+{
+  g_autofree Check *check = data;
+  g_autoptr (GPtrArray) findings = g_ptr_array_new_with_free_func (xf_check_finding_free);
+  g_autofree char *text = g_strnfill (20000, 'x');
+
+  for (guint i = 0; i < check->driver->findings; i++) {
+    g_autofree char *resource = g_strdup_printf ("disk:%u\n", i);
+
+    g_ptr_array_add (findings, xf_check_finding_new ("fake.example", resource, i % 2 == 0, text));
+  }
+  check->done (check->driver->fail ? NULL : findings, check->driver->fail, check->data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+answer_check (XfDriver *driver, XfCheckDone done, gpointer data)
+{
+  Check check = { driver, done, data };
+
+  g_idle_add (give_findings, g_memdup2 (&check, sizeof (check)));
+}
+
+void
+xf_driver_migrate_check (XfDriver *driver, const guint8 *uuid, const char *dconnuri, const XfTypedParams *params,
+                         guint flags, XfCheckDone done, gpointer data)
+{
+  g_autofree char *what = g_strdup_printf ("check-%02x-%s", uuid[0], dconnuri);
+
+  keep (driver, what, params, NULL, flags);
+  answer_check (driver, done, data);
+}
+
+void
+xf_driver_migrate_check_incoming (XfDriver *driver, const XfTypedParams *params, GBytes *cookie, guint flags,
+                                  XfCheckDone done, gpointer data)
+{
+  keep (driver, "check-incoming", params, cookie, flags);
+  answer_check (driver, done, data);
+}
+
 /* ---- settling --------------------------------------------------------------------------------------------- */
 
 typedef struct {

@@ -14,6 +14,7 @@ struct XfDriver {
   GString *log; /* one word per call, in order */
   gconstpointer gone;
   GError *fail;   /* the error of each call that can fail */
+  guint findings; /* of each check: every second one blocks; their texts are longer than the wire's */
   int console_fd; /* handed out by open_console */
   gboolean hold;  /* asynchronous calls wait for fake_driver_release() */
   GQueue held;

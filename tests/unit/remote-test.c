@@ -823,6 +823,73 @@ test_own_program (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (fixture->driver->log->str, ==, "settle-42-0 settle-42-3 resolve-here ");
 }
 
+static void
+look_at_findings (gconstpointer ret, gpointer data)
+{
+  const xf_findings_ret *list = ret;
+
+  g_assert_cmpuint (list->findings.findings_len, ==, 2);
+  g_assert_cmpstr (list->findings.findings_val[0].host, ==, "fake.example");
+  g_assert_cmpstr (list->findings.findings_val[0].resource, ==, "disk:0\\x0a");
+  g_assert_cmpint (list->findings.findings_val[0].blocks, ==, 1);
+  g_assert_cmpint (list->findings.findings_val[1].blocks, ==, 0);
+  g_assert_cmpuint (strlen (list->findings.findings_val[1].text), ==, XF_FINDING_TEXT_MAX);
+}
+
+static void
+look_at_many_findings (gconstpointer ret, gpointer data)
+{
+  const xf_findings_ret *list = ret;
+  const xf_finding *last = &list->findings.findings_val[XF_FINDINGS_MAX - 1];
+
+  g_assert_cmpuint (list->findings.findings_len, ==, XF_FINDINGS_MAX);
+  g_assert_cmpint (last->blocks, ==, 1);
+  g_assert_nonnull (strstr (last->text, "11 more findings are not listed, of which 5 block"));
+}
+
+/* Arguments and findings travel; a blocker that has no place in the answer is not lost. */
+static void
+test_check (Fixture *fixture, gconstpointer data)
+{
+  g_auto (Reply) check = { .look = look_at_findings }, incoming = { .look = look_at_many_findings }, fails = { 0 };
+  char uri[] = "xen+tcp://b/system", field[] = "destination_name", name[] = "new", cookie[] = "c";
+  xf_param param = { field, { XF_PARAM_STRING, { .s = name } } };
+  xf_check_args args = { .dconnuri = uri, .params = { 1, &param }, .flags = 3 };
+  xf_prepare_args arriving = { .params = { 1, &param }, .cookie = { sizeof (cookie), cookie }, .flags = 9 };
+
+  memset (args.uuid, 0x11, sizeof (args.uuid));
+  fixture->driver->findings = 2;
+  CALL_OWN (fixture, &check, CHECK_MIGRATION, xf_check_args, &args, xf_findings_ret);
+  g_assert_cmpint (check.error_code, ==, 0);
+  g_assert_cmpuint (fixture->driver->flags, ==, 3);
+  g_assert_cmpstr (xf_typed_params_find (fixture->driver->params, field)->s, ==, "new");
+  fixture->driver->findings = XF_FINDINGS_MAX + 10;
+  CALL_OWN (fixture, &incoming, CHECK_INCOMING, xf_prepare_args, &arriving, xf_findings_ret);
+  g_assert_cmpint (incoming.error_code, ==, 0);
+  g_assert_cmpuint (fixture->driver->flags, ==, 9);
+  g_assert_cmpuint (g_bytes_get_size (fixture->driver->cookie), ==, sizeof (cookie));
+  fixture->driver->fail = g_error_new_literal (XF_ERROR, XF_ERROR_NO_DOMAIN, "it has gone");
+  CALL_OWN (fixture, &fails, CHECK_MIGRATION, xf_check_args, &args, xf_findings_ret);
+  g_assert_cmpint (fails.error_code, ==, VIR_ERR_NO_DOMAIN);
+  g_assert_cmpstr (fixture->driver->log->str, ==,
+                   "check-11-xen+tcp://b/system check-incoming check-11-xen+tcp://b/system ");
+}
+
+static void
+test_check_needs_rights (Fixture *fixture, gconstpointer data)
+{
+  g_auto (Reply) check = { 0 }, incoming = { 0 };
+  char uri[] = "xen+tcp://b/system";
+  xf_check_args args = { .dconnuri = uri };
+  xf_prepare_args arriving = { 0 };
+
+  CALL_OWN (fixture, &check, CHECK_MIGRATION, xf_check_args, &args, xf_findings_ret);
+  CALL_OWN (fixture, &incoming, CHECK_INCOMING, xf_prepare_args, &arriving, xf_findings_ret);
+  g_assert_cmpint (check.error_code, ==, data ? VIR_ERR_OPERATION_DENIED : VIR_ERR_INTERNAL_ERROR);
+  g_assert_cmpint (incoming.error_code, ==, check.error_code);
+  g_assert_cmpstr (fixture->driver->log->str, ==, "");
+}
+
 /* Bytes of a caller are repeated as printable text. */
 static void
 test_unprintable (Fixture *fixture, gconstpointer data)
@@ -952,6 +1019,9 @@ main (int argc, char **argv)
   ADD ("events/numbers", test_event_numbers);
   ADD ("events/legacy", test_legacy_events);
   ADD ("own-program", test_own_program);
+  ADD ("check", test_check);
+  g_test_add ("/remote/check/read-only", Fixture, "ro", setup, test_check_needs_rights, teardown);
+  g_test_add ("/remote/check/before-open", Fixture, NULL, setup_closed, test_check_needs_rights, teardown);
   g_test_add ("/remote/unprintable", Fixture, NULL, setup_closed, test_unprintable, teardown);
   g_test_add ("/remote/peer-port", Fixture, "peer", setup_closed, test_peer_port, teardown);
   ADD ("too-many-clients", test_too_many_clients);
