@@ -350,6 +350,7 @@ xf_peer_ops (void)
     .close = peer_close,
     .supports_feature = xf_peer_supports_feature,
     .prepare = xf_peer_prepare,
+    .check = xf_peer_check,
     .prepare_tunnel = xf_peer_prepare_tunnel,
     .send = xf_peer_send,
     .set_rate = xf_peer_set_rate,

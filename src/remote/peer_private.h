@@ -82,6 +82,8 @@ void xf_peer_prepare (XfPeer *peer, const XfTypedParams *params, GBytes *cookie,
                       gpointer data);
 void xf_peer_prepare_tunnel (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, XfMigrateDone done,
                              gpointer data);
+void xf_peer_check (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, XfCheckDone done,
+                    gpointer data);
 void xf_peer_finish (XfPeer *peer, const XfTypedParams *params, GBytes *cookie, guint flags, gboolean cancelled,
                      XfMigrateDone done, gpointer data);
 

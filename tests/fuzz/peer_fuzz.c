@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Any bytes as the answers of a destination: the source drives a migration through its calls as far as the answers
- * allow. An answer gets its call's number, so that a fuzzer gets beyond the first call.
+ * allow, or only asks for a check. An answer gets its call's number, so that a fuzzer gets beyond the first call.
  */
 #include <glib/gstdio.h>
 #include <string.h>
@@ -20,7 +20,7 @@ enum { FEATURE = 13 };
 
 typedef struct {
   XfPeer *peer;
-  gboolean answered, tunnel;
+  gboolean answered, tunnel, check;
 } Caller;
 
 static void
@@ -50,6 +50,18 @@ prepared (const XfMigrateResult *result, const GError *error, gpointer data)
 }
 
 static void
+checked (const GPtrArray *findings, const GError *error, gpointer data)
+{
+  g_assert_true (!findings != !error);
+  for (guint i = 0; findings && i < findings->len; i++) {
+    const XfCheckFinding *finding = findings->pdata[i];
+
+    g_assert_true (finding->host && finding->resource && finding->text);
+  }
+  ((Caller *)data)->answered = TRUE;
+}
+
+static void
 feature (gboolean supported, const GError *error, gpointer data)
 {
   Caller *caller = data;
@@ -57,7 +69,9 @@ feature (gboolean supported, const GError *error, gpointer data)
 
   if (error)
     return;
-  if (caller->tunnel)
+  if (caller->check)
+    xf_peer_ops ()->check (caller->peer, params, NULL, 0, checked, caller);
+  else if (caller->tunnel)
     xf_peer_ops ()->prepare_tunnel (caller->peer, params, NULL, 0, prepared, caller);
   else
     xf_peer_ops ()->prepare (caller->peer, params, NULL, 0, prepared, caller);
@@ -162,7 +176,7 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
   g_autofree char *path = g_strdup_printf ("%s/xf-fuzz-%d", g_get_tmp_dir (), getpid ());
   g_autofree char *uri = g_strconcat ("xen+unix:///system?socket=", path, NULL);
   xf_autofd listener = -1, fd = -1;
-  Caller caller = { .tunnel = size > 0 && *data & 1 };
+  Caller caller = { .tunnel = size > 0 && *data & 1, .check = size > 0 && *data & 2 };
 
   if (size == 0)
     return 0;

@@ -24,9 +24,10 @@ typedef struct {
   char *dir, *path, *uri;
   XfListener *listener;
   XfConn *conn;
-  XfProgram program;
-  int auth;        /* the answer to AUTH_LIST */
-  gboolean silent; /* does not answer until the test ends */
+  XfProgram programs[2];
+  guint n_programs; /* 2: a xenferry that checks; 1: none, or an older one */
+  int auth;         /* the answer to AUTH_LIST */
+  gboolean silent;  /* does not answer until the test ends */
   XfCall *unanswered;
   gboolean drop_on_prepare; /* closes instead of answering */
   const char *refuse;       /* PREPARE's error */
@@ -148,6 +149,24 @@ answer_finish (XfCall *call, gconstpointer args, gpointer client)
   xf_call_reply (call, &ret);
 }
 
+/* Finds what the cookie says. */
+static void
+answer_check (XfCall *call, gconstpointer args, gpointer client)
+{
+  const xf_prepare_args *arguments = args;
+  char host[] = "b", resource[] = "memory";
+  xf_finding finding = { host, resource, 1, arguments->cookie.cookie_val };
+  xf_findings_ret ret = { .findings = { 1, &finding } };
+
+  if (server->refuse) {
+    g_auto (XfWireError) wire = { .code = 39, .domain = 7, .message = g_strdup (server->refuse) };
+
+    xf_call_fail (call, &wire);
+    return;
+  }
+  xf_call_reply (call, &ret);
+}
+
 #define PROCEDURE(name, args, ret, handler)                                                                            \
   {                                                                                                                    \
     XF_PROC_##name, #name, #args, (xdrproc_t)xdr_##args, (xdrproc_t)xdr_##ret, sizeof (args), XF_POLICY_FREE, handler  \
@@ -162,13 +181,17 @@ static const XfProcedure procedures[] = {
   PROCEDURE (DOMAIN_MIGRATE_FINISH3_PARAMS, xf_finish_args, xf_finish_ret, answer_finish),
 };
 
+static const XfProcedure own_procedures[] = {
+  PROCEDURE (CHECK_INCOMING, xf_prepare_args, xf_findings_ret, answer_check),
+};
+
 static void
 server_call (XfConn *conn, const XfFrameHeader *header, GBytes *payload, gpointer data)
 {
   const XfCallRights rights = { .authenticated = TRUE, .open = TRUE };
 
   server->n_calls++;
-  xf_call_dispatch (&server->program, 1, conn, header, payload, &rights, NULL);
+  xf_call_dispatch (server->programs, server->n_programs, conn, header, payload, &rights, NULL);
 }
 
 static gboolean
@@ -205,7 +228,9 @@ setup (char *fixture, gconstpointer data)
   server->how = -1;
   server->stream_end = -1;
   server->received = g_byte_array_new ();
-  server->program = (XfProgram){ XF_REMOTE_PROGRAM, XF_PROGRAM_VERSION, procedures, G_N_ELEMENTS (procedures) };
+  server->programs[0] = (XfProgram){ XF_REMOTE_PROGRAM, XF_PROGRAM_VERSION, procedures, G_N_ELEMENTS (procedures) };
+  server->programs[1] = (XfProgram){ XF_XENFERRY_PROGRAM, XF_PROGRAM_VERSION, own_procedures, 1 };
+  server->n_programs = 2;
   server->dir = g_dir_make_tmp ("xf-peer-XXXXXX", &error);
   g_assert_no_error (error);
   server->path = g_build_filename (server->dir, "sock", NULL);
@@ -251,7 +276,8 @@ typedef struct {
   gboolean close_in_answer;
   gboolean supported;
   GError *error; /* of the last answer */
-  char *uri;
+  char *uri;     /* of prepare; or the text of a finding */
+  int blocks;    /* of that finding; -1: none */
   GBytes *cookie;
   int id;
 } Caller;
@@ -464,6 +490,60 @@ test_refused (char *fixture, gconstpointer data)
   run_until (caller.answered >= 1);
   g_assert_error (caller.error, XF_ERROR, XF_ERROR_OPERATION_FAILED);
   g_assert_cmpstr (caller.error->message, ==, "domain 'g1' already exists with uuid 1");
+}
+
+static void
+checked (const GPtrArray *findings, const GError *error, gpointer data)
+{
+  Caller *caller = data;
+
+  caller->answered++;
+  note (caller, error);
+  g_assert_true (!findings != !error);
+  caller->blocks = -1;
+  g_clear_pointer (&caller->uri, g_free);
+  if (!findings)
+    return;
+  g_assert_cmpuint (findings->len, ==, 1);
+  caller->blocks = ((XfCheckFinding *)findings->pdata[0])->blocks;
+  caller->uri = g_strdup (((XfCheckFinding *)findings->pdata[0])->text);
+}
+
+static void
+test_check (char *fixture, gconstpointer data)
+{
+  g_auto (Caller) caller = { 0 };
+  g_autoptr (GArray) params = make_params ();
+  g_autoptr (GBytes) cookie = g_bytes_new_static ("found", 6);
+
+  open_server (&caller);
+  xf_peer_ops ()->check (caller.peer, params, cookie, 0, checked, &caller);
+  run_until (caller.answered >= 1);
+  g_assert_cmpint (caller.blocks, ==, TRUE);
+  g_assert_cmpstr (caller.uri, ==, "found");
+  server->refuse = "XML error: no cookie";
+  xf_peer_ops ()->check (caller.peer, params, cookie, 0, checked, &caller);
+  run_until (caller.answered >= 2);
+  g_assert_nonnull (caller.error);
+}
+
+/* Without the call (an older xenferry), or without the program: one warning, and no error. */
+static void
+test_check_unknown (char *fixture, gconstpointer data)
+{
+  g_auto (Caller) caller = { 0 };
+  g_autoptr (GArray) params = make_params ();
+
+  server->programs[1].n_procedures = 0;
+  open_server (&caller);
+  for (guint i = 1; i <= 2; i++) {
+    server->n_programs = i;
+    xf_peer_ops ()->check (caller.peer, params, NULL, 0, checked, &caller);
+    run_until (caller.answered >= i);
+    g_assert_no_error (caller.error);
+    g_assert_cmpint (caller.blocks, ==, FALSE);
+    g_assert_nonnull (strstr (caller.uri, "older"));
+  }
 }
 
 static void
@@ -683,6 +763,8 @@ main (int argc, char **argv)
   ADD ("unreachable", test_unreachable);
   ADD ("silent", test_silent);
   ADD ("refused", test_refused);
+  ADD ("check", test_check);
+  ADD ("check-unknown", test_check_unknown);
   ADD ("lost", test_lost);
   ADD ("close-in-answer", test_close_in_answer);
   ADD ("close-before-opened", test_close_before_opened);
