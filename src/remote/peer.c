@@ -241,11 +241,10 @@ connected (GObject *object, GAsyncResult *result, gpointer data)
 
 /* ---- where ------------------------------------------------------------------------------------------------ */
 
-/* The socket address of the peer's URI; NULL and @error for a URI that is not served. */
-static GSocketConnectable *
-find_address (const XfPeer *peer, GError **error)
+GSocketConnectable *
+xf_peer_address (const XfConnectUri *uri, const char *local_socket, GError **error)
 {
-  const XfConnectUri *uri = &peer->uri;
+  g_autofree char *where = xf_connect_uri_describe (uri);
 
   if (g_strcmp0 (uri->driver, "xen") != 0) {
     g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "a guest of Xen cannot go to a connection of driver '%s'",
@@ -255,8 +254,12 @@ find_address (const XfPeer *peer, GError **error)
   if (g_str_equal (uri->transport, "tcp"))
     return g_network_address_new (uri->host ? uri->host : "localhost", uri->port ? uri->port : DEFAULT_TCP_PORT);
   if (g_str_equal (uri->transport, "unix")) {
-    const char *path = uri->socket ? uri->socket : peer->config->local_socket;
+    const char *path = uri->socket ? uri->socket : local_socket;
 
+    if (!path) {
+      g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "a URI with transport 'unix' needs '?socket=PATH'");
+      return NULL;
+    }
     if (uri->host) {
       g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "transport 'unix' does not go to another host ('%s')",
                    uri->host);
@@ -267,7 +270,7 @@ find_address (const XfPeer *peer, GError **error)
   g_set_error (error, XF_ERROR, XF_ERROR_OPERATION_UNSUPPORTED,
                "transport '%s' to %s is not served yet: use xen+tcp://HOST/system or "
                "xen+unix:///system?socket=PATH",
-               uri->transport, peer->where);
+               uri->transport, where);
   return NULL;
 }
 
@@ -276,7 +279,7 @@ start (gpointer data)
 {
   XfPeer *peer = data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GSocketConnectable) address = find_address (peer, &error);
+  g_autoptr (GSocketConnectable) address = xf_peer_address (&peer->uri, peer->config->local_socket, &error);
 
   peer->start_id = 0;
   if (!address) {

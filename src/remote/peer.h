@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "conf/migrate_uri.h"
 #include "driver.h"
 
 typedef struct {
@@ -12,6 +13,10 @@ typedef struct {
   guint keepalive_interval_s;
   guint keepalive_count;
 } XfPeerConfig;
+
+/* The socket address of a connection URI, the caller's. @local_socket: where transport "unix" goes without a socket of
+ * its own; NULL: nowhere. Errors: a transport or driver that is not served. */
+GSocketConnectable *xf_peer_address (const XfConnectUri *uri, const char *local_socket, GError **error);
 
 /* The table. Its peers_data is a const XfPeerConfig, which outlives every peer. */
 const XfPeerOps *xf_peer_ops (void);
