@@ -4,23 +4,15 @@
  * It calls the daemon on its own socket, with xenferry's own program. Standard output has one entry per migration and
  * nothing else, for scripts; all that is for a person goes to standard error.
  */
-#include <errno.h>
 #include <glib.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "cli/cli.h"
+#include "cli/connection.h"
 #include "conf/uuid.h"
-#include "daemon/settings.h"
 #include "procs.h"
-#include "rpc/client.h"
-
-#define ANSWER_TIMEOUT_S 30
 
 typedef struct {
   char *config, *socket;
@@ -29,14 +21,6 @@ typedef struct {
   gboolean warned; /* of what the decision does */
   char **words;
 } Options;
-
-/* One call, and its result. */
-typedef struct {
-  GMainLoop *loop;
-  void (*take) (gconstpointer ret, Options *options);
-  Options *options;
-  GError *error;
-} Call;
 
 /* ---- printing --------------------------------------------------------------------------------------------- */
 
@@ -58,8 +42,9 @@ print_entry (const xf_migration *entry)
 }
 
 static void
-print_list (gconstpointer ret, Options *options)
+print_list (gconstpointer ret, gpointer data)
 {
+  const Options *options = data;
   const xf_migrations_ret *list = ret;
   guint n = 0;
 
@@ -75,11 +60,6 @@ print_list (gconstpointer ret, Options *options)
     fprintf (stderr, "%s\n",
              options->all ? "no migration is under way on this host, and none is remembered"
                           : "no migration is under way on this host (--all also shows those that have ended)");
-}
-
-static void
-print_nothing (gconstpointer ret, Options *options)
-{
 }
 
 /* ---- before a decision ------------------------------------------------------------------------------------ */
@@ -121,8 +101,9 @@ warn (const xf_migration *entry, gboolean here)
 }
 
 static void
-warn_of_resolve (gconstpointer ret, Options *options)
+warn_of_resolve (gconstpointer ret, gpointer data)
 {
+  Options *options = data;
   const xf_migrations_ret *list = ret;
   guint8 id[XF_UUID_SIZE];
 
@@ -155,95 +136,32 @@ confirm (const Options *options, GError **error)
 
 /* ---- asking ----------------------------------------------------------------------------------------------- */
 
-static void
-replied (gconstpointer ret, const XfWireError *wire, const GError *lost, const XfFrameHeader *header, gpointer data)
+/* Over a connection of its own: a person may take long to answer between two calls. */
+static gboolean
+ask (Options *options, const XfConnectionCall *call, gconstpointer args, XfConnectionTake take, GError **error)
 {
-  Call *call = data;
+  g_autoptr (XfConnection) connection = xf_connection_new_local (options->config, options->socket, error);
 
-  if (ret)
-    call->take (ret, call->options);
-  else
-    g_set_error_literal (&call->error, XF_ERROR, XF_ERROR_OPERATION_FAILED, wire ? wire->message : lost->message);
-  g_main_loop_quit (call->loop);
-}
-
-static void
-closed (const GError *error, gpointer data)
-{
-  /* The waiting call already has the error. */
+  return connection && xf_connection_call (connection, call, XF_CONNECTION_TIMEOUT_S, args, take, options, error);
 }
 
 static gboolean
-too_late (gpointer data)
-{
-  Call *call = data;
-
-  g_set_error (&call->error, XF_ERROR, XF_ERROR_TIMEOUT, "the daemon has not answered within %d s", ANSWER_TIMEOUT_S);
-  g_main_loop_quit (call->loop);
-  return G_SOURCE_CONTINUE;
-}
-
-static int
-connect_to (const char *path, GError **error)
-{
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  xf_autofd fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-  if (strlen (path) >= sizeof (address.sun_path)) {
-    g_set_error (error, XF_ERROR, XF_ERROR_INVALID_ARG, "the socket path '%s' is longer than a unix socket's may be",
-                 path);
-    return -1;
-  }
-  strcpy (address.sun_path, path);
-  if (fd >= 0 && connect (fd, (struct sockaddr *)&address, sizeof (address)) == 0)
-    return xf_steal_fd (&fd);
-  xf_error_set_errno (error, errno, "cannot reach xenferryd on '%s'", path);
-  return -1;
-}
-
-static void
-start_list (XfClient *client, Call *call)
+ask_list (Options *options, XfConnectionTake take, GError **error)
 {
   xf_void nothing = { 0 };
 
-  xf_client_call (client, XF_XENFERRY_PROGRAM, XF_PROC_LIST_MIGRATIONS, (xdrproc_t)xdr_xf_void, &nothing,
-                  (xdrproc_t)xdr_xf_migrations_ret, sizeof (xf_migrations_ret), replied, call);
+  return ask (options, XF_CONNECTION_CALL (XF_XENFERRY_PROGRAM, LIST_MIGRATIONS, xf_void, xf_migrations_ret), &nothing,
+              take, error);
 }
 
-static void
-start_resolve (XfClient *client, Call *call)
-{
-  xf_resolve_args args = { .here = is_here (call->options) };
-
-  (void)xf_uuid_parse (call->options->resolve, (guint8 *)args.id);
-  xf_client_call (client, XF_XENFERRY_PROGRAM, XF_PROC_RESOLVE_MIGRATION, (xdrproc_t)xdr_xf_resolve_args, &args,
-                  (xdrproc_t)xdr_xf_void, sizeof (xf_void), replied, call);
-}
-
-/* Over a connection of its own: a person may take long to answer between two calls. */
 static gboolean
-ask (const char *path, Options *options, void (*start) (XfClient *client, Call *call),
-     void (*take) (gconstpointer ret, Options *options), GError **error)
+resolve (Options *options, GError **error)
 {
-  int fd = connect_to (path, error);
-  Call call = { .take = take, .options = options };
-  XfClient *client;
-  guint id;
+  xf_resolve_args args = { .here = is_here (options) };
 
-  if (fd < 0)
-    return FALSE;
-  call.loop = g_main_loop_new (NULL, FALSE);
-  client = xf_client_new (fd, closed, NULL);
-  id = g_timeout_add_seconds (ANSWER_TIMEOUT_S, too_late, &call);
-  start (client, &call);
-  g_main_loop_run (call.loop);
-  g_source_remove (id);
-  xf_client_free (client);
-  g_main_loop_unref (call.loop);
-  if (!call.error)
-    return TRUE;
-  g_propagate_error (error, call.error);
-  return FALSE;
+  (void)xf_uuid_parse (options->resolve, (guint8 *)args.id);
+  return ask (options, XF_CONNECTION_CALL (XF_XENFERRY_PROGRAM, RESOLVE_MIGRATION, xf_resolve_args, xf_void), &args,
+              NULL, error);
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------ */
@@ -288,17 +206,9 @@ parse_options (int *argc, char ***argv, Options *options, GError **error)
 static gboolean
 run (Options *options, GError **error)
 {
-  g_autoptr (XfSettings) settings = options->socket ? NULL : xf_settings_load (options->config, error);
-
-  const char *path;
-
-  if (!options->socket && !settings)
-    return FALSE;
-  path = options->socket ? options->socket : settings->unix_sock;
   if (!options->resolve)
-    return ask (path, options, start_list, print_list, error);
-  return ask (path, options, start_list, warn_of_resolve, error) && confirm (options, error)
-         && ask (path, options, start_resolve, print_nothing, error);
+    return ask_list (options, print_list, error);
+  return ask_list (options, warn_of_resolve, error) && confirm (options, error) && resolve (options, error);
 }
 
 int
