@@ -15,6 +15,7 @@ static const struct {
   const char *summary;
   int (*run) (int argc, char **argv);
 } commands[] = {
+  { "check", "DOMAIN DESTINATION-URI", "everything that stands in the way of a migration", xf_cli_check },
   { "config", "FILE.xml | --domain NAME", "libxl's configuration of a guest, as libxl's JSON", xf_cli_config },
   { "migrations", "[--all] | --resolve ID here|there", "migrations under way, and the host or decision each waits for",
     xf_cli_migrations },

@@ -132,18 +132,18 @@ class Client:
         return data
 
     def receive(self):
-        """(procedure, kind, serial, status, payload) of the next frame of the main program."""
+        """(procedure, kind, serial, status, payload) of the next frame that is not keepalive's."""
         while True:
             length = struct.unpack(">I", self.receive_exactly(4))[0]
             frame = self.receive_exactly(length - 4)
             program, _, procedure, kind, serial, status = struct.unpack(">IIIIII", frame[:24])
-            if program == PROGRAM:
+            if program in (PROGRAM, OWN_PROGRAM):
                 return procedure, kind, serial, status, frame[24:]
 
-    def start(self, procedure, writer=None):
+    def start(self, procedure, writer=None, program=PROGRAM):
         """Sends a call; returns its serial."""
         self.serial += 1
-        self.send(procedure, CALL, self.serial, OK, writer.data if writer else b"")
+        self.send(procedure, CALL, self.serial, OK, writer.data if writer else b"", program)
         return self.serial
 
     def answer(self, serial):
@@ -159,8 +159,8 @@ class Client:
                 raise RpcError(code, reader.opt_string())
             return Reader(payload)
 
-    def call(self, procedure, writer=None):
-        return self.answer(self.start(procedure, writer))
+    def call(self, procedure, writer=None, program=PROGRAM):
+        return self.answer(self.start(procedure, writer, program))
 
     # ---- calls -----------------------------------------------------------------------------------------------
 
