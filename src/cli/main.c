@@ -17,6 +17,7 @@ static const struct {
 } commands[] = {
   { "check", "DOMAIN DESTINATION-URI", "everything that stands in the way of a migration", xf_cli_check },
   { "config", "FILE.xml | --domain NAME", "libxl's configuration of a guest, as libxl's JSON", xf_cli_config },
+  { "evacuate", "DESTINATION-URI…", "moves every running guest off this host", xf_cli_evacuate },
   { "migrations", "[--all] | --resolve ID here|there", "migrations under way, and the host or decision each waits for",
     xf_cli_migrations },
 };
