@@ -4,6 +4,7 @@ administrator's configuration."""
 
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -40,14 +41,15 @@ def configuration(root):
 
 def test_an_installation_is_complete_and_has_no_simulator(root):
     names = {os.path.basename(path) for path in files(root)}
-    assert {"xenferryd", "xenferry", "xenferry-pump", "xenferryd.service", "xenferry.conf"} <= names
+    assert {"xenferryd", "xenferry", "xenferry-pump", "xenferryd.service", "xenferry.conf",
+            "xenferry-evacuate.service", "evacuate.conf"} <= names
     assert not [path for path in files(root) if "sim" in os.path.basename(path)]
     assert not [path for path in files(root) if "points" in os.path.basename(path)]
 
 
 def test_man_pages_are_installed_where_pandoc_is(root):
     pages = {os.path.basename(path) for path in files(root) if "/man/" in path}
-    expected = {"xenferry.1", "xenferryd.8", "xenferryd.conf.5", "xenferry-pump.8"} if shutil.which("pandoc") else set()
+    expected = {"xenferry.1", "xenferry-check.1", "xenferry-evacuate.1", "xenferryd.8", "xenferryd.conf.5", "xenferry-pump.8"} if shutil.which("pandoc") else set()
     assert pages == expected
     for path in files(root):
         if path.endswith("/xenferry.1"):
@@ -85,3 +87,34 @@ def test_the_service_stops_libvirts_daemons_and_their_sockets_first(root):
     for key in ("Conflicts", "After"):
         named = {word for name, _, value in lines if name == key for word in value.split()}
         assert units <= named, (key, units - named)
+
+
+def test_the_host_is_evacuated_only_when_it_stops(root):
+    unit = next(path for path in files(root) if path.endswith("/xenferry-evacuate.service"))
+    with open(str(root) + unit, encoding="utf-8") as file:
+        lines = dict(line.strip().partition("=")[::2] for line in file if "=" in line and not line.startswith("#"))
+    # It stops before these do.
+    assert {"xenferryd.service", "network.target", "xendomains.service"} <= set(lines["After"].split())
+    # Another unit's stop is not a reason to move all guests.
+    assert not {"Requires", "BindsTo", "PartOf"} & set(lines)
+    program = re.search(r"(/\S+/xenferry) evacuate", lines["ExecStop"]).group(1)
+    assert os.access(str(root) + program, os.X_OK), program
+
+
+@pytest.mark.parametrize("state, runs", [("stopping", True), ("running", False), ("degraded", False)])
+def test_what_the_unit_does(root, tmp_path, state, runs):
+    """Its command, with a systemctl that says so, and a xenferry that prints its arguments."""
+    unit = next(path for path in files(root) if path.endswith("/xenferry-evacuate.service"))
+    with open(str(root) + unit, encoding="utf-8") as file:
+        command = next(line.partition("=")[2] for line in file if line.startswith("ExecStop="))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name, line in (("systemctl", f"echo {state}"), ("xenferry", 'printf "%s," "$@"')):
+        (tools / name).write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+        (tools / name).chmod(0o755)
+    shell = re.fullmatch(r"/bin/sh -c '(.*)'", command.strip()).group(1).replace("$$", "$")
+    shell = re.sub(r"/\S+/xenferry evacuate", f"{tools}/xenferry evacuate", shell)
+    env = dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}", XENFERRY_DESTINATIONS="xen+tcp://b/system xen+tcp://c/system",
+               XENFERRY_EVACUATE_OPTIONS="--jobs 2")
+    result = run("/bin/sh", "-c", shell, env=env).ok()
+    assert result.out == ("evacuate,--jobs,2,xen+tcp://b/system,xen+tcp://c/system," if runs else "")
