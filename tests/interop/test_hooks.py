@@ -159,3 +159,22 @@ def test_reboot(a):
     wait_until(lambda: a.state("g") == "running", "it runs")
     assert take_calls(a) == ENDS + STARTS
     assert len(a.domains()) == 1 and a.domains() != first
+
+
+@pytest.mark.parametrize("operation", ["stopped", "release", "prepare", "start", "started"])
+def test_daemon_killed_in_reboot(a, operation):
+    """Never two domains; without one the guest is shut off, and can be started."""
+    install(a)
+    a.create("g", persistent=True, extra=REBOOT)
+    hold(a, operation)
+    a.virsh("reboot", "g").ok()
+    wait_held(a, operation)
+    a.kill()
+    let_go(a, operation)
+    a.start()
+    if operation == "started":
+        assert_is(a, "running", 1)
+        return
+    assert_is(a, "shut off", 0)
+    a.virsh("start", "g").ok()
+    assert_is(a, "running", 1)

@@ -136,7 +136,7 @@ xf_restart_check_alone (XfOperation *operation, GError **error)
     return xf_rc_to_error (ERROR_FAIL, error, guest->driver->ctx, "libxl cannot list the domains of this host");
   for (int i = 0; i < list.n && alone; i++)
     alone = !is_rival (guest, &list.items[i]);
-  operation->stopped = !alone;
+  operation->stopped = operation->stopped || !alone; /* a client may have stopped it */
   if (!alone)
     g_set_error_literal (error, XF_ERROR, XF_ERROR_ABORTED, STARTED_BY_OTHERS);
   return alone;
