@@ -73,6 +73,21 @@ int sim_run_helper (libxl_ctx *ctx, const libxl_asyncop_how *how, const char *mo
 int sim_domain_info (libxl_dominfo *info, guint32 domid);
 int sim_configuration (libxl_ctx *ctx, guint32 domid, libxl_domain_config *config);
 
+/* ---- sym_tune.c ------------------------------------------------------------------------------------------- */
+
+/* Changes @config and returns libxl's code. */
+typedef int (*SimChange) (libxl_ctx *ctx, libxl_domain_config *config, const void *data);
+
+/* The function of libxl called @call: @change with the domain's configuration, which is then stored. */
+int sim_change_device (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how, const char *call, SimChange change,
+                       const void *data);
+
+/* ---- sym_devices.c, without counting ---------------------------------------------------------------------- */
+
+/* @name NULL: the first pool, which always exists. */
+gboolean sim_has_pool (const char *name);
+gboolean sim_has_pci (const libxl_device_pci *pci);
+
 /* ---- sym_event.c ------------------------------------------------------------------------------------------ */
 
 void sim_watches_free (SimCtx *sim);

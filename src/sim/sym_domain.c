@@ -50,6 +50,23 @@ check_files (libxl_ctx *ctx, const libxl_domain_config *config)
   return 0;
 }
 
+/* libxl makes the domain in its pool, and attaches its devices at the end. */
+static int
+check_host (libxl_ctx *ctx, const libxl_domain_config *config)
+{
+  if (!sim_has_pool (config->c_info.pool_name)) {
+    sim_error (ctx, "Invalid cpupool name or id '%s'", config->c_info.pool_name);
+    return ERROR_INVAL;
+  }
+  for (int i = 0; i < config->num_pcidevs; i++) {
+    if (!sim_has_pci (&config->pcidevs[i])) {
+      sim_error (ctx, "PCI device is not assignable");
+      return ERROR_FAIL;
+    }
+  }
+  return 0;
+}
+
 static gboolean
 name_is_taken (const char *name)
 {
@@ -79,7 +96,7 @@ build (libxl_ctx *ctx, libxl_domain_config *config, uint32_t *domid_out)
     sim_error (ctx, "domain with name \"%s\" already exists.", config->c_info.name);
     return ERROR_INVAL;
   }
-  if (check_files (ctx, config) != 0)
+  if (check_files (ctx, config) != 0 || check_host (ctx, config) != 0)
     return ERROR_FAIL;
   if (host_free_kib (sim_dir ()) < kib) {
     sim_error (ctx, "not enough memory for domain '%s'", config->c_info.name);

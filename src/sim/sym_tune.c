@@ -79,11 +79,9 @@ libxl_domain_setmaxmem (libxl_ctx *ctx, uint32_t domid, uint64_t max_memkb)
 
 /* ---- the configuration ------------------------------------------------------------------------------------ */
 
-typedef int (*ChangeConfig) (libxl_ctx *ctx, libxl_domain_config *config, const void *data);
-
 /* Calls @change with the domain's configuration and stores the result. */
 static int
-change_config (libxl_ctx *ctx, uint32_t domid, ChangeConfig change, const void *data)
+change_config (libxl_ctx *ctx, uint32_t domid, SimChange change, const void *data)
 {
   g_autofree char *path = host_path (sim_dir (), "domains/%u/config.json", domid);
   libxl_domain_config config;
@@ -163,9 +161,9 @@ remove_nic (libxl_ctx *ctx, libxl_domain_config *config, const void *data)
   return ERROR_NOTFOUND;
 }
 
-static int
-change_device (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how, const char *call, ChangeConfig change,
-               const void *data)
+int
+sim_change_device (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how, const char *call, SimChange change,
+                   const void *data)
 {
   guint32 number = sim_fails (ctx, call);
 
@@ -177,25 +175,25 @@ change_device (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how, con
 int
 libxl_device_disk_add (libxl_ctx *ctx, uint32_t domid, libxl_device_disk *disk, const libxl_asyncop_how *how)
 {
-  return change_device (ctx, domid, how, __func__, add_disk, disk);
+  return sim_change_device (ctx, domid, how, __func__, add_disk, disk);
 }
 
 int
 libxl_device_disk_remove (libxl_ctx *ctx, uint32_t domid, libxl_device_disk *disk, const libxl_asyncop_how *how)
 {
-  return change_device (ctx, domid, how, __func__, remove_disk, disk);
+  return sim_change_device (ctx, domid, how, __func__, remove_disk, disk);
 }
 
 int
 libxl_device_nic_add (libxl_ctx *ctx, uint32_t domid, libxl_device_nic *nic, const libxl_asyncop_how *how)
 {
-  return change_device (ctx, domid, how, __func__, add_nic, nic);
+  return sim_change_device (ctx, domid, how, __func__, add_nic, nic);
 }
 
 int
 libxl_device_nic_remove (libxl_ctx *ctx, uint32_t domid, libxl_device_nic *nic, const libxl_asyncop_how *how)
 {
-  return change_device (ctx, domid, how, __func__, remove_nic, nic);
+  return sim_change_device (ctx, domid, how, __func__, remove_nic, nic);
 }
 
 int
@@ -335,10 +333,8 @@ libxl_domain_suspend_only (libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_h
   }
 
 NOT_SIMULATED (libxl_cdrom_insert, libxl_device_disk)
-NOT_SIMULATED (libxl_device_pci_add, libxl_device_pci)
 NOT_SIMULATED (libxl_device_pci_remove, libxl_device_pci)
 NOT_SIMULATED (libxl_device_usbctrl_add, libxl_device_usbctrl)
-NOT_SIMULATED (libxl_device_usbdev_add, libxl_device_usbdev)
 
 libxl_device_channel *
 libxl_device_channel_list (libxl_ctx *ctx, uint32_t domid, int *n)
