@@ -259,6 +259,7 @@ xf_migrate_dest_find_resources (XfMigrateDest *dest, const char *held, GError **
     .def = dest->def,
     .config = &dest->config,
     .flags = dest->params.flags,
+    .domid = &dest->domid,
   };
 
   dest->resources = held ? xf_resources_new_held (dest->driver, &guest, held)

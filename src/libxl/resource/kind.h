@@ -78,3 +78,10 @@ typedef void (*XfBlocked) (XfResource *resource, gpointer input, const GError *e
 void xf_resource_in_thread (XfResource *resource, XfBlocking func, XfBlocked finish, gpointer input,
                             GDestroyNotify free_input);
 void xf_resource_stop_thread (XfResource *resource);
+
+/* The @input of the resource's thread that has not ended yet; NULL: there is none. */
+gpointer xf_resource_thread_input (const XfResource *resource);
+
+/* The name of this host, and of the other one, for errors; borrowed. */
+const char *xf_resource_host (const XfResource *resource);
+const char *xf_resource_peer (const XfResource *resource);

@@ -182,7 +182,7 @@ add_finding (XfResource *resource, gboolean blocks, int code, const char *text)
   XfResources *set = resource->set;
   XfFinding *finding = g_new0 (XfFinding, 1);
 
-  *finding = (XfFinding){ g_strdup (resource->name), set->verb, blocks, code, g_strdup (text) };
+  *finding = (XfFinding){ g_strdup (resource->name), set->verb, blocks, !resource->kind->vital, code, g_strdup (text) };
   g_ptr_array_add (set->findings, finding);
   if (!blocks)
     g_warning ("domain '%s', resource '%s', %s: %s", set->guest.def->name, resource->name, xf_verb_name (set->verb),
@@ -279,7 +279,10 @@ deadline_passed (gpointer data)
 
   resource->deadline_id = 0;
   stop_one (resource);
-  xf_resource_fail (resource, XF_ERROR_TIMEOUT, "it has not ended within its time");
+  xf_resource_fail (resource, XF_ERROR_TIMEOUT,
+                    "%s on host '%s' has not ended within its time; look there for storage or a service that does not "
+                    "answer",
+                    xf_verb_name (resource->set->verb), resource->set->driver->hostname);
   return G_SOURCE_REMOVE;
 }
 
@@ -320,6 +323,7 @@ static GError *
 step_error (const XfResources *set)
 {
   g_autoptr (GString) text = g_string_new (NULL);
+  gboolean avoidable = TRUE;
   int code = -1;
 
   for (guint i = set->first; i < set->findings->len; i++) {
@@ -329,7 +333,10 @@ step_error (const XfResources *set)
       continue;
     g_string_append_printf (text, "%s%s: %s", text->len ? "; " : "", finding->resource, finding->text);
     code = code < 0 || code == finding->code ? finding->code : XF_ERROR_OPERATION_FAILED;
+    avoidable &= finding->avoidable;
   }
+  if (avoidable && text->len)
+    g_string_append (text, " (as best effort in the guest's metadata, or with --unsafe, this is a warning)");
   return text->len ? g_error_new_literal (XF_ERROR, code, text->str) : NULL;
 }
 
@@ -489,6 +496,18 @@ xf_resources_guest (const XfResources *set)
   return &set->guest;
 }
 
+const char *
+xf_resource_host (const XfResource *resource)
+{
+  return resource->set->driver->hostname;
+}
+
+const char *
+xf_resource_peer (const XfResource *resource)
+{
+  return resource->set->guest.peer ? resource->set->guest.peer : "the other host";
+}
+
 XfDriver *
 xf_resources_driver (const XfResources *set)
 {
@@ -504,12 +523,24 @@ typedef struct {
   gpointer input;
   GDestroyNotify free_input;
   GError *error;
-  gboolean counted;
 } Work;
 
-/* A thread that waits for storage that does not answer cannot be ended: there are only so many of them. */
+/* A thread that waits for storage that does not answer cannot be ended: there are only so many of them. What finds none
+ * free waits until one ends, at most as long as its step may take. */
 #define THREADS_MAX 64
 static guint n_threads;
+static GQueue waiting = G_QUEUE_INIT; /* of Work */
+
+static void start_waiting (void);
+
+static void
+work_free (Work *work)
+{
+  if (work->free_input)
+    work->free_input (work->input);
+  g_clear_error (&work->error);
+  g_free (work);
+}
 
 static gboolean
 work_ended (gpointer data)
@@ -517,7 +548,8 @@ work_ended (gpointer data)
   Work *work = data;
   XfResource *resource = work->resource;
 
-  n_threads -= work->counted;
+  n_threads--;
+  start_waiting ();
   if (resource) {
     resource->work = NULL;
     if (work->finish)
@@ -525,10 +557,7 @@ work_ended (gpointer data)
     else
       xf_resource_done (resource, work->error);
   }
-  if (work->free_input)
-    work->free_input (work->input);
-  g_clear_error (&work->error);
-  g_free (work);
+  work_free (work);
   return G_SOURCE_REMOVE;
 }
 
@@ -542,27 +571,37 @@ work_run (gpointer data)
   return NULL;
 }
 
+static void
+work_start (Work *work)
+{
+  GThread *thread = g_thread_try_new ("resource", work_run, work, &work->error);
+
+  n_threads++;
+  if (thread)
+    g_thread_unref (thread);
+  else
+    g_idle_add_full (G_PRIORITY_DEFAULT, work_ended, work, NULL);
+}
+
+static void
+start_waiting (void)
+{
+  Work *work;
+
+  while (n_threads < THREADS_MAX && (work = g_queue_pop_head (&waiting)))
+    work_start (work);
+}
+
 void
 xf_resource_in_thread (XfResource *resource, XfBlocking func, XfBlocked finish, gpointer input,
                        GDestroyNotify free_input)
 {
   Work *work = g_new0 (Work, 1);
-  GThread *thread;
 
   *work = (Work){ .resource = resource, .func = func, .finish = finish, .input = input, .free_input = free_input };
   resource->work = work;
-  thread = n_threads < THREADS_MAX ? g_thread_try_new ("resource", work_run, work, NULL) : NULL;
-  if (thread) {
-    n_threads++;
-    work->counted = TRUE;
-    g_thread_unref (thread);
-    return;
-  }
-  work->error = g_error_new (XF_ERROR, XF_ERROR_SYSTEM,
-                             "it was not looked at: %u looks at other resources have not ended; does their storage "
-                             "answer?",
-                             n_threads);
-  g_idle_add_full (G_PRIORITY_DEFAULT, work_ended, work, NULL);
+  g_queue_push_tail (&waiting, work);
+  start_waiting ();
 }
 
 void
@@ -570,6 +609,17 @@ xf_resource_stop_thread (XfResource *resource)
 {
   Work *work = g_steal_pointer (&resource->work);
 
-  if (work)
-    work->resource = NULL;
+  if (!work)
+    return;
+  work->resource = NULL;
+  if (g_queue_remove (&waiting, work))
+    work_free (work);
+}
+
+gpointer
+xf_resource_thread_input (const XfResource *resource)
+{
+  const Work *work = resource->work;
+
+  return work ? work->input : NULL;
 }

@@ -27,21 +27,24 @@ typedef enum { XF_VERB_TELL, XF_VERB_CHECK, XF_VERB_PREPARE, XF_VERB_COMMIT, XF_
 /* "check" */
 const char *xf_verb_name (XfVerb verb);
 
-/* What the set is about. The texts are copied; @def and @config must live as long as the set. */
+/* What the set is about. The texts are copied; everything else must live as long as the set. At the destination,
+ * prepare removes from @config what the guest must do without, so that libxl does not fail on it. */
 typedef struct {
   XfSide side;
   const char *id;   /* of the migration, for executables; NULL: a mere check */
   const char *peer; /* the other host */
   const XfDomainDef *def;
-  const libxl_domain_config *config; /* NULL: only the definition migrates */
-  guint flags;                       /* virDomainMigrateFlags */
+  libxl_domain_config *config; /* NULL: only the definition migrates */
+  guint flags;                 /* virDomainMigrateFlags */
+  const uint32_t *domid;       /* of the guest's domain on this side, from the time when there is one; or NULL */
 } XfResourceGuest;
 
 typedef struct {
   char *resource; /* "disk:xvda" */
   XfVerb verb;
-  gboolean blocks; /* FALSE: a warning */
-  int code;        /* XfErrorCode */
+  gboolean blocks;    /* FALSE: a warning */
+  gboolean avoidable; /* it would not block with another want, or with --unsafe */
+  int code;           /* XfErrorCode */
   char *text;
 } XfFinding;
 

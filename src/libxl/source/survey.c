@@ -9,6 +9,7 @@
 struct XfSurvey {
   XfDriver *driver;
   libxl_domain_config config;
+  uint32_t domid;
   gboolean answered;  /* libxl does not write into it any longer */
   XfDomainDef *def;   /* the guest here */
   XfDomainDef *other; /* as --xml describes it for the destination, or NULL */
@@ -85,6 +86,7 @@ look_at_resources (XfSurvey *survey, gboolean known, GError **error)
     .def = survey->other ? survey->other : survey->def,
     .config = known ? &survey->config : NULL,
     .flags = survey->flags,
+    .domid = &survey->domid,
   };
 
   survey->resources = xf_resources_new (survey->driver, &guest, error);
@@ -173,6 +175,7 @@ xf_survey_new (XfDriver *driver, const XfGuest *guest, const char *id, const cha
   XfAo *ao = xf_ao_new (driver->ctx, fetched, survey);
 
   survey->driver = driver;
+  survey->domid = (uint32_t)guest->domid;
   survey->def = xf_domain_def_copy (guest->def);
   survey->id = g_strdup (id);
   survey->host = g_strdup (host);
