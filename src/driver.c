@@ -17,6 +17,7 @@ static const glong config_strings[] = {
   AT (compression),    AT (checksums),        AT (pump_path),
   AT (pump_user),      AT (save_helper_path), AT (exceed_downtime),
   AT (hook_dir),       AT (resource_dir),     AT (resources),
+  AT (script_dir),     AT (sys_dir),
 };
 
 void

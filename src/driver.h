@@ -55,6 +55,8 @@ typedef struct {
   char *hook_dir;            /* the administrator's scripts, libxl and libxl.d/ in it; NULL: none */
   guint hook_timeout_s;      /* of each script */
   char *resource_dir;        /* of executables that are resources of every guest; NULL: none */
+  char *script_dir;          /* of Xen's scripts for devices; NULL: /etc/xen/scripts */
+  char *sys_dir;             /* sysfs of a simulated host; NULL: /sys */
   char *resources;           /* which resources are mandatory at a destination (conf/wants.h); NULL: the defaults */
 } XfDriverConfig;
 

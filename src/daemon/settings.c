@@ -89,7 +89,9 @@ static const Key keys[] = {
   { "hook_timeout", KEY_NUMBER, AT (driver.hook_timeout_s), .min = 1, .max = 3600, .number = 30 },
   { "resource_dir", KEY_PATH, AT (driver.resource_dir), "/etc/xenferry/resources.d" },
   { "resources", KEY_STRING, AT (driver.resources) },
+  { "script_dir", KEY_PATH, AT (driver.script_dir), "/etc/xen/scripts" },
   { "stall_timeout", KEY_NUMBER, AT (driver.stall_timeout_s), .min = 1, .max = 3600, .number = 150 },
+  { "sys_dir", KEY_PATH, AT (driver.sys_dir) }, /* for tests: not in the manual */
 };
 
 static const Key *

@@ -29,6 +29,25 @@ host_start_driver (Host *host)
   xf_driver_set_listener (host->driver, on_event, host);
 }
 
+void
+host_write_file (Host *host, const char *path, const char *text)
+{
+  g_autofree char *file = g_build_filename (host->dir, path, NULL), *dir = g_path_get_dirname (file);
+
+  g_assert_cmpint (g_mkdir_with_parents (dir, 0755), ==, 0);
+  g_assert_true (g_file_set_contents_full (file, text, -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+}
+
+/* What the kernel and Xen's package provide on a host. */
+static void
+equip (Host *host)
+{
+  host_write_file (host, "sys/class/net/xenbr0/bridge/bridge_id", "8000.00163e000001\n");
+  host_write_file (host, "scripts/vif-bridge", "");
+  host->config.sys_dir = g_build_filename (host->dir, "sys", NULL);
+  host->config.script_dir = g_build_filename (host->dir, "scripts", NULL);
+}
+
 Host *
 host_new (void)
 {
@@ -50,6 +69,7 @@ host_new (void)
     .hook_dir = g_build_filename (host->dir, "hooks", NULL),
     .hook_timeout_s = 30,
   };
+  equip (host);
   host->events = g_string_new (NULL);
   host_start_driver (host);
   return host;
@@ -89,6 +109,8 @@ host_free (Host *host)
   g_free (host->config.config_dir);
   g_free (host->config.state_dir);
   g_free (host->config.lib_dir);
+  g_free (host->config.sys_dir);
+  g_free (host->config.script_dir);
   g_free (host->config.migration_host);
   g_free (host->config.boot_id);
   g_free (host->config.hook_dir);
@@ -128,7 +150,7 @@ host_xml (const char *name, const guint8 *uuid, const char *inside)
 
   return g_strdup_printf ("<domain type='xen'><name>%s</name><uuid>%s</uuid><memory unit='MiB'>16</memory>"
                           "<vcpu>1</vcpu><os><type arch='x86_64' machine='xenpvh'>xenpvh</type>"
-                          "<kernel>/boot/vmlinuz</kernel></os>%s"
+                          "<kernel>/bin/sh</kernel></os>%s"
                           "<devices><console type='pty'/></devices></domain>",
                           name, text, inside ? inside : "");
 }

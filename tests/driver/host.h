@@ -27,10 +27,13 @@ void host_restart_driver (Host *host);
 void host_stop_driver (Host *host);
 void host_start_driver (Host *host);
 
+/* Writes a file below the host's directory, whose sys/ is its sysfs and scripts/ has Xen's scripts. */
+void host_write_file (Host *host, const char *path, const char *text);
+
 /* Replaces the simulator's control file. */
 void host_set_control (Host *host, const char *text);
 
-/* The XML of a small PVH guest; @inside: more elements. */
+/* The XML of a small PVH guest, whose kernel is a file that exists; @inside: more elements. */
 char *host_xml (const char *name, const guint8 *uuid, const char *inside);
 
 /* Defines a guest and returns its uuid, which the caller frees. */

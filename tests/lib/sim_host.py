@@ -119,7 +119,7 @@ class PortSlot:
 
 
 def domain_xml(name, uuid=None, memory_kib=64 * 1024, kind="pvh", extra="", devices="", vcpus=1):
-    """The XML of a small guest of one of the three kinds."""
+    """The XML of a small guest of one of the three kinds. Its kernel is a file that exists, and is never read."""
     types = {
         "pv": ("linux", "xenpv", ""),
         "pvh": ("xenpvh", "xenpvh", ""),
@@ -134,7 +134,7 @@ def domain_xml(name, uuid=None, memory_kib=64 * 1024, kind="pvh", extra="", devi
   <vcpu>{vcpus}</vcpu>
   <os>
     <type arch='x86_64' machine='{machine}'>{os_type}</type>
-    {loader}<kernel>/boot/vmlinuz-guest</kernel>
+    {loader}<kernel>/bin/sh</kernel>
     <cmdline>console=hvc0</cmdline>
   </os>
   <on_poweroff>destroy</on_poweroff>
@@ -173,6 +173,11 @@ class SimHost:
             self.env["XF_SIM_NAME"] = name
         for directory in ("host", "definitions", "state", "lib"):
             os.mkdir(os.path.join(self.dir, directory))
+        # What the kernel and Xen's package provide on a host.
+        os.makedirs(os.path.join(self.sim_dir, "sys/class/net/xenbr0/bridge"))
+        os.mkdir(os.path.join(self.sim_dir, "scripts"))
+        for script in ("vif-bridge", "block"):
+            os.close(os.open(os.path.join(self.sim_dir, "scripts", script), os.O_CREAT | os.O_WRONLY, 0o755))
         self.write_settings(settings or {})
         # Hashes cost time; most tests use them, benchmarks do not.
         self.always = dict({"hash": 1}, **(control or {}))
@@ -204,6 +209,8 @@ class SimHost:
             "state_dir": os.path.join(self.dir, "state"),
             "lib_dir": os.path.join(self.dir, "lib"),
             "hook_dir": os.path.join(self.dir, "hooks"),
+            "sys_dir": os.path.join(self.sim_dir, "sys"),
+            "script_dir": os.path.join(self.sim_dir, "scripts"),
             "pump_path": os.path.join(BUILD, "src/pump/xenferry-pump"),
             "save_helper_path": os.path.join(BUILD, "src/savehelper/xenferry-save-helper"),
         }
