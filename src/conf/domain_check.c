@@ -69,7 +69,7 @@ static const struct {
   { "devices/disk/source", USED },
   { "devices/disk/target", USED },
   { "devices/disk/readonly", USED },
-  { "devices/disk/shareable", KEPT },
+  { "devices/disk/shareable", USED },
   { "devices/disk/backenddomain", USED },
   { "devices/disk/address", KEPT },
   { "devices/disk/alias", KEPT },

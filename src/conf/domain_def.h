@@ -52,7 +52,7 @@ typedef struct {
   char *driver; /* "qemu", "tap", "phy", "file" or NULL */
   char *format; /* "raw", "qcow2", ... or NULL */
   char *backend_domain;
-  gboolean readonly;
+  gboolean readonly, shareable;
   int discard; /* -1 unsaid, 0 ignore, 1 unmap */
 } XfDisk;
 

@@ -106,6 +106,7 @@ parse_disk (Parse *parse, xmlNode *node, GError **error)
   disk.format = xf_xml_attr (driver, "type");
   disk.backend_domain = xf_xml_attr (xf_xml_child (node, "backenddomain"), "name");
   disk.readonly = disk.device == XF_DISK_CDROM || xf_xml_child (node, "readonly");
+  disk.shareable = xf_xml_child (node, "shareable") != NULL;
   disk.discard = discard ? g_str_equal (discard, "unmap") : -1;
   g_array_append_val (def->disks, disk);
   return TRUE;

@@ -29,7 +29,7 @@ uuid = "7a4f7f36-9bd7-4d19-9a4c-3f3f1a1f4f11"
 type = "{type}"
 memory = 16
 vcpus = 2
-kernel = "/boot/vmlinuz"
+kernel = "/bin/sh"
 event_channels = 321
 max_grant_frames = 77
 cap = 50
@@ -83,7 +83,8 @@ def not_libvirtd():
 
 @pytest.fixture
 def hosts():
-    with two_hosts() as (a, b):
+    # The disks of these configurations exist on no host.
+    with two_hosts({"resources": "disk=ignore"}) as (a, b):
         yield a, b
 
 

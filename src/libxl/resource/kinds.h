@@ -6,5 +6,6 @@
 
 #include "libxl/resource/kind.h"
 
-extern const XfResourceKind xf_resource_executable; /* the host's own */
 extern const XfResourceKind xf_resource_memory;     /* free memory of the host */
+extern const XfResourceKind xf_resource_disk;       /* one for each target */
+extern const XfResourceKind xf_resource_executable; /* the host's own */
