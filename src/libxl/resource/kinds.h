@@ -8,4 +8,5 @@
 
 extern const XfResourceKind xf_resource_memory;     /* free memory of the host */
 extern const XfResourceKind xf_resource_disk;       /* one for each target */
+extern const XfResourceKind xf_resource_interface;  /* one for each MAC address */
 extern const XfResourceKind xf_resource_executable; /* the host's own */
