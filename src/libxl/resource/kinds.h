@@ -13,4 +13,6 @@ extern const XfResourceKind xf_resource_pool;       /* CPU pool */
 extern const XfResourceKind xf_resource_numa;       /* pinned vCPUs, virtual NUMA nodes */
 extern const XfResourceKind xf_resource_disk;       /* one for each target */
 extern const XfResourceKind xf_resource_interface;  /* one for each MAC address */
+extern const XfResourceKind xf_resource_graphics;   /* ports of VNC and SPICE */
+extern const XfResourceKind xf_resource_firmware;   /* device model, kernel, boot loader */
 extern const XfResourceKind xf_resource_executable; /* the host's own */
