@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is true of two hosts when whatever happened between them is over."""
+"""The conditions that two hosts must meet after a migration with faults is over."""
 
 from sim_host import wait_until
 
-CALM_TIMEOUT = 60.0  # after everything is back
+CALM_TIMEOUT = 60.0  # seconds after all daemons are back
 GUEST = "g"
 
 
 class Pair:
-    """Two hosts, as they are before anything has happened."""
+    """Two hosts, as they were before the migration."""
 
     def __init__(self, a, b):
         self.a, self.b = a, b
         self.ports = {host.name: host.listening_ports() for host in (a, b)}
 
     def where(self):
-        """[(host, state)] of every domain of the guest."""
+        """[(host, state)] of each domain of the guest."""
         return [(host, domain["state"]) for host in (self.a, self.b) for domain in host.domains()
                 if domain["name"] == GUEST]
 
     def why_not(self, may_be_gone=False):
-        """What is not yet over, or None: the guest runs once, both journals are final, no helper, port or job is left."""
+        """The reason why it is not over, or None: the guest runs once, both journals are final, no helper, port or
+        job."""
         domains = self.where()
         if (len(domains) != 1 or domains[0][1] != "running") and not (may_be_gone and not domains):
             return f"domains: {[(host.name, state) for host, state in domains]}"
@@ -43,7 +44,7 @@ class Pair:
         return None if "None" in job else f"domjobinfo: {job}"
 
     def wait_calm(self, may_be_gone=False):
-        """Returns the host on which the guest runs. @may_be_gone: somebody has destroyed it, perhaps; None then."""
+        """Returns the host on which the guest runs. @may_be_gone: a command may have destroyed it; then None."""
         last = [None]
 
         def calm():
@@ -55,7 +56,7 @@ class Pair:
         return where[0][0] if where else None
 
     def check_counter(self):
-        """No number twice, on whichever host, in whatever order they came."""
+        """No number of the counter is repeated, on either host and in any order."""
         numbers = self.a.heartbeats(GUEST) + self.b.heartbeats(GUEST)
         seen = set()
         twice = [number for number in numbers if number in seen or seen.add(number)]

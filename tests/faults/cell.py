@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One migration with one or two faults in it, and what is true of it whatever happens:
+"""One migration with one or two faults, and the conditions that hold whatever happens:
 
-* at no moment does the guest run twice: sampled from outside the daemons throughout, and its own counter never shows a
-  number twice;
-* when everything is back, within a minute: it runs exactly once, both journals are final, nothing is left of what was
-  under way (domains, helpers, ports, jobs), and the guest can be moved again.
+* at no moment does the guest run twice: sampled throughout from outside the daemons, and its counter never repeats a
+  number;
+* within a minute after all daemons are back, the guest runs exactly once, both journals are final, nothing of the
+  migration is left (domains, helpers, ports, jobs), and the guest can be migrated again.
 
-A fault is a deed at a point. Points are moves of a state machine, steps of the journal, or steps of libxl's helpers
-(docs/simulator.md): the process that comes there stops, the deed is done, and it goes on. Nothing sleeps to hit a
-moment."""
+A fault is an action at a point. Points are moves of a state machine, steps of the journal, or steps of libxl's helpers
+(docs/simulator.md): the process that reaches the point stops, the action is done, and the process continues. No test
+relies on a sleep to hit a moment."""
 
 import contextlib
 import dataclasses
@@ -31,7 +31,7 @@ from wire import Wire
 FREEZE_S, SILENCE_S = 5.0, 6.0
 SAMPLE_S = 0.004
 
-# Short, so that a cell takes seconds; longer than anything takes on a busy machine.
+# Short, so that a cell takes seconds; longer than any step takes on a busy machine.
 SETTINGS = {
     "accept_timeout": 4, "connect_timeout": 2, "stall_timeout": 4, "finish_timeout": 4,
     "keepalive_interval": 1, "keepalive_count": 2,
@@ -40,13 +40,14 @@ SETTINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """@deed at @point of host @host ("a" sends, "b" receives). Deeds: "kill a", "kill b", "kill client", "freeze a",
-    "freeze b", "cut data", "cut control", "silence data", "silence control"; "second CALL HOST": another client calls; and "die", for a point of a helper."""
+    """@deed at @point of host @host ("a" is the source, "b" the destination). Deeds: "kill a", "kill b", "kill client",
+    "freeze a", "freeze b", "cut data", "cut control", "silence data", "silence control"; "second CALL HOST": another
+    client calls; and "die", for a point of a helper."""
 
     host: str
     point: str
     deed: str
-    after: str = ""  # what must be in a's trace before it is done
+    after: str = ""  # text that must be in a's trace before the deed
 
     def __str__(self):
         return f"{self.deed} at {self.host}:{self.point}"
@@ -64,7 +65,7 @@ class Cell:
         return " ".join(words) + ", " + ", then ".join(str(fault) for fault in self.faults)
 
 
-# What a second client says, of the guest or of its migration; the phases with a cookie that is none.
+# Calls of a second client about the guest or its migration; the phases with an invalid cookie.
 SECOND = {
     "resume": (28, lambda domain: Writer().domain(domain)),
     "destroy": (12, lambda domain: Writer().domain(domain)),
@@ -80,7 +81,7 @@ SECOND = {
 }
 
 
-# What one says who has the migration's secret: as its source, whose every purpose there is.
+# Calls of a client that has the migration's secret: as its source, with each purpose.
 PURPOSES = {"know": 0, "start": 1, "here": 2, "there": 3}
 
 
@@ -93,7 +94,7 @@ def settle(speaker, entries, purpose):
 
 
 class Sampler(threading.Thread):
-    """Counts running copies of the guest, from the hypervisor's own memory."""
+    """Counts running copies of the guest, in the hypervisor's own memory."""
 
     HEAD = struct.Struct("=IIQI16s256sIIII")
 
@@ -122,7 +123,7 @@ class Sampler(threading.Thread):
             if counts != last:
                 self.seen.append((round(time.time(), 3), counts))
                 last = counts
-            # One that arrives between two looks is no second copy: only both at one look of the later first are.
+            # A guest may arrive between the two reads, so two copies count only if both are there in a second sample.
             if sum(counts) > 1:
                 counts = tuple(self.running(directory) for directory in self.directories)
                 self.most = max(self.most, sum(counts))
@@ -134,7 +135,7 @@ class Sampler(threading.Thread):
 
 
 class Run:
-    """A cell being run."""
+    """A cell that is being run."""
 
     def __init__(self, cell, number):
         self.cell, self.client = cell, None
@@ -174,7 +175,7 @@ class Run:
         self.hosts[fault.host].control(**{key: fault.point})
 
     def reached(self, fault):
-        """The point was come to; a daemon's, and it waits there."""
+        """TRUE if the point has been reached; a daemon waits at its point."""
         host = self.hosts[fault.host]
         if fault.deed == "die":
             return bool(host.traced("died"))
@@ -202,7 +203,7 @@ class Run:
         self.later.append(timer)
 
     def do(self, fault):
-        """The deed; then whoever waits for it goes on."""
+        """Does the deed; then the process that waits continues."""
         host, (verb, _, whom) = self.hosts[fault.host], fault.deed.partition(" ")
         if verb == "die":
             return
@@ -218,7 +219,7 @@ class Run:
             self.wire.cut(whom)
         elif verb == "second":
             what, _, where = whom.partition(" ")
-            # It is heard when the daemon goes on.
+            # The daemon reads the call when it continues.
             if what in PURPOSES:
                 settle(self.second[where], self.hosts[where].journal(), what)
             else:
@@ -233,7 +234,7 @@ class Run:
             host.go_on()
 
     def bring_back(self, wait=True):
-        """One that is to be hit while it starts answers nobody before that."""
+        """A daemon that is to stop while it starts does not answer before that."""
         for timer in self.later:
             timer.join()
         self.later.clear()
@@ -243,7 +244,7 @@ class Run:
             wait_until(host.answers, lambda name=host.name: f"{name} answers again", 30)
         self.dead.clear()
 
-    # ---- what must be true -----------------------------------------------------------------------------------
+    # ---- the conditions --------------------------------------------------------------------------------------
 
     def check_definition(self, holder):
         names = {host.name: host.names("--all", "--persistent") for host in (self.a, self.b)}
@@ -260,7 +261,8 @@ class Run:
         self.client = self.a.migrate_start(GUEST, self.uri, *options, mode=self.cell.mode)
 
     def strike(self, fault, timeout, following=None):
-        """Returns FALSE when it is not come to that point. @following: of the same daemon, which must meet it too."""
+        """Returns FALSE if the point is not reached. @following: a second fault of the same daemon, which must hit
+        too."""
         if not self.wait_reached(fault, timeout):
             return False
         if following:
@@ -283,11 +285,11 @@ class Run:
             self.migrate()
             following = [fault for fault in self.cell.faults[1:] if fault.host == self.cell.faults[0].host]
             assert self.strike(self.cell.faults[0], 20, following[0] if following else None), \
-                f"not come to; the client: {self.client.poll()}; {self.a.traced('move')[-6:]} {self.b.traced('move')[-6:]}"
+                f"not reached; the client: {self.client.poll()}; {self.a.traced('move')[-6:]} {self.b.traced('move')[-6:]}"
             for fault in self.cell.faults[1:]:
                 self.bring_back(wait=False)
                 assert self.strike(fault, 20), \
-                    f"the second was not come to: {self.a.traced('move')[-6:]} {self.b.traced('move')[-6:]}"
+                    f"the second was not reached: {self.a.traced('move')[-6:]} {self.b.traced('move')[-6:]}"
             self.bring_back()
             for host in (self.a, self.b):
                 host.control()
@@ -311,14 +313,14 @@ class Run:
 
 
 def tail(host):
-    """The end of a daemon's log, without what every virsh leaves in it."""
+    """The end of a daemon's log, without the lines of each virsh."""
     dull = ("xf-rpc", "GLib", "xf-remote: unix", "Frames")
     lines = [line for line in host.log().splitlines() if not any(word in line for word in dull)]
     return f"---- {host.name}\n" + "\n".join(lines[-25:]) + "\n"
 
 
 def run_cell(cell, number):
-    """(error or None, what is to be said)"""
+    """(error or None, message)"""
     run = Run(cell, number)
     good = False
     try:

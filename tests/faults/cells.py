@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which faults, and where."""
+"""The faults and their points."""
 
 import itertools
 
@@ -7,12 +7,12 @@ from cell import Cell, Fault
 
 MODES = ("direct", "p2p", "tunnelled")
 
-# Every move and every promise of a migration that goes well, in its order.
+# Each move and each durable write of a successful migration, in order.
 SOURCE = ("source:describing->begun", "source:begun->recording", "journal:source:sending:written",
           "source:recording->connecting", "source:connecting->sending", "source:sending->draining",
           "source:draining->committing", "journal:source:sent", "journal:source:sent:written",
           "source:committing->sent")
-# A client's confirm is no word of the destination, which is asked.
+# A client's confirm is not the destination's answer, so the destination is asked.
 OUT_MANAGED = ("source:sent->settling", "source:settling->destroying", "source:destroying->done")
 OUT_PEER = ("source:sent->destroying", "source:destroying->done")
 DESTINATION = ("destination:checking->reserving", "destination:reserving->recording",
@@ -28,7 +28,7 @@ PEER = ("peer-to-peer:preparing->performing", "peer-to-peer:performing->finishin
 SAVE = ("save-start", "save-first-round", "save-before-suspend", "save-suspended", "save-last-round", "save-end")
 RESTORE = ("restore-start", "restore-first-page", "restore-last-record", "restore-end")
 
-# Where both hosts have something to lose: for what takes seconds.
+# Where both hosts can lose the guest: for deeds that take seconds.
 CRITICAL = (("a", "source:connecting->sending"), ("a", "source:committing->sent"),
             ("a", "journal:source:sent:written"), ("b", "destination:connected->receiving"),
             ("b", "destination:receiving->restored"), ("b", "journal:destination:unpausing:written"))
@@ -43,7 +43,7 @@ def points(mode):
 def single_faults(mode):
     for host, point in points(mode):
         for deed in ("kill a", "kill b", "kill client", "cut control", "cut data"):
-            # A tunnel's data goes with the control connection.
+            # A tunnel's data uses the control connection.
             if deed != "cut data" or mode != "tunnelled":
                 yield Fault(host, point, deed)
     for host, point in CRITICAL:
@@ -55,11 +55,11 @@ def single_faults(mode):
 
 
 def spread(mode, faults):
-    """Live or not, transient or persistent, each in its turn, so that every kind of fault meets all four."""
+    """Live or not, transient or persistent, in turn, so that each kind of fault is tried with all four."""
     kinds = itertools.cycle(itertools.product((True, False), (True, False)))
     for fault, (live, persistent) in zip(faults, kinds):
         fault = fault if isinstance(fault, tuple) else (fault,)
-        # A guest that is suspended first has one pass, the last.
+        # A guest that is suspended first has only the last pass.
         live = live or fault[0].point == "save-first-round"
         yield Cell(mode, live, persistent, fault)
 
@@ -68,7 +68,7 @@ def single():
     return [cell for mode in MODES for cell in spread(mode, single_faults(mode))]
 
 
-# What the source asks, and what it does with the answer, when the destination has it, and when it does not.
+# The source's question and its reaction to the answer, if the destination has the guest, and if it does not.
 def double_faults(mode):
     lost = "kill client" if mode == "direct" else "cut control"
     gone = [Fault("b", "destination:receiving->restored", "kill b", after="source committing -> sent"),
@@ -100,16 +100,16 @@ def double():
     return [cell for mode in MODES for cell in spread(mode, double_faults(mode))]
 
 
-# Another client speaks at every state, to the source and to the destination; each in one of the modes in its turn.
+# Another client calls the source and the destination in each state; each call in the modes in turn.
 AT_SOURCE = ("resume", "destroy", "undefine", "suspend", "abort", "confirm", "cancel", "perform")
-# Their numbers are no multiples of the modes', so that every call meets every mode.
+# The numbers of calls are not multiples of the number of modes, so that each call is tried in each mode.
 AT_DESTINATION = ("resume", "destroy", "undefine", "abort", "finish", "refuse", "know", "start", "here", "there")
 
 
 def second_faults(mode):
     for host, point in points(mode):
         for call in AT_SOURCE if host == "a" else AT_DESTINATION:
-            # There it is a decision, and a wrong one.
+            # There resume is a decision, and a wrong one.
             if (call, point) != ("resume", "source:sent->settling"):
                 yield Fault(host, point, f"second {call} {host}")
 

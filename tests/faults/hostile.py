@@ -1,15 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A client, and a destination, that speak the phases of a migration in random order, as TAP. Every sequence is a few dozen
-calls over several connections to two daemons that stay the same: right, wrong and absent cookies, names, domains and
-flags, answers waited for or not, connections closed in between. After each, when all connections are closed: both daemons
-live and have logged no error, no migration is under way, the guest's counter shows no number twice, and the guest
-runs exactly once. A sequence in which a person has destroyed it, or has decided about a migration that waits, may end
-with less: then never with two that nobody asked for.
+"""A client and a destination that make the calls of a migration in random order, as TAP. Each sequence is a few dozen
+calls over several connections to the same two daemons: right, wrong and absent cookies, names, domains and flags,
+answers awaited or not, connections closed in between. After each, when all connections are closed: both daemons run and
+have logged no error, no migration is left, the guest's counter repeats no number, and the guest runs exactly once. If
+an administrator's command has destroyed it, or has decided about a migration that waits, it may be gone; a second copy
+runs only if such a decision has started it.
 
     hostile.py [--count N] [--seed S] [--only N] [--verbose] [-j N]
 
-A sequence is made of its seed and number alone; how far the daemons come between two calls is not."""
+A sequence depends on its seed and number only; the daemons' progress between two calls does not."""
 
 import argparse
 import contextlib
@@ -41,7 +41,7 @@ BLOCK_HEAD = struct.Struct("=IIQI16s256sIIII")
 
 
 class World:
-    """The two hosts, the peer between them, and what is known of the guest from outside the daemons."""
+    """The two hosts, the peer between them, and the state of the guest as seen from outside the daemons."""
 
     def __init__(self, seed):
         control = {"hash": 0, "heartbeat_ms": 5, "dirty_pages": 100}
@@ -56,7 +56,7 @@ class World:
             self.close(check=False)
             raise
         self.uuid, self.over = None, set()
-        self.read = {}  # path -> how far a file that only grows was read
+        self.read = {}  # path -> the number of bytes already read
         self.seen = set()
 
     def close(self, check):
@@ -66,7 +66,7 @@ class World:
             host.close(check=check)
 
     def domains(self):
-        """[(host, domid, state)] of the guest; states as words."""
+        """[(host, domid, state)] of the guest; states as text."""
         found = []
         for host in self.hosts:
             top = os.path.join(host.sim_dir, "domains")
@@ -79,7 +79,7 @@ class World:
         return found
 
     def more_of(self, path):
-        """The lines that came to that file since the last time."""
+        """The lines that were added to that file since the last call."""
         with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
             file.seek(self.read.get(path, 0))
             text = file.read()
@@ -89,7 +89,7 @@ class World:
         return []
 
     def beats_twice(self):
-        """Numbers of the guest's counter that were printed twice, on whichever host."""
+        """Numbers of the guest's counter that were printed twice, on either host."""
         twice = []
         for host in self.hosts:
             for line in self.more_of(os.path.join(host.sim_dir, "console", f"{GUEST}.log")):
@@ -101,7 +101,7 @@ class World:
         return twice
 
     def pending(self):
-        """Entries of the journals that are of migrations not yet over."""
+        """Entries of the journals for migrations that are not over."""
         found = []
         for host in self.hosts:
             directory = os.path.join(host.dir, "lib", "migrations")
@@ -143,19 +143,19 @@ class Sequence:
         self.world, self.random, self.verbose = world, random.Random(f"{seed}/{number}"), verbose
         self.speakers = []
         self.cookies = [b"", b"\0", b"<qemu-migration/>", b"rubbish"]
-        self.of_begin, self.of_prepare = [], []  # as the daemons made them
+        self.of_begin, self.of_prepare = [], []  # the daemons' cookies
         self.xmls, self.uris = [], ["", "tcp://127.0.0.1:1"]
-        self.said = []  # what was called and answered
-        self.kills = self.random.random() < 0.2  # persons destroy and decide
-        self.destroyed = self.decided = False  # that was asked for, and whatever was answered
-        # A destination whose cookie the client keeps back is to the source one without a journal: then a client's word
-        # counts, and where that is missing a person's.
+        self.said = []  # the calls and their answers
+        self.kills = self.random.random() < 0.2  # administrators destroy and decide
+        self.destroyed = self.decided = False  # such a command was sent, with any answer
+        # If the client withholds the destination's cookie, the source treats the destination as one without a journal:
+        # then a client's confirm counts, and without one an administrator's decision.
         self.posed = False
 
     # ---- values ------------------------------------------------------------------------------------------------
 
     def pick(self, right, wrong, chance=0.88):
-        """One of the right ones mostly."""
+        """Most often one of the right values."""
         right = [one for one in right if one is not None]
         return self.random.choice(right if right and self.random.random() < chance else wrong)
 
@@ -239,7 +239,7 @@ class Sequence:
                   .opaque(cookie).int(self.flags()), lambda reader: self.cookies.append(reader.opaque()))
 
     def move(self, speaker):
-        """Peer to peer: one call."""
+        """A peer-to-peer migration: one call."""
         other = self.world.hosts[1 - self.world.hosts.index(speaker.host)]
         host = "127.0.0.2" if self.random.random() < 0.7 else "127.0.0.1"
         uri = f"xen+tcp://{host}:{other.tcp_port}/system"
@@ -274,7 +274,7 @@ class Sequence:
         self.post(speaker, "define", DEFINE, Writer().string(domain_xml(GUEST, uuid=self.world.uuid, memory_kib=1024)))
 
     def resume(self, speaker):
-        # One that nothing was sent of is only unpaused; else a person decides.
+        # A copy of which nothing was sent is only unpaused; else this is an administrator's decision.
         self.decided = True
         self.on_domain(speaker, "resume", RESUME)
 
@@ -296,13 +296,13 @@ class Sequence:
         return speaker
 
     def someone(self, hosts):
-        """A connection to one of @hosts, an old one mostly."""
+        """A connection to one of @hosts, most often an existing one."""
         host = self.random.choice(hosts)
         old = [speaker for speaker in self.speakers if speaker.host is host and not speaker.dead]
         return self.random.choice(old) if old and (len(old) > 3 or self.random.random() < 0.85) else self.connect(host)
 
     def step(self, source, other):
-        """One call, mostly of the side that it is for."""
+        """One call, most often to the right side."""
         calls = [(self.begin, source, 4), (self.prepare, other, 4), (self.perform, source, 5), (self.finish, other, 4),
                  (self.confirm, source, 3), (self.move, source, 3), (self.abort, source, 1), (self.look, source, 1),
                  (self.suspend, source, 0.5), (self.undefine, source, 0.5), (self.define, source, 0.5),
@@ -315,7 +315,8 @@ class Sequence:
         call(self.someone([host] * 9 + self.world.hosts))
 
     def orderly(self, source, other):
-        """The phases in their order, of which any may be left out or meet other calls: random ones seldom come far."""
+        """The phases in order, each of which may be omitted or be accompanied by other calls: random calls seldom get
+        far."""
         near, far = self.someone([source]), self.someone([other])
         for call, speaker, wait in ((self.begin, near, 0.5), (self.prepare, far, 0.5), (self.perform, near, 1.5),
                                     (self.finish, far, 1.5), (self.confirm, near, 0.5)):
@@ -328,7 +329,7 @@ class Sequence:
                 self.step(source, other)
 
     def hear(self, timeout, whom=None):
-        """Waits until @whom has nothing more to be told, so long at most; the others are heard as well."""
+        """Waits, at most @timeout, until @whom expects no more answers; reads the others' answers as well."""
         end = time.monotonic() + timeout
         for speaker in self.speakers:
             speaker.listen(0)
@@ -357,10 +358,10 @@ class Sequence:
             speaker.vanish()
         self.settle_down()
 
-    # ---- what must be true -------------------------------------------------------------------------------------
+    # ---- the conditions ----------------------------------------------------------------------------------------
 
     def not_yet(self):
-        """What is not over, or None."""
+        """The reason why it is not over, or None."""
         for host in self.world.hosts:
             assert host.process.poll() is None, f"{host.name} ended with status {host.process.returncode}"
         pending = self.world.pending()
@@ -376,7 +377,7 @@ class Sequence:
         while calm < 2:
             why = self.not_yet()
             calm = 0 if why else calm + 1
-            # A decision may have left two, or one suspended; or one has to be made.
+            # A decision may have left two copies, or a suspended one; or a decision is needed.
             if why and (self.decided or self.posed) and time.monotonic() > end - CALM_S + 6:
                 break
             assert time.monotonic() < end, f"not over after {CALM_S} s: {why}"
@@ -391,16 +392,17 @@ class Sequence:
         assert len(running) < 2 or self.decided, "the guest runs twice"
 
     def clean(self):
-        """As the next one wants it: one guest, running, or none."""
+        """Prepares the next sequence: one guest, running, or none."""
         if self.decided:
-            # Two may have run, and the one that is left counts on from where it was: the other's numbers come again.
+            # Two copies may have run; the one that is left continues its own counter, which repeats the other's
+            # numbers.
             self.world.beats_twice()
             self.world.seen.clear()
         domains = self.world.domains()
         states = [state for _, _, state in domains]
         if not domains or (states == ["running"] and not self.world.pending() and not self.destroyed):
             return
-        # A destroy that waits for the end of a migration would strike in the next sequence.
+        # A destroy that waits for the end of a migration would hit the next sequence's guest.
         deed = DESTROY if len(states) > 1 or self.destroyed else RESUME
         for host, _, _ in domains:
             triple = (GUEST, uuid_module.UUID(self.world.uuid).bytes, -1)
@@ -414,14 +416,14 @@ class Sequence:
 
 
 def check_logs(world):
-    """Both daemons' logs, as far as they came since the last time."""
+    """Both daemons' logs since the last call have no error."""
     for host in world.hosts:
         for line in world.more_of(host.log_path):
             assert not WRONG.search(line), f"{host.name} has logged: {line}"
 
 
 def run_one(world, seed, number, verbose):
-    """None, or what was wrong."""
+    """None, or the error."""
     sequence = Sequence(world, seed, number, verbose)
     try:
         sequence.play()
@@ -435,7 +437,7 @@ def run_one(world, seed, number, verbose):
                           *[tail(host) for host in world.hosts]])
 
 
-# How far they must have come, or they have tried nothing.
+# Steps that must have been reached, or the sequences have tested nothing.
 DEPTHS = {"moved": "destination unpausing -> running", "sent": "source committing -> sent",
           "asked": "source sent -> settling", "refused": "destination prepared -> cancelling"}
 
@@ -446,7 +448,7 @@ def depths(world):
 
 
 def work(job):
-    """A share of the sequences: how many, [(number, error)] of those that failed, and how far they came."""
+    """A share of the sequences: their number, [(number, error)] of the failed ones, and the steps reached."""
     seed, numbers, verbose = job
     wrong, world, reached = [], None, {}
     for number in numbers:
@@ -461,7 +463,7 @@ def work(job):
     if world:
         try:
             reached = depths(world)
-            assert len(numbers) < 50 or all(reached.values()), f"they have tried nothing: {reached}"
+            assert len(numbers) < 50 or all(reached.values()), f"not reached: {reached}"
             world.close(check=True)
         except AssertionError as error:
             wrong.append((numbers[-1], f"at the end: {error}"))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A destination that answers in random ways: what a daemon calls is passed on to a real one, and now and then the
-answer is lost, cut short, something else, or the connection is closed instead. It never lies about where a guest runs:
-nobody could defend himself against that."""
+"""A destination with random answers: it forwards a daemon's calls to a real daemon, and sometimes the answer is lost,
+cut short, replaced, or the connection is closed. It never lies about the host on which a guest runs: no source could
+defend itself against that."""
 
 import socket
 import struct
@@ -11,12 +11,12 @@ import rpc
 from rpc import Writer
 
 VERBS = ("close before", "close after", "error", "nothing", "garbage", "short", "twice", "another serial", "bad prepare")
-NO_DOMAIN = 42  # libvirt's code: the one error that is a statement about the guest
+NO_DOMAIN = 42  # libvirt's code: the only error that says something about the guest
 
 
 class HostilePeer:
-    """Listens on @port of @address and passes on to @target. With @rate 0 it is honest; else that part of the answers
-    is something else."""
+    """Listens on @port of @address and forwards to @target. @rate is the share of answers that are changed; with 0 it
+    is honest."""
 
     def __init__(self, address, port, target, random):
         self.target, self.random, self.rate = target, random, 0.0
@@ -79,7 +79,7 @@ class HostilePeer:
         return data
 
     def instead(self, frame):
-        """What is sent instead of that answer: a list of frames."""
+        """Returns the frames that replace that answer."""
         program, version, procedure, kind, serial, status = struct.unpack(">IIIIII", frame[4:28])
         if kind != rpc.REPLY or self.random.random() >= self.rate:
             return [frame]
@@ -93,7 +93,7 @@ class HostilePeer:
         if verb == "close before":
             raise EOFError
         if verb == "close after":
-            # The call was served, its answer is lost.
+            # The call was served; its answer is lost.
             raise EOFError
         if verb == "error":
             code = self.random.choice([0, 1, 9, 38, 55, 999999])
@@ -118,6 +118,6 @@ class HostilePeer:
 
     @staticmethod
     def error(code):
-        # The layout of libvirt's remote_error, all of it optional but the numbers.
+        # The layout of libvirt's remote_error; all of it except the numbers is optional.
         return Writer().int(code).int(0).opt_string("told by a hostile peer").int(2).int(0).opt_string(None) \
             .opt_string(None).opt_string(None).int(0).int(0).int(0).data

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The fault table, as TAP: every cell is a migration on two simulated hosts with one fault in it, or two.
+"""The fault table, as TAP: each cell is a migration on two simulated hosts with one or two faults.
 
     run.py single|double|second [-j N] [-k WORDS]... [--list]"""
 
@@ -38,7 +38,7 @@ def main():
     print(f"1..{len(table)}", flush=True)
     failed = 0
     with multiprocessing.Pool(options.j, maxtasksperchild=1) as pool:
-        # In the order in which they end: the slow ones come last.
+        # In the order in which they end: the slow ones are last.
         for point, (cell, error, said, seconds) in enumerate(pool.imap_unordered(work, enumerate(table)), 1):
             failed += error is not None
             print(f"{'not ok' if error else 'ok'} {point} - {cell}", flush=True)

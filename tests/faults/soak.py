@@ -1,18 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Random faults with random commands, as TAP. A run is a migration on two hosts that stay the same for many runs, and
-meanwhile some of: a daemon is killed at a point or at a moment, a whole host boots, a call of libxl fails, also after
-having acted, a destroyed domain lingers, the client is killed, others send commands. Then everything is back, and
+"""Random faults with random commands, as TAP. A run is a migration on two hosts that stay the same for many runs, with
+some of these: a daemon is killed at a point or at a moment, a host boots, a libxl call fails, also after it acted, a
+destroyed domain stays dying, the client is killed, other clients send commands. Then all daemons are started again, and
 
-* at no moment did the guest run twice, and its counter shows no number twice;
-* both daemons live, and their logs are clean;
-* within a minute no migration is under way, and the guest runs exactly once. It may be gone when a host has booted or
-  a person has destroyed it, and then it runs at most once. After a boot, and when a guest could not be resumed, a
-  person may be needed, who looks where the guest is and says so.
+* at no moment did the guest run twice, and its counter repeats no number; * both daemons run, and their logs have no
+error; * within a minute no migration is left, and the guest runs exactly once. It may be gone if a host has booted or a
+command has destroyed it; then it runs at most once. After a boot, and if a guest could not be resumed, an administrator
+may be needed, who looks where the guest is and decides.
 
     soak.py [--count N] [--seed S] [--only N] [-j N]
 
-A failure is shown with its seed and number; the moments of what happens are not the same again."""
+A failure is reported with its seed and number; the times of the events differ when it is repeated."""
 
 import argparse
 import collections
@@ -50,16 +49,16 @@ class Run:
         self.said = []
         self.booted = self.destroyed = False
         self.begun = time.monotonic()
-        self.commands = Sequence(world, seed, number, False)  # for what other clients say
+        self.commands = Sequence(world, seed, number, False)  # the calls of other clients
         self.client = None
 
     def say(self, what):
         self.said.append(f"{time.monotonic() - self.begun:6.3f} {what}")
 
-    # ---- what happens ------------------------------------------------------------------------------------------
+    # ---- the events --------------------------------------------------------------------------------------------
 
     def set_control(self, host):
-        """What will strike on that host by itself."""
+        """Arms the faults of that host."""
         values = {}
         if self.random.random() < 0.4:
             values["die"] = self.random.choice(SOURCE + OUT_MANAGED + OUT_PEER + DESTINATION + PEER + BACK)
@@ -103,11 +102,11 @@ class Run:
         deed = self.random.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])[0]
         deed(self.random.choice([source, other]))
 
-    # ---- everything is back ------------------------------------------------------------------------------------
+    # ---- the daemons are back ----------------------------------------------------------------------------------
 
     @staticmethod
     def revive(host):
-        """One that was killed, by whatever was armed, is started again."""
+        """Starts a daemon again that an armed fault has killed."""
         if host.process and host.process.poll() is not None:
             assert host.process.returncode == -signal.SIGKILL, \
                 f"{host.name} ended with status {host.process.returncode}"
@@ -129,7 +128,7 @@ class Run:
         self.say(f"the client: {self.client.returncode} {self.client.stderr.read().strip()[-200:]}")
 
     def decide(self):
-        """A person who looks where the guest is, and says so wherever a migration waits for that."""
+        """An administrator who looks where the guest is, and decides for each migration that waits for it."""
         runs_on = [host for host, _, state in self.world.domains() if state in ("running", "paused")]
         for host in self.world.hosts:
             for entry in host.journal():
@@ -208,7 +207,7 @@ class Run:
         twice = self.world.beats_twice()
         assert not twice or self.booted, f"the guest ran twice: {twice[:5]}"
         if self.booted:
-            self.world.born()  # one that was started by the boot counts anew
+            self.world.born()  # a guest that the boot has started counts from the beginning
         check_logs(self.world)
 
 
@@ -223,13 +222,13 @@ def run_one(world, seed, number):
                           *[tail(host) for host in world.hosts]])
 
 
-# What must have happened, or they have tried nothing.
+# Events that must have happened, or the runs have tested nothing.
 SEEN = {"moved": "destination unpausing -> running", "asked": "source sent -> settling", "died": " died at ",
         "booted": " booted ", "failed": "failed-at", "failed after": "failed-after", "lingered": " dying "}
 
 
 def work(job):
-    """How many there were, [(number, error)] of those that failed, and how often what happened."""
+    """The number of runs, [(number, error)] of the failed ones, and how often each event happened."""
     seed, numbers = job
     wrong, world, seen = [], None, collections.Counter()
     for number in numbers:
@@ -271,7 +270,7 @@ def main():
                 print(f"# --seed {options.seed} --only {number}\n# " + error.replace("\n", "\n# "), flush=True)
     print(f"# {dict(seen)}")
     idle = len(numbers) >= 60 and not all(seen[word] for word in SEEN)
-    print(f"{'not ok' if idle else 'ok'} {len(shares) + 1} - all of it has happened")
+    print(f"{'not ok' if idle else 'ok'} {len(shares) + 1} - each event has happened")
     failed += idle
     return 1 if failed else 0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A client that need not wait for its answers."""
+"""A client that can send calls without waiting for their answers."""
 
 import select
 import struct
@@ -21,7 +21,7 @@ class Speaker(rpc.Client):
             self.dead = True
 
     def listen(self, timeout):
-        """Takes what has come, waiting for it so long when nothing has."""
+        """Reads the answers that have arrived; if there are none, waits for @timeout."""
         while not self.dead and select.select([self.socket], [], [], timeout)[0]:
             timeout = 0
             try:
@@ -44,5 +44,5 @@ class Speaker(rpc.Client):
             reader = Reader(frame[24:])
             reader.int()
             reader.int()
-            # The daemon repeats what it was given, which need not be text.
+            # The daemon repeats bytes of the call, which need not be text.
             then(None, reader.opaque().decode(errors="replace") if reader.int() else "")

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every call of a migration fails in its turn, as TAP: each call of libxl on that side, each start of a helper, each write
-of the journal; the first, the second, and so on until a whole migration has fewer. Whatever fails, the guest runs
-exactly once, nothing is left behind on either host, and the next migration is whole. And the control connection to the
-destination breaks after every single call that goes through it: the call comes, its answer does not.
+"""Each call of a migration fails in turn, as TAP: each libxl call on that side, each start of a helper, each write of
+the journal; the first, the second, and so on until a whole migration has fewer. Whichever fails, the guest runs exactly
+once, nothing is left on either host, and the next migration works. And the control connection to the destination breaks
+after each single call: the call arrives, its answer does not.
 
     sweep.py [-k WORDS] [-j N]"""
 
@@ -30,12 +30,12 @@ class Sweep:
         self.host = a if side == "source" else b
         self.options = ["--live", "--persistent", "--undefinesource"]
         self.pair = Pair(a, b)
-        # The first migration leaves what stays: threads, and descriptors of libraries.
+        # The first migration creates what stays: threads, and descriptors of libraries.
         self.migrate_once(0)
         self.before = [host.snapshot() for host in (a, b)]
 
     def migrate_once(self, n):
-        """Returns what failed, or None when there are fewer calls than @n."""
+        """Returns the call that failed, or None if there are fewer calls than @n."""
         self.a.create(GUEST, persistent=True, memory_kib=4096)
         def deed():
             return self.a.migrate(GUEST, self.b, *self.options, mode=self.mode)
@@ -67,7 +67,7 @@ class Sweep:
 
 
 class Cut(Sweep):
-    """What breaks is the control connection."""
+    """Breaks the control connection."""
 
     def __init__(self, a, b, mode, wire):
         self.wire = wire
@@ -134,7 +134,7 @@ def main():
             failed += error is not None
             moved = len([1 for _, end in found if end == "moved"])
             print(f"{'not ok' if error else 'ok'} {point} - {mode}, {side}: {len(found)} calls, "
-                  f"it moved after {moved} of them", flush=True)
+                  f"it was migrated after {moved} of them", flush=True)
             for call, end in found:
                 print(f"#   {call}: {end}")
             if error:

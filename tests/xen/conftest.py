@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One pair of real Xen hosts for all tests of a run; each test finds both empty, with a fresh daemon's answer."""
+"""One pair of real Xen hosts for all tests of a run; each test starts with empty hosts and daemons that answer."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ import lab_host  # noqa: E402
 
 
 class Pair:
-    """Both hosts, and what a test does with them through the unmodified virsh on the test's machine."""
+    """Both hosts, and the test's actions on them through the unmodified virsh on the test's machine."""
 
     def __init__(self, lab):
         self.lab = lab
@@ -38,7 +38,7 @@ class Pair:
                                 stdin=subprocess.DEVNULL, text=True)
 
     def create(self, host, name, kind, **options):
-        """Starts the guest through xenferryd and waits until it beats."""
+        """Starts the guest through xenferryd and waits until it counts."""
         path = os.path.join(self.lab.dir, f"{name}.xml")
         with open(path, "w", encoding="utf-8") as out:
             out.write(lab_guest.xml(name, kind, **options))
@@ -64,7 +64,7 @@ class Pair:
         return self.virsh_start(source, *self.migrate_words(source, name, mode, live, *options))
 
     def runs_only_on(self, host, name):
-        """Xen itself shows the guest on @host, running, and not on the other."""
+        """Xen shows the guest running on @host, and not on the other."""
         here, there = host.domains(), self.other(host).domains()
         assert name in here and name not in there, f"{name}: {host.name} {here}, {self.other(host).name} {there}"
         assert not set(here[name][1]) & set("psdc"), f"{name} does not run on {host.name}: {here}"
@@ -79,8 +79,8 @@ class Pair:
             time.sleep(0.1)
 
     def calm(self, keep=None):
-        """Both hosts without guests, both daemons up; ends what the last test left. @keep: a guest that may stay where
-        it is, if it runs on the first host alone."""
+        """Ends what the last test left: both hosts without guests, both daemons running. @keep: a guest that may stay
+        if it runs on the first host only."""
         for host in (self.a, self.b):
             with contextlib.suppress(lab_host.HostError):
                 host.run("kill -CONT $(cat /run/xenferryd.pid 2>/dev/null) 2>/dev/null")
@@ -97,8 +97,8 @@ class Pair:
 
 
 def beats_go_on(source, target, name, before, more=2):
-    """The heartbeat went on from one host to the other: no line twice, none missing, memory and disk as the guest left
-    them. @before: what the source had shown. Returns the guest's own measure of its downtime in ms."""
+    """The counter continues from one host to the other: no line repeated or missing, memory and disk unchanged.
+    @before: the lines on the source. Returns the downtime in ms as the guest measured it."""
     last = source.beats(name)
     numbers = [int(beat["n"]) for beat in last]
     assert numbers == sorted(set(numbers)), f"{name} repeats itself on {source.name}"
@@ -122,7 +122,7 @@ def lab():
 
 @pytest.fixture
 def pair_of(lab):
-    """Makes the pair, calm; what the daemons said meanwhile is shown when the test fails."""
+    """Makes the pair, without guests; shows the daemons' logs if the test fails."""
     marks = {}
 
     def make(keep=None):

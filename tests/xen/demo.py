@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""scripts/demo --xen, after the build: two real Xen hosts, a running guest, three moves, seen through its consoles."""
+"""scripts/demo --xen, after the build: two real Xen hosts, a running guest and three migrations, seen on its
+consoles."""
 
 import subprocess
 import sys

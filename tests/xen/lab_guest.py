@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The test guest's definitions: for xenferryd as domain XML, for xl as its own configuration; and what its heartbeat
-(guest_init.c) says about a move."""
+"""The test guest's definitions, as domain XML for xenferryd and as xl's own configuration; and the lines of its counter
+(guest_init.c), which show whether a migration was correct."""
 
 import os
 import time
@@ -21,7 +21,7 @@ def arguments(name, kind, disk, network, options):
 
 
 def xml(name, kind, memory=None, disk=False, network=False, **options):
-    """Domain XML as a person would write it for virsh. Options go to the guest's init."""
+    """Domain XML as a user would write it for virsh. Options are passed to the guest's init."""
     machine = {"pv": "<type arch='x86_64' machine='xenpv'>linux</type>",
                "pvh": "<type arch='x86_64' machine='xenpvh'>xenpvh</type>",
                "hvm": "<type arch='x86_64' machine='xenfv'>hvm</type>"}[kind]
@@ -65,14 +65,14 @@ def xl_config(name, kind, memory=None, disk=False, network=False, extra="", **op
 
 
 def put(lab, name, text):
-    """Puts a file where every dom0 sees it; returns its path there."""
+    """Writes a file that each dom0 can read; returns its path there."""
     with open(os.path.join(lab.share, name), "w", encoding="utf-8") as out:
         out.write(text)
     return f"/share/{name}"
 
 
 def wait_beats(host, name, more=2, timeout=90, since=0):
-    """Waits until the guest has said @more lines after its first @since on @host; returns all of them."""
+    """Waits for @more lines of the guest on @host after its first @since; returns all lines."""
     end = time.monotonic() + timeout
     while True:
         beats = host.beats(name)

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Real Xen hosts in virtual machines on this one: boots them, runs commands in their dom0, ends them.
+"""Real Xen hosts in virtual machines: boots them, runs commands in their dom0, ends them.
 
     with Lab() as lab:
         a, b = lab.hosts
         a.run("xl list")
 
-    lab_host.py up        a lab that stays, for work by hand; prints XF_LAB=DIR, with which tests use it
+    lab_host.py up        a lab that keeps running, for manual work; prints XF_LAB=DIR for the tests
     lab_host.py run a 'COMMAND'
-    lab_host.py down      both with XF_LAB set
+    lab_host.py down      run and down need XF_LAB
 
-A host has three networks: one to this machine (commands on one port, xenferryd on another), the wire between the hosts
-(10.77.0.1 and .2) that migrations use, and a wire between the guests' bridges (10.78.0.0/24). /share in dom0 is a folder
-both hosts and this machine see; /out is a folder of that host alone, with its consoles. /dev/vdb is one raw disk that
-both hosts have."""
+A host has three networks: one to this machine (commands on one port, xenferryd on another), one between the hosts
+(10.77.0.1 and .2) for migrations, and one between the guests' bridges (10.78.0.0/24). /share in dom0 is a folder that
+both hosts and this machine share; /out is a folder of that host alone, with its consoles. /dev/vdb is one raw disk of
+both hosts."""
 
 import contextlib
 import fcntl
@@ -43,7 +43,8 @@ class HostError(Exception):
 
 
 def kvm_is_there():
-    """Asks /dev/kvm for a virtual machine. Whether Xen runs in it only a boot can tell (Lab.choose_accelerator)."""
+    """Tries to make a virtual machine with /dev/kvm. Whether Xen runs in it only a boot shows
+    (Lab.choose_accelerator)."""
     with contextlib.suppress(OSError), open("/dev/kvm", "rb+", buffering=0) as kvm:
         if fcntl.ioctl(kvm, 0xAE00) == 12:  # KVM_GET_API_VERSION
             os.close(fcntl.ioctl(kvm, 0xAE01, 0))  # KVM_CREATE_VM
@@ -141,7 +142,7 @@ class XenHost:
                 raise HostError(f"{self.name} does not come up:\n{emulator[-500:]}\n{said[-3000:]}")
             time.sleep(0.1)
         self.boot_seconds = time.monotonic() - self.started
-        # The clock of the machine below has whole seconds; a guest's measure of its own downtime wants better.
+        # The emulated clock has whole seconds; a guest needs more to measure its own downtime.
         self.run(f"date -s @{time.time() + 0.02:.3f}").ok()
 
     def stop(self):
@@ -184,12 +185,12 @@ class XenHost:
 
     @property
     def uri(self):
-        """This host for a client on the test's machine."""
+        """The host's URI for a client on the test's machine."""
         return f"xen+tcp://127.0.0.1:{self.tcp_port}/system"
 
     @property
     def wire_uri(self):
-        """This host for a client or daemon on another one."""
+        """The host's URI for a client or daemon on another host."""
         return f"xen+tcp://{self.wire}/system"
 
     def start_daemon(self, settings="", program="xenferryd"):
@@ -219,7 +220,7 @@ class XenHost:
     # ---- guests ----------------------------------------------------------------------------------------------
 
     def domains(self):
-        """What the hypervisor itself shows: name -> (domid, state letters)."""
+        """Xen's own list: name -> (domid, state letters)."""
         found = {}
         for line in self.run("xl list").ok().out.splitlines()[1:]:
             words = line.split()
@@ -232,7 +233,7 @@ class XenHost:
             self.run(f"xl destroy {name}")
 
     def beats(self, name):
-        """All heartbeat lines of the guest on this host, in order, as dicts of numbers (guest_init.c)."""
+        """All lines of the guest's counter on this host, in order, as dicts of numbers (guest_init.c)."""
         found = []
         paths = sorted(glob.glob(f"{self.out}/console/guest-{name}*.log"), key=os.path.getmtime)
         for path in paths:
@@ -246,7 +247,7 @@ class XenHost:
 
 
 class Lab:
-    """Two hosts that see each other."""
+    """Two hosts with a network between them."""
 
     def __init__(self, build=None):
         self.build = build or os.environ.get("XF_BUILD") or os.path.join(lab_image.TOP, "build")
@@ -264,13 +265,13 @@ class Lab:
         self.hosts = [XenHost(self, 1), XenHost(self, 2)]
 
     def save(self):
-        """What another process needs to work with these hosts."""
+        """Stores what another process needs to use these hosts."""
         with open(os.path.join(self.dir, "lab.json"), "w", encoding="utf-8") as out:
             json.dump([[host.agent_port, host.tcp_port, host.pid] for host in self.hosts], out)
 
     @classmethod
     def standing(cls, directory):
-        """The lab that `up` left running in @directory."""
+        """The lab that `up` has started in @directory."""
         lab = cls.__new__(cls)
         lab.build = os.environ.get("XF_BUILD") or os.path.join(lab_image.TOP, "build")
         lab.dir, lab.share = directory, os.path.join(directory, "share")
@@ -283,14 +284,14 @@ class Lab:
         return lab
 
     def install(self):
-        """The programs as they are built now into both dom0s, and their daemons started anew."""
+        """Copies the programs of the current build into both dom0s, and restarts their daemons."""
         command = self.payload()
         for host in self.hosts:
             host.run("kill $(cat /run/xenferryd.pid 2>/dev/null) 2>/dev/null; sleep 0.3; " + command).ok()
             host.start_daemon()
 
     def payload(self):
-        """The freshly built programs and the libraries they need, for dom0."""
+        """The programs of the current build and the libraries they need, for dom0."""
         payload = os.path.join(self.share, "payload")
         os.makedirs(os.path.join(payload, "lib"), exist_ok=True)
         programs = [os.path.join(self.build, path)
@@ -305,7 +306,7 @@ class Lab:
             "mkdir -p /etc/xenferry && chmod 755 /usr/bin/xenferry*"
 
     def choose_accelerator(self):
-        """Some machines offer a KVM that cannot run a hypervisor: tries it with the first host."""
+        """On some machines KVM cannot run a hypervisor: tries it with the first host."""
         if not kvm_is_there():
             return
         first = self.hosts[0]

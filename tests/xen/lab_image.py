@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes what a real Xen host in a virtual machine boots from, out of Debian packages: the hypervisor, dom0's kernel,
-initramfs and root file system, and a test guest. Packages are downloaded and unpacked, never installed; everything is
-cached by what it is made of.
+"""Makes the files from which a real Xen host in a virtual machine boots, from Debian packages: the hypervisor, dom0's
+kernel, initramfs and root file system, and a test guest. Packages are downloaded and unpacked, never installed; each
+file is cached by a hash of its inputs.
 
     images = build()        images.xen, images.kernel, images.initramfs, images.root, images.guest ...
 
@@ -25,18 +25,18 @@ XEN_BIN = "usr/lib/xen-4.17/bin"
 XEN_BOOT = "usr/lib/xen-4.17/boot"
 LIB = "usr/lib/x86_64-linux-gnu"
 
-# What dom0 runs from Xen's private folder; libxl has that path compiled in.
+# Programs from Xen's private folder for dom0; libxl has that path compiled in.
 XEN_TOOLS = ["xl", "xenstored", "xenconsoled", "xenconsole", "libxl-save-helper", "xen-init-dom0", "xentop"]
 XENSTORE_TOOLS = ["xenstore-read", "xenstore-write", "xenstore-ls", "xenstore-list", "xenstore-rm", "xenstore-exists",
                   "xenstore-watch", "xenstore"]
-# Full tools where busybox's are cut down: the hotplug scripts want them, and `date` takes fractions.
+# Full tools where busybox's have fewer options: the hotplug scripts need them, and `date` accepts fractions.
 MACHINE_TOOLS = ["/bin/bash", "/usr/bin/flock", "/bin/ip", "/sbin/ip", "/sbin/bridge", "/usr/bin/stat",
                  "/usr/bin/logger", "/bin/date", "/usr/bin/virsh", "/usr/bin/timeout", "/sbin/losetup"]
 DOM0_EARLY_MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay"]
 DOM0_MODULES = ["virtio_net", "9p", "9pnet_virtio", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs",
                 "xen-blkback", "xen-netback", "bridge", "tun", "loop", "sch_tbf"]
 GUEST_MODULES = ["net/xen-netfront", "block/xen-blkfront"]
-# The device model looks for these by name.
+# The device model opens these by name.
 QEMU_FILES = ["/usr/share/seabios/bios-256k.bin", "/usr/share/seabios/bios.bin", "/usr/share/seabios/vgabios-stdvga.bin",
               "/usr/share/seabios/vgabios-cirrus.bin", "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/linuxboot_dma.bin",
               "/usr/share/qemu/linuxboot.bin", "/usr/share/qemu/multiboot.bin", "/usr/share/qemu/pvh.bin",
@@ -74,7 +74,7 @@ def wanted_packages():
 
 
 def fetch(cache):
-    """Downloads the packages and those they need that this machine lacks. Returns their files."""
+    """Downloads the packages and those of their dependencies that this machine lacks. Returns their files."""
     debs = os.path.join(cache, "debs")
     os.makedirs(os.path.join(debs, "partial"), exist_ok=True)
     apt = ["apt-get", "-y", "-q", "--no-install-recommends", "--reinstall", "-o", "Debug::NoLocking=1",
@@ -86,7 +86,7 @@ def fetch(cache):
         run("apt-get", "-q", "update")
         names = wanted_packages()
         listed = run(*apt, "--print-uris", "install", *names)
-    # Lines are: 'URI' FILE SIZE HASH; what is in the archive already is not listed, so the list is kept.
+    # Lines are: 'URI' FILE SIZE HASH; files that are already in the archive are not listed, so the list is kept.
     index = os.path.join(debs, "files-" + hashlib.sha256(" ".join(names).encode()).hexdigest()[:12])
     files = set(re.findall(r"^'\S+' (\S+\.deb) ", listed, re.MULTILINE))
     with contextlib.suppress(FileNotFoundError), open(index, encoding="ascii") as known:
@@ -102,7 +102,7 @@ def fetch(cache):
 
 
 class Tree:
-    """A file system being put together from unpacked packages and, where they lack something, from this machine."""
+    """A file system that is built from unpacked packages and, where they lack a file, from this machine."""
 
     def __init__(self, path, unpacked):
         self.path, self.unpacked = path, unpacked
@@ -140,7 +140,7 @@ class Tree:
             os.symlink(to, self.at(target))
 
     def libraries(self):
-        """Copies what the programs are linked with, the packages' own first."""
+        """Copies the libraries of the programs, from the packages first."""
         for library in libraries_of(self.programs, os.path.join(self.unpacked, LIB)):
             target = f"usr/lib64/{os.path.basename(library)}" if "ld-linux" in library \
                 else f"{LIB}/{os.path.basename(library)}"
@@ -200,7 +200,7 @@ def pack(tree, target):
 
 
 def decompress_kernel(source, target):
-    """Decompressed here, because under emulation that takes seconds."""
+    """Decompresses it here; under emulation that takes seconds."""
     with open(source, "rb") as packed:
         image = packed.read()
     start = image.find(b"\xfd7zXZ\x00")
@@ -254,7 +254,7 @@ def make_root(work, unpacked, kernel, target):
     for name in ("proc", "sys", "dev", "run", "tmp", "root", "share", "out", "var/lib/xen/dump", "var/lib/xenstored",
                  "var/log/xen", "etc/ld.so.conf.d"):
         os.makedirs(tree.at(name), exist_ok=True)
-    # libxl locks below /var/run; it must be /run itself.
+    # libxl locks below /var/run, which must be /run itself.
     tree.link("/run", "var/run")
     tree.link("/run/lock", "var/lock")
     tree.write("etc/ld.so.conf", f"/{LIB}\n")
@@ -303,7 +303,7 @@ def key_of(debs):
 
 
 def build():
-    """Returns the paths of the images, made now if they are not in the cache."""
+    """Returns the paths of the images; makes those that are not in the cache."""
     cache = cache_dir()
     with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Watching and steering a migration on real Xen: progress, speed, abort, events; and room for the guest."""
+"""Watching and controlling a migration on real Xen: progress, bandwidth, abort, events; and memory for the guest."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from test_failures import WRITES
 
 
 def bandwidth(pair):
-    """Bytes on the wire in two seconds, as the job's own numbers say."""
+    """Bytes sent in two seconds, by the job's own numbers."""
     def processed():
         said = pair.virsh(pair.a, "domjobinfo", "g", "--rawstats").out
         found = re.search(r"data_processed: (\d+)", said)
@@ -29,11 +29,11 @@ def test_progress_speed_and_abort(pair):
     virsh = pair.migrate_start(pair.a, "g", "direct", True, "--bandwidth", "4")
     pair.wait("data flows", lambda: "Frames iteration 0: 2048" in pair.a.daemon_log()[mark:])
     slow = bandwidth(pair)
-    assert 2.5 < slow < 5.5, f"--bandwidth 4 moves {slow:.1f} MiB/s"
+    assert 2.5 < slow < 5.5, f"--bandwidth 4 sends {slow:.1f} MiB/s"
     pair.virsh(pair.a, "migrate-setspeed", "g", "12").ok()
     time.sleep(1)
     fast = bandwidth(pair)
-    assert 8 < fast < 15, f"migrate-setspeed 12 moves {fast:.1f} MiB/s"
+    assert 8 < fast < 15, f"migrate-setspeed 12 sends {fast:.1f} MiB/s"
     info = pair.virsh(pair.a, "domjobinfo", "g").ok().out
     for line in ("Unbounded", "Bounded"):
         if re.search(rf"Job type:\s+{line}", info):
@@ -60,14 +60,14 @@ def test_tunnelled_speed(pair):
     virsh = pair.migrate_start(pair.a, "g", "tunnelled", True, "--bandwidth", "6")
     pair.wait("data flows", lambda: "Frames iteration 0: 2048" in pair.a.daemon_log()[mark:])
     rate = bandwidth(pair)
-    assert 4 < rate < 8, f"--bandwidth 6 moves {rate:.1f} MiB/s"
+    assert 4 < rate < 8, f"--bandwidth 6 sends {rate:.1f} MiB/s"
     pair.virsh(pair.a, "domjobabort", "g").ok()
     virsh.communicate(timeout=30)
     pair.runs_only_on(pair.a, "g")
 
 
 def test_no_room(pair):
-    """Known before a byte moves; with dom0_min_memory dom0 makes room."""
+    """Refused before any data is sent; with dom0_min_memory dom0 gives memory back."""
     b = pair.b
     pair.create(pair.a, "g", "pvh")
     free = int(b.run("xl info free_memory").ok().out)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The core, which every CI run does on real Xen: a PVH guest that writes memory, uses a disk that both hosts reach and a
-network, moves live in each mode and back."""
+"""The core, which each CI run tests on real Xen: a PVH guest that writes memory, uses a disk of both hosts and a
+network, is migrated live in each mode and back."""
 
 import time
 
@@ -10,7 +10,7 @@ import lab_guest
 
 
 def hop(pair, source, name, mode, live, *options):
-    """One move; returns a line for the table."""
+    """One migration; returns a line for the table."""
     before = len(source.beats(name))
     began = time.monotonic()
     pair.migrate(source, name, mode, live, *options).ok()
@@ -30,6 +30,6 @@ def test_live_in_each_mode(pair):
     for mode in ("direct", "p2p", "tunnelled"):
         print("pvh", hop(pair, source, "g", mode, True))
         source = pair.other(source)
-    # The bridges are one network: whichever host the guest is on, the other one reaches it.
+    # The bridges are one network: both hosts reach the guest on either host.
     for host in (pair.a, pair.b):
         host.run(f"ping -c 2 -W 5 {lab_guest.BRIDGE_ADDRESS}").ok()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Real Xen's streams through the pumps: packed, encrypted, on several connections, each way and all together; and one that
-is stopped in the middle."""
+"""Real Xen's streams through the pumps: compressed, encrypted, on several connections, each alone and all together; and
+one that is aborted."""
 
 import subprocess
 
@@ -16,7 +16,7 @@ TLS = ["--tls", "--tls-destination", SERVER]
 
 
 def certificates(pair, place):
-    """One certificate for both roles, in libvirt's places on both hosts."""
+    """One certificate for both roles, in the places that libvirt uses, on both hosts."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key", "-out", "cert", "-days",
                     "20", "-subj", f"/CN={SERVER}", "-addext", f"subjectAltName=DNS:{SERVER}"], cwd=place, check=True,
                    capture_output=True)
@@ -31,7 +31,7 @@ def certificates(pair, place):
 
 
 def test_ways(pair, tmp_path):
-    # The hosts' clocks are this machine's; a certificate is good from its first second on.
+    # The hosts' clocks are this machine's, so a new certificate is valid at once.
     certificates(pair, tmp_path)
     pair.create(pair.a, "g", "pvh", disk=True)
     source = pair.a
@@ -49,7 +49,7 @@ def test_hvm_with_all_of_it(pair, tmp_path):
 
 @pytest.mark.parametrize("whose", ["source", "destination"])
 def test_tls_without_certificates(pair, tmp_path, whose):
-    """The pump of one side ends before libxl has written, or been given, a byte."""
+    """The pump of one side ends before libxl has written or read a byte."""
     certificates(pair, tmp_path)
     poor = pair.a if whose == "source" else pair.b
     pids = [host.run("cat /run/xenferryd.pid").out for host in (pair.a, pair.b)]

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What goes wrong on real Xen, and what is left then. docs/libxl-failures.md says what libxl itself does in each case."""
+"""Failures on real Xen, and what is left then. docs/libxl-failures.md says what libxl itself does in each case."""
 
 import pytest
 
 import lab_guest
 
-# So slow, and a guest that writes so much, that the last pass takes seconds.
+# So slow that, with a guest that writes so much, the last pass takes seconds.
 SLOW = ["--bandwidth", "16"]
 WRITES = {"memory": 160, "mb": 32, "pages": 8192, "tick": 100, "every": 5}
 
 
 @pytest.fixture
 def victim(lab, pair_of):
-    """A guest on the first host that the tests, which all leave it there, take from each other."""
+    """A guest on the first host that all tests share; each of them leaves it there."""
     pair = pair_of(keep="g")
     if "g" not in pair.a.domains():
         pair.create(pair.a, "g", "pvh", **WRITES)
@@ -71,7 +71,8 @@ def test_aborted(victim, moment):
 
 @MOMENT
 def test_wire_cut(victim, moment):
-    """The network between the hosts goes away without a word: the person aborts, and the source does not wait for it."""
+    """The network between the hosts drops all packets: the user aborts, and the source does not wait for the
+    network."""
     virsh = start_slow(victim)
     moment(victim)
     victim.a.run("ip link set eth1 down").ok()
@@ -84,7 +85,7 @@ def test_wire_cut(victim, moment):
 
 @MOMENT
 def test_destination_daemon_killed(victim, moment):
-    """Its libxl-save-helper goes with it; the half-built domain stays until the daemon is back, and never ran."""
+    """Its libxl-save-helper dies with it; the partly built domain stays until the daemon is back, and never runs."""
     virsh = start_slow(victim)
     moment(victim)
     victim.b.kill_daemon()
@@ -101,8 +102,8 @@ def test_destination_daemon_killed(victim, moment):
 
 @MOMENT
 def test_source_daemon_killed(victim, moment):
-    """In the first pass the guest just runs on. In the last one it is suspended, and nothing of it runs elsewhere: the
-    daemon that comes back reads in its journal that not all was sent, and resumes it."""
+    """In the first pass the guest keeps running. In the last one it is suspended, and does not run elsewhere: the next
+    daemon reads in its journal that not all was sent, and resumes it."""
     virsh = start_slow(victim)
     moment(victim)
     victim.a.kill_daemon()
@@ -115,14 +116,14 @@ def test_source_daemon_killed(victim, moment):
     lab_guest.wait_beats(victim.a, "g", since=count)
     assert "running" in victim.virsh(victim.a, "domstate", "g").ok().out
     victim.runs_only_on(victim.a, "g")
-    # It can move again.
+    # It can be migrated again.
     victim.migrate(victim.a, "g", "direct", True).ok()
     victim.migrate(victim.b, "g", "direct", True).ok()
     victim.runs_only_on(victim.a, "g")
 
 
 def test_guest_that_does_not_answer(pair):
-    """libxl gives it a minute; then it goes on, and is not resumed: it never stopped."""
+    """libxl waits for a minute; then the guest keeps running, and is not resumed, because it never stopped."""
     pair.create(pair.a, "deaf", "pvh", deaf=1)
     pair.migrate(pair.a, "deaf", "direct", False).failed("didn't acknowledge suspend")
     pair.runs_only_on(pair.a, "deaf")

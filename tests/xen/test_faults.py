@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Daemons of real Xen hosts die, freeze and lose each other at named points of a migration (docs/simulator.md: the same
-points as on simulated hosts, where all of them are tried). The guest runs once, before, meanwhile and after."""
+"""Daemons of real Xen hosts die, stop and lose their connection at named points of a migration (docs/simulator.md: the
+same points as on simulated hosts, where all are tested). The guest runs once, before, meanwhile and after."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ SETTINGS = "accept_timeout = 20\nconnect_timeout = 5\nstall_timeout = 70\nfinish
 
 
 class Watch(threading.Thread):
-    """What both hypervisors show, throughout: never is the guest seen running on both."""
+    """Samples both hypervisors throughout: the guest is never seen running on both."""
 
     def __init__(self, pair):
         super().__init__(daemon=True)
@@ -26,7 +26,7 @@ class Watch(threading.Thread):
             seen = [host.domains().get("g") for host in (self.pair.a, self.pair.b)]
             self.looks += 1
             if all(domain and not set(domain[1]) & set("psdc") for domain in seen):
-                # Not at one moment: the first may have left before the second was looked at.
+                # Not one moment: the guest may have left the first host before the second was read.
                 again = self.pair.a.domains().get("g")
                 if again and not set(again[1]) & set("psdc"):
                     self.twice.append(seen)
@@ -88,7 +88,7 @@ def runs_once(pair, target):
     pair.virsh(target, "destroy", "g").ok()
 
 
-# (mode, kind, [(host, deed, point, then)], where it runs); "then": what is done to whom when that is come to, besides.
+# (mode, kind, [(host, deed, point, then)], where it runs); "then": a second deed, done at that point.
 CELLS = {
     "destination-decided": ("direct", "pvh", [("b", "die", "journal:destination:unpausing:written", "")], "b"),
     "destination-decided-p2p": ("p2p", "hvm", [("b", "die", "journal:destination:unpausing:written", "")], "b"),
@@ -100,7 +100,7 @@ CELLS = {
     "source-destroying": ("direct", "hvm", [("a", "die", "source:settling->destroying", "")], "b"),
     "source-done": ("tunnelled", "pvh", [("a", "die", "source:destroying->done", "")], "b"),
     "client": ("direct", "pvh", [("a", "stop", "source:committing->sent", "client")], "a"),
-    # The abort waits for the daemon while that hands the guest to libxl, whose helper does not run yet.
+    # The abort waits for the daemon, which hands the guest to libxl, whose helper does not run yet.
     "abort-at-once": ("direct", "pvh", [("a", "stop", "source:connecting->sending", "abort")], "a"),
     "wire": ("p2p", "pvh", [("a", "stop", "source:committing->sent", "wire")], "a"),
     "source-freezes": ("p2p", "pvh", [("a", "stop", "source:committing->sent", "freeze")], "a"),
@@ -124,7 +124,7 @@ def do(points, host, then, virsh):
         time.sleep(2)
     points.go_on(host)
     if then == "wire":
-        # Longer than keepalive takes: the source asks in vain.
+        # Longer than the keepalive timeout: the source asks without an answer.
         pair.wait("it asks", lambda: "source sent -> settling" in points.trace(pair.a), 60)
         time.sleep(3)
         assert "paused" in pair.virsh(pair.a, "domstate", "g", "--reason").ok().out

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A guest's life on real Xen, through virsh: events, endings, console, devices, what is missing on a host."""
+"""A guest on real Xen through virsh: events, ends, console, devices, services that a host lacks."""
 
 import os
 import pty
@@ -11,7 +11,7 @@ import lab_guest
 
 
 def watch(pair, host):
-    """All lifecycle events of @host, as virsh prints them. Returns a function that ends it and gives the text."""
+    """All lifecycle events of @host, as virsh prints them. Returns a function that ends virsh and returns the text."""
     process = pair.virsh_start(host, "event", "--event", "lifecycle", "--loop", "--timeout", "60")
     time.sleep(0.5)
 
@@ -30,7 +30,7 @@ def test_life(pair):
     assert re.search(r"State:\s+(running|idle|blocked)", info) and "131072 KiB" in info, info
     live = pair.virsh(a, "dumpxml", "g").ok().out
     assert re.search(r"<domain type='xen' id='\d+'", live) and "tty='/dev/pts/" in live, live
-    # The vif is on the bridge: Xen's own script put it there.
+    # The vif is on the bridge, where Xen's own script has put it.
     a.run(f"ping -c 2 -W 5 {lab_guest.BRIDGE_ADDRESS}").ok()
     pair.virsh(a, "suspend", "g").ok()
     count = len(a.beats("g"))
@@ -46,7 +46,7 @@ def test_life(pair):
 
 
 def test_ends_of_its_own(pair):
-    """What the guest and other toolstacks do is seen: destroyed by xl, crashed, restarted by the daemon meanwhile."""
+    """The daemon notices ends by the guest and by other toolstacks: destroyed by xl, crashed, restarted meanwhile."""
     a = pair.a
     events = watch(pair, a)
     pair.create(a, "g", "pvh")
@@ -57,7 +57,7 @@ def test_ends_of_its_own(pair):
     pair.wait("the end is seen", lambda: "g" not in pair.virsh(a, "list", "--all", "--name").ok().out)
     events()
     events = watch(pair, a)
-    # More memory than it has: its kernel panics.
+    # More memory than the guest has: its kernel panics.
     path = os.path.join(pair.lab.dir, "h.xml")
     with open(path, "w", encoding="utf-8") as out:
         out.write(lab_guest.xml("h", "pvh", mb=120))
@@ -83,7 +83,7 @@ def test_shutdown_and_reboot(pair):
 
 
 def test_deaf_guest_and_shutdown(pair):
-    """A guest that takes no notice goes on; nothing hangs meanwhile."""
+    """A guest that ignores shutdown keeps running; no call hangs meanwhile."""
     pair.create(pair.a, "g", "pvh", deaf=1)
     asked = pair.virsh_start(pair.a, "shutdown", "g")
     began = time.monotonic()
@@ -124,7 +124,7 @@ def test_console(pair):
 
 
 def test_no_xenstored(pair):
-    """A daemon on a host where Xen's services are not there says so, and ends."""
+    """On a host without Xen's services the daemon reports that and ends."""
     said = pair.b.run("cp /run/xenferryd.pid /tmp/pid; mv /run/xenstored /run/xenstored.away; "
                       "mount --bind /tmp /proc/xen 2>/dev/null; mv /dev/xen/xenbus /dev/xen/xenbus.away; "
                       "sed s/listen_tcp.*/listen_tcp=no/ /etc/xenferry/xenferryd.conf >/tmp/other.conf; "
@@ -137,7 +137,7 @@ def test_no_xenstored(pair):
 
 
 def test_no_device_model(pair):
-    """An HVM guest on a host without QEMU: a clear error, nothing left."""
+    """An HVM guest on a host without QEMU: the error says so, and nothing is left."""
     host = pair.b
     host.run("mv /usr/libexec/xen-qemu-system-i386 /usr/libexec/away").ok()
     try:
@@ -151,7 +151,7 @@ def test_no_device_model(pair):
 
 
 def test_no_xenconsoled(pair):
-    """libxl waits for a console in vain; the error says whose."""
+    """libxl waits for a console without success; the error names xenconsoled."""
     host = pair.b
     host.run("kill $(cat /run/xenconsoled.pid); sleep 0.5").ok()
     try:

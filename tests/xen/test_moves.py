@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every kind of guest, in every mode, live and not. One guest hops back and forth, so each move also starts from a guest
-that has been moved before."""
+"""Each kind of guest, in each mode, live and not. One guest is migrated back and forth, so each migration also starts
+from a guest that was migrated before."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_moves(pair, kind, live):
 
 
 def test_pv_live_needs_shadow_paging(pair):
-    """Debian's Xen has none: the guest is not touched, and the error says what to do."""
+    """Debian's Xen lacks it: the guest is not touched, and the error says what to do."""
     pair.create(pair.a, "g", "pv")
     for mode in MODES:
         pair.migrate(pair.a, "g", mode, True).failed("shadow paging", "without --live")

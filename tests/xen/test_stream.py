@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The stream of real Xen: Xen's own checker accepts what was recorded, and it begins as the golden header says, which is
-also how the simulator's begins (tests/interop/test_stream.py)."""
+"""The stream of real Xen: Xen's own checker accepts the recording, and it begins with the golden header, as does the
+simulator's (tests/interop/test_stream.py)."""
 
 import os
 import subprocess
@@ -17,12 +17,12 @@ ENVIRONMENT = dict(os.environ, PYTHONPATH="/usr/lib/xen-4.17/lib/python")
 @pytest.mark.parametrize("kind", ["pv", "pvh", "hvm"])
 def test_recorded(pair, kind):
     pair.create(pair.a, "g", kind)
-    # Through memory: a 9p share cannot be written from a guest's pages.
+    # In two steps: a 9p share cannot be written from a guest's pages.
     pair.a.run("xl save g /tmp/g.stream && cp /tmp/g.stream /share/ && rm /tmp/g.stream").ok()
     path = os.path.join(pair.lab.share, "g.stream")
     try:
         with open(path, "rb") as saved:
-            # xl puts a header of its own and its configuration before libxl's stream.
+            # xl writes its own header and configuration before libxl's stream.
             image = saved.read()
         start = image.find(b"LibxlFmt")
         assert start > 0

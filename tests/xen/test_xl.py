@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Guests that xl started, on real Xen: seen, moved by virsh with everything libxl knows of them, and xl's again."""
+"""Guests that xl started, on real Xen: adopted, migrated by virsh with their whole configuration, and usable with
+xl."""
 
 import json
 
@@ -9,7 +10,7 @@ from conftest import beats_go_on
 
 import lab_guest
 
-# Nothing of this can be said in domain XML.
+# Domain XML has none of these.
 ONLY_LIBXL = "max_grant_frames = 48\nevent_channels = 700\ncap = 90\n"
 
 
@@ -21,7 +22,7 @@ def exact(host):
 
 
 def without_host_local(config):
-    """Numbers that each host gives out itself."""
+    """Without the numbers that each host assigns itself."""
     config = json.loads(json.dumps(config))
     for kind in ("disks", "nics"):
         for device in config.get(kind, []):
@@ -46,13 +47,13 @@ def test_moved_by_virsh(pair, kind):
     after = exact(b)
     assert without_host_local(after) == without_host_local(before)
     assert "--incoming" not in b.run("ls /out/console /var/log/xen 2>/dev/null").out
-    # xl's again.
+    # xl can still use it.
     b.run("xl pause x && xl unpause x && xl destroy x").ok()
     pair.wait("xl's destroy is seen", lambda: "x" not in pair.virsh(b, "list", "--all", "--name").ok().out.split())
 
 
 def test_guest_of_virsh_lives_on_with_xl(pair):
-    """A guest that virsh started is moved by virsh and then saved and restored by xl."""
+    """A guest that virsh started is migrated by virsh and then saved and restored by xl."""
     a, b = pair.a, pair.b
     pair.create(a, "g", "pvh")
     pair.migrate(a, "g", "direct", True).ok()
