@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Measures xenferryd beside libvirtd with its libxl driver, on the same simulator, and beside what the machine can do
-without either.
+"""Measures xenferryd and libvirtd with its libxl driver on the same simulator, and the limits of the machine without
+either.
 
-One round measures everything once, ours and theirs in turn (A B A B ...), so that a machine that slows down slows
-both. What is printed is the median of the rounds, and the ratio ours / theirs. Nobody writes to the guests' memory meanwhile:
-every migration sends it once. It is made up while it is sent (docs/simulator.md, synthetic), so that what is measured is
-the way and not the page faults at its ends; --real-memory has them in."""
+One round measures everything once, ours and theirs in turn (A B A B ...), so that a machine that slows down slows both
+down. It prints the median of the rounds, and the ratio ours / theirs. The guests do not write to their memory
+meanwhile: each migration sends it once. It is generated while it is sent (docs/simulator.md, synthetic), so that the
+data path is measured without page faults at its ends; --real-memory includes them."""
 
 import argparse
 import os
@@ -32,7 +32,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Table:
-    """Samples by row and column; a row is what was measured, a column who."""
+    """Samples by row and column; a row is a measurement, a column a daemon."""
 
     def __init__(self):
         self.rows, self.units = {}, {}
@@ -83,7 +83,7 @@ LIMITS = (("plain TCP copy", []), ("pipe, splice, TCP, splice, pipe", ["--relay"
 
 
 def limits_once(limits, size):
-    """What the machine can do with neither: the rate, and the CPU seconds per GiB of what is in the way."""
+    """The machine's limits without a daemon: the rate, and the CPU seconds per GiB of the relays."""
     tool = os.path.join(BUILD, "tests", "bench", "tcpcopy")
     for label, options in LIMITS:
         done = subprocess.run([tool, *options, str(size * MIB)], capture_output=True, text=True, check=True)
@@ -92,7 +92,7 @@ def limits_once(limits, size):
 
 
 class Pair:
-    """Two hosts of one kind, and a guest that moves between them."""
+    """Two hosts of one kind, and a guest that is migrated between them."""
 
     def __init__(self, who, kind, **options):
         self.who = who
@@ -113,7 +113,7 @@ class Pair:
             host.virsh("destroy", name)
 
     def move(self, name, mode):
-        """Seconds of the whole virsh process, CPU seconds of the two daemons, and the hosts change places."""
+        """Seconds of the whole virsh process, and CPU seconds of the two daemons; then the hosts change places."""
         source, destination = self.hosts
         before = [cpu_seconds(pid) for pid in self.pids()]
         result = source.migrate(name, destination, "--live", mode=mode, timeout=120).ok()
@@ -137,8 +137,8 @@ def throughput(table, limits, pairs, size, rounds):
 
 
 def control_plane(table, pairs, rounds):
-    """A guest of 1 MiB on open connections: all that is left is the protocol (and the simulator's own time, the same
-    for both)."""
+    """A guest of 1 MiB on open connections: what remains is the protocol (and the simulator's own time, equal for
+    both)."""
     import libvirt
 
     for pair in pairs:
@@ -169,7 +169,7 @@ def control_plane(table, pairs, rounds):
 
 
 class MemoryHost(SimHost):
-    """Its journal is in memory, where a sync is nothing."""
+    """A host whose journal is in memory, where a sync costs nothing."""
 
     def write_settings(self, changed):
         self.memory = tempfile.mkdtemp(dir="/dev/shm", prefix="xenferry-bench-")
@@ -181,8 +181,8 @@ class MemoryHost(SimHost):
 
 
 def journal(rounds):
-    """What the disk costs: the same calls with the journal on this machine's disk and in memory, in turn. Both medians of
-    each mode, in ms."""
+    """The cost of the disk: the same calls with the journal on this machine's disk and in memory, in turn. Both medians
+    of each mode, in ms."""
     pairs = [Pair(who, kind, control={"hash": 0, "dirty-pages": 0}, settings={"log_level": "warning"})
              for who, kind in (("disk", SimHost), ("memory", MemoryHost))]
     table = Table()
@@ -203,7 +203,7 @@ def idle(table, pairs):
 
 
 def first_list(host):
-    """Tries without a pause until the daemon has answered a list."""
+    """Repeats a list without a pause until the daemon has answered one."""
     import libvirt
 
     while True:
@@ -215,7 +215,7 @@ def first_list(host):
 
 
 def start_up(table, kinds, rounds):
-    """From exec to the first answered list."""
+    """The time from exec to the first answered list."""
     for _ in range(rounds):
         for who, kind in kinds:
             host = kind("s", start=False)
@@ -242,8 +242,8 @@ def parse():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="memory of the big guest (1024)")
-    parser.add_argument("--rounds", type=int, default=5, help="moves of the big guest in each mode and direction (5)")
-    parser.add_argument("--calls", type=int, default=20, help="moves of the small guest in each mode (20)")
+    parser.add_argument("--rounds", type=int, default=5, help="migrations of the big guest in each mode and direction (5)")
+    parser.add_argument("--calls", type=int, default=20, help="migrations of the small guest in each mode (20)")
     parser.add_argument("--starts", type=int, default=5, help="starts of the daemon (5)")
     parser.add_argument("--real-memory", action="store_true", help="guests with memory that is written and read")
     parser.add_argument("--no-libvirtd", action="store_true", help="measure xenferryd alone")

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Limits and aborts, measured: in each mode and way a guest is sent at one pace, then at another, then not at all.
+"""Measures limits and aborts: in each mode and with each option a guest is sent at one rate, at another, then not at
+all.
 
     limits_bench.py [--slow MIB] [--fast MIB]
 
-The pace is what domjobinfo says was sent, over the second after the first second of that pace. Abort: from the
-command to the end of virsh migrate, at a point of each phase; the guest must run on the source then, and only there."""
+The rate is computed from domjobinfo, over the second after the first second at that rate. Abort: the time from the
+command to the end of virsh migrate, at a point of each phase; then the guest must run only on the source."""
 
 import argparse
 import os
@@ -25,12 +26,12 @@ WAYS = {
     "two connections": ["--parallel", "--parallel-connections", "2"],
 }
 
-# Where the source is when it is told to stop.
+# The source's point when the abort is sent.
 POINTS = ["save-first-round", "save-live-round", "save-before-suspend", "save-last-round"]
 
 
 def sent_in(domain, seconds):
-    """MiB a second."""
+    """MiB per second."""
     before, start = domain.jobStats().get("data_processed", 0), time.monotonic()
     time.sleep(seconds)
     return (domain.jobStats().get("data_processed", 0) - before) / (time.monotonic() - start) / (1 << 20)

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A guest over lines of two speeds: whole daemons on simulated hosts, each in a network namespace of its own, tbf between
-them. Half of the guest's memory is zeros, half of it noise; it writes a little meanwhile.
+"""A guest over links of two speeds: whole daemons on simulated hosts, each in its own network namespace, tbf between
+them. Half of the guest's memory is zeros, half is noise; it writes a little meanwhile.
 
     link_bench.py [--mib N] [--rounds N] [--rates 1gbit,10gbit]
 
-Ways take turns; medians of the whole command and of the downtime that the destination tells; ratios to the data as it is.
-Needs root."""
+The options are measured in turn; medians of the whole command and of the downtime that the destination reports; ratios
+to uncompressed data. Needs root."""
 
 import argparse
 import os
@@ -36,7 +36,7 @@ WAYS = {
 
 
 def in_namespace(kind, namespace, name, settings, number):
-    """A host whose daemon lives there."""
+    """A host whose daemon runs in that namespace."""
     class Host(kind):
         script = kind.script.replace("exec %s --listen", f"exec ip netns exec {namespace} %s --listen") \
             if hasattr(kind, "script") else None

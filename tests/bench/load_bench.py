@@ -1,17 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Much at once, and much of it: xenferryd beside libvirtd on the same simulated hosts, in one run.
+"""Many and large migrations: xenferryd and libvirtd on the same simulated hosts, in one run.
 
     load_bench.py [small] [loop] [many] [growth] [lists] [footprint]      (all of them)
 
-small      a thousand small tunnelled migrations, one after the other: how late is the latest?
+small      a thousand small tunnelled migrations, one after the other: how long does the slowest take?
 loop       how long a list takes on another connection while ten tunnels run as fast as they can
 many       ten and 256 guests at once
-growth     guests of 256 MiB to 8 GiB: does the rate stay?
-lists      what `virsh list` asks for, with 10, 100 and 1,000 guests
-footprint  of daemon and pump while a guest moves in each way
+growth     guests of 256 MiB to 8 GiB: is the rate constant?
+lists      the calls of `virsh list`, with 10, 100 and 1,000 guests
+footprint  of daemon and pump during a migration with each option
 
-Memory is made up while it is sent (docs/simulator.md, synthetic). Nothing here fails for being slow."""
+Memory is generated while it is sent (docs/simulator.md, synthetic). No limit on time is checked here."""
 
 import argparse
 import contextlib
@@ -76,7 +76,7 @@ def small(count=1000):
         for pair in pairs:
             pair.guest("small", 1)
             times = []
-            # It has stalls of five seconds; a tenth of them shows how often.
+            # libvirtd has stalls of five seconds; a tenth of the migrations shows how often.
             for _ in range(count if pair.who == "xenferryd" else count // 10):
                 source, destination = pair.hosts
                 here = source.connect()
@@ -93,8 +93,8 @@ def small(count=1000):
 # ---- the loop while ten tunnels run ---------------------------------------------------------------------------------
 
 class Asker:
-    """Lists on a connection of its own, with a pause of a millisecond, until it is told to end; a process, so that nothing
-    but the daemon keeps it waiting."""
+    """Lists on a connection of its own, with a pause of a millisecond, until it is stopped; a process of its own, so
+    that it waits only for the daemon."""
 
     def __init__(self, host):
         self.result, there = multiprocessing.Pipe()
@@ -143,7 +143,7 @@ def loop(mib=1024):
 # ---- many at once ---------------------------------------------------------------------------------------------------
 
 def at_once(pair, mode, count, mib):
-    """Seconds until the last has arrived."""
+    """Seconds until the last guest has arrived."""
     source, destination = pair.hosts
     names = [f"g{i}" for i in range(count)]
     create(source, names, mib * 1024)
@@ -159,7 +159,7 @@ def at_once(pair, mode, count, mib):
 
 def many():
     for count, mib in (10, 256), (256, 8):
-        print(f"\n{count} guests of {mib} MiB at once: seconds until the last has arrived")
+        print(f"\n{count} guests of {mib} MiB at once: seconds until the last guest has arrived")
         for mode in MODES:
             with both() as pairs:
                 said = [at_once(pair, mode, count, mib) for pair in pairs]
@@ -190,7 +190,7 @@ def growth(rounds=3):
 # ---- lists ----------------------------------------------------------------------------------------------------------
 
 def ask_as_virsh(connection):
-    """What `virsh list` sends: all domains, then of each its state and number."""
+    """The calls of `virsh list`: all domains, then state and number of each."""
     for domain in connection.listAllDomains(0):
         with contextlib.suppress(libvirt.libvirtError):
             domain.state()
@@ -224,7 +224,7 @@ def lists():
 # ---- footprint ------------------------------------------------------------------------------------------------------
 
 def pumps():
-    """Their numbers; those of a connection each, too."""
+    """The pids of the pump's processes, also of those for one connection each."""
     for path in glob.glob("/proc/[0-9]*/exe"):
         with contextlib.suppress(OSError):
             if os.readlink(path).endswith("/xenferry-pump"):
@@ -232,7 +232,8 @@ def pumps():
 
 
 def watch(pair, virsh):
-    """The most that both daemons, and all pumps together, had while @virsh ran: RSS, PSS in MiB, how many pumps."""
+    """The maximum of both daemons, and of all pumps together, while @virsh ran: RSS, PSS in MiB, the number of
+    pumps."""
     daemon, pump, most = (0, 0), (0, 0), 0
     while virsh.poll() is None:
         with contextlib.suppress(OSError, KeyError):
@@ -249,7 +250,7 @@ def watch(pair, virsh):
 
 
 def footprint():
-    print("\nmemory of both daemons together, and of the pumps, MiB, while a 1 GiB guest moves")
+    print("\nmemory of both daemons together, and of the pumps, MiB, during the migration of a 1 GiB guest")
     ways = {"as it is": (), "zstd": ("--compressed", "--comp-methods", "zstd"),
             "two connections": ("--parallel", "--parallel-connections", "2")}
     with both() as pairs:

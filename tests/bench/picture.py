@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A picture of one migration, as SVG: how fast it went, what was left, how fast the guest made more, its passes and the
-time it stood still; all of it what virsh domjobinfo shows, asked for twenty times a second.
+"""A chart of one migration, as SVG: the rate, the data that is left, the rate at which the guest dirties memory, its
+passes and its downtime; all from virsh domjobinfo, twenty times per second.
 
     picture.py [--mib N] [--bandwidth MIB] [--output FILE] [OPTION-OF-VIRSH-MIGRATE...]"""
 
@@ -21,7 +21,7 @@ WIDTH, HEIGHT, LEFT, TOP, GAP = 900, 130, 90, 50, 40
 
 
 def watch(a, b, options):
-    """[(seconds, statistics)], the length of it all, the downtime in seconds."""
+    """[(seconds, statistics)], the total time, the downtime in seconds."""
     import libvirt  # pylint: disable=import-outside-toplevel
 
     connection = a.connect()
@@ -97,7 +97,7 @@ def main():
         samples, seconds, downtime = watch(a, b, words)
     with open(options.output, "w", encoding="utf-8") as out:
         out.write(draw(samples, seconds, downtime, f"{options.mib} MiB guest: virsh migrate --live {' '.join(words)}"))
-    print(f"{options.output}: {len(samples)} looks, {seconds:.1f} s, downtime {downtime * 1000:.0f} ms")
+    print(f"{options.output}: {len(samples)} samples, {seconds:.1f} s, downtime {downtime * 1000:.0f} ms")
     return 0
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What each stage of xenferry-pump costs: a guest's stream through it, taking turns with a pump that only moves bytes.
+"""The cost of each stage of xenferry-pump: a guest's stream through it, in turn with a pump that only copies bytes.
 
     pump_bench.py [--mib N] [--rounds N]       pipes and local connections; ratios to plain splice
     pump_bench.py --links                      raw, zstd and auto over a slow and a fast link (root: network namespaces
                                                with tbf between them); ratios to raw
 
-Medians, in one run. XF_BUILD says which build."""
+Medians, in one run. XF_BUILD names the build directory."""
 import argparse
 import contextlib
 import ctypes
@@ -28,7 +28,7 @@ BATCH = 1024
 
 
 def write_stream(path, mib):
-    """A PVH guest: a third of its memory zeros, a third text-like, a third noise, as 4 MiB records."""
+    """A PVH guest: a third of its memory is zeros, a third like text, a third noise, in 4 MiB records."""
     chance = random.Random(3)
     noise = chance.randbytes(xen_stream.PAGE * BATCH)
     words = [chance.randbytes(chance.randrange(2, 12)) for _ in range(2000)]
@@ -79,13 +79,13 @@ def wired(path, n, source, destination):
 
 
 def adopt():
-    """A pump's processes become ours when it ends before them, and so does the count of their CPU time."""
+    """Makes this process the parent of a pump's processes that outlive it, so that their CPU time is counted."""
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
 
 def finish(processes, started):
-    """Waits for @processes and whatever they started. Seconds, CPU seconds of all, those in user space, and CPU seconds of
-    the pumps' busiest process."""
+    """Waits for @processes and their children. Seconds, CPU seconds of all, those in user space, and CPU seconds of the
+    pumps' busiest process."""
     names, spent, user, busiest, seconds = {process.pid: process for process in processes}, 0, 0, 0, None
     with contextlib.suppress(ChildProcessError):
         while True:
@@ -116,7 +116,7 @@ def certificates(place):
 
 
 def take_turns(ways, rounds):
-    """What finish() says of each way, medians; one round of each at a time."""
+    """The results of finish() for each variant, medians; one round of each in turn."""
     results = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
@@ -132,18 +132,18 @@ def table(results, mib, first):
 
 
 def openssl_rate():
-    """AES-256-GCM on one processor, in records of TLS's size, MiB/s."""
+    """AES-256-GCM on one processor, with records of TLS's size, in MiB/s."""
     told = subprocess.run(["openssl", "speed", "-mr", "-seconds", "1", "-bytes", "16384", "-evp", "aes-256-gcm"],
                           capture_output=True, text=True, check=True).stdout
     return float(told.strip().splitlines()[-1].rsplit(":", 1)[1]) / (1 << 20)
 
 
 def tls_sums(results, mib):
-    """What TLS costs by itself, and how far it spreads where there are processors enough: the busiest process is then
-    what everything waits for."""
+    """The cost of TLS alone, and how it scales with connections: with enough processors the busiest process limits the
+    rate."""
     plain, one, two = (results[name] for name in ("1 connection", "TLS, 1 connection", "TLS, 2 connections"))
     openssl = openssl_rate()
-    # Both ends work, so half of it is one end's; a third of the stream is zeros, which do not travel.
+    # Both ends do the work, so one end does half; a third of the stream is zeros, which are not sent.
     per_core = 2 * mib * 2 / 3 / max(one[2] - plain[2], 1e-3)
     print(f"\nTLS alone, one end, one processor: {per_core:.0f} MiB/s; openssl speed aes-256-gcm, 16 KiB: {openssl:.0f} MiB/s;"
           f" ratio {per_core / openssl:.2f}")
@@ -183,7 +183,7 @@ def ip(*arguments):
 
 @contextlib.contextmanager
 def link(rate):
-    """Two network namespaces with a wire between them that carries @rate (as tc says it), in both directions."""
+    """Two network namespaces with a link between them of @rate (in tc's format), in both directions."""
     names = [f"xfpump{os.getpid()}{side}" for side in "ab"]
     for name in names:
         ip("netns", "add", name)
@@ -201,7 +201,7 @@ def link(rate):
 
 
 def end(role, options):
-    """Inside of a namespace: makes the connection and becomes the pump."""
+    """Runs in a namespace: makes the connection and becomes the pump."""
     if role == "destination":
         with socket.create_server(("10.99.0.2", 4000)) as listener:
             print("ready", file=sys.stderr, flush=True)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# dom0's first process: the root file system is a read-only image that all hosts share, with memory over it for what
-# this one writes.
+# dom0's first process: the root file system is a read-only image that all hosts share, with an overlay in memory for
+# this host's own files.
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Process 1 of a test host's dom0: brings Xen's services up, then waits for commands (agent.c). What it says goes to the
-# hypervisor's console; "dom0: READY" is what the test's machine waits for. The host's number is on the command line.
+# Process 1 of a test host's dom0: starts Xen's services, then waits for commands (agent.c). It prints to the
+# hypervisor's console; the test's machine waits for "dom0: READY". The host's number is on the command line.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LC_ALL=C
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -20,7 +20,7 @@ say () { echo "dom0: [$(cut -d' ' -f1 /proc/uptime)] $*"; }
 
 number=$(sed -n 's/.*xf\.host=\([0-9]*\).*/\1/p' /proc/cmdline)
 hostname "xen$(echo "$number" | tr 12 ab)"
-# A guest that stands still for a minute under emulation is no fault of the kernel's.
+# Under emulation a guest may stall for a minute; that is not an error of its kernel.
 echo 0 >/proc/sys/kernel/hung_task_timeout_secs
 for module in virtio_net 9p 9pnet_virtio xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback \
               bridge tun loop; do
@@ -31,7 +31,7 @@ options=trans=virtio,version=9p2000.L,msize=262144
 mount -t 9p -o $options,cache=none share /share || say "no /share"
 mount -t 9p -o $options,cache=none out /out || say "no /out"
 
-# eth0: the test's machine; eth1: the wire between the hosts; eth2: the wire between the guests' bridges
+# eth0: the test's machine; eth1: the network between the hosts; eth2: the network between the guests' bridges
 ip link set lo up
 ip link set eth0 up
 ip addr add 10.0.2.15/24 dev eth0
