@@ -73,6 +73,15 @@ def test_passes_until_it_fits(mode):
         assert_heartbeat("g", a, b)
 
 
+def test_not_slowed_down_when_it_suspends():
+    """On real Xen a guest with a hundredth of a processor does not suspend in time."""
+    with two_hosts(control={**BUSY, "late-suspend-ms": 300}) as (a, b):
+        a.create("g", memory_kib=KIB)
+        a.migrate("g", b, "--live", "--auto-converge", *LINE).ok()
+        happened = [line.split(maxsplit=1)[1] for line in a.trace() if " cap g " in line or " suspended g sha" in line]
+        assert "cap g 50" in happened and happened[-2] == "cap g 0" and happened[-1].startswith("suspended"), happened
+
+
 def test_a_quiet_guest_needs_no_more_passes():
     """A maximum that is easily kept makes the guest's downtime no longer than none."""
     with two_hosts(control={"dirty-pages": 2000}) as (a, b):

@@ -41,8 +41,8 @@ def configuration(root):
 
 def test_an_installation_is_complete_and_has_no_simulator(root):
     names = {os.path.basename(path) for path in files(root)}
-    assert {"xenferryd", "xenferry", "xenferry-pump", "xenferryd.service", "xenferry.conf",
-            "xenferry-evacuate.service", "evacuate.conf"} <= names
+    assert {"xenferryd", "xenferry", "xenferry-pump", "xenferry-save-helper", "xenferry-precopy.so", "xenferryd.service",
+            "xenferry.conf", "xenferry-evacuate.service", "evacuate.conf"} <= names
     assert not [path for path in files(root) if "sim" in os.path.basename(path)]
     assert not [path for path in files(root) if "points" in os.path.basename(path)]
 
@@ -72,9 +72,13 @@ def test_a_second_installation_keeps_the_configuration(root):
 
 def test_the_installed_configuration_names_installed_programs(root):
     with open(configuration(root), encoding="utf-8") as file:
-        pump = next(line.split("=")[1].strip() for line in file if line.startswith("#pump_path"))
-    assert os.access(str(root) + pump, os.X_OK), pump
-    assert pump.startswith(option("prefix"))
+        programs = [line.split("=")[1].strip() for line in file if line.startswith(("#pump_path", "#save_helper_path"))]
+    assert len(programs) == 2
+    for program in programs:
+        assert os.access(str(root) + program, os.X_OK), program
+        assert program.startswith(option("prefix"))
+    # It loads the library that is beside it.
+    assert os.path.exists(os.path.join(os.path.dirname(str(root) + programs[1]), "xenferry-precopy.so"))
 
 
 def test_the_service_stops_libvirts_daemons_and_their_sockets_first(root):

@@ -78,6 +78,7 @@ xf_migrate_source_libxl_said (const char *text, gpointer data)
   if (!strstr (text, SUSPEND_REQUEST) || source->request != XF_REQUEST_NONE)
     return;
   source->request = XF_REQUEST_MADE;
+  xf_migrate_source_let_answer (source);
   take_state (source);
   wake_if_needed (source);
 }

@@ -102,6 +102,7 @@ struct XfMigrateSource {
   /* for the journal */
   XfJournalEntry *entry; /* from perform on; NULL: nothing is written */
   guint throttle;        /* the cap of its vCPUs in percent */
+  guint lift_id;         /* lifts it */
   struct XfGoal *goal;   /* the limits for libxl's save helper; NULL: it decides alone */
   guint cannot_id;
 
@@ -146,6 +147,8 @@ void xf_migrate_source_check_written (XfMigrateSource *source);
 /* source/throttle.c: another pass of pass_total pages begins; the passes have ended. */
 void xf_migrate_source_another_pass (XfMigrateSource *source);
 void xf_migrate_source_unthrottle (XfMigrateSource *source);
+/* The guest is asked to suspend. May be called from within libxl. */
+void xf_migrate_source_let_answer (XfMigrateSource *source);
 
 /* source/converge.c: the maximum downtime of a live migration. begin() before libxl starts to write. update() whenever
  * a limit may have changed or libxl reports. failure(): the error if the migration was ended because the maximum cannot

@@ -80,9 +80,11 @@ suspended (int rc, gpointer data)
   if (rc != 0 && source->sm.state == SENDING) {
     g_autoptr (GError) why = why_not_written (source, rc);
 
+    xf_migrate_source_converge_end (source);
     xf_migrate_source_fail (source, why);
     return;
   }
+  xf_migrate_source_converge_end (source);
   xf_migrate_source_check_written (source);
 }
 
@@ -91,7 +93,6 @@ xf_migrate_source_check_written (XfMigrateSource *source)
 {
   if (source->ao || source->still_ao)
     return;
-  xf_migrate_source_converge_end (source);
   g_clear_handle_id (&source->wake_id, g_source_remove);
   if (source->sm.state == STOPPING) {
     xf_migrate_source_roll_back (source);

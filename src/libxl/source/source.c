@@ -101,6 +101,8 @@ source_free (XfMigrateSource *source)
   xf_journal_forget (source->driver->journal, source);
   xf_removal_forget (source->driver, source);
   xf_migrate_source_stop_asking (source);
+  xf_migrate_source_converge_end (source);
+  g_clear_handle_id (&source->lift_id, g_source_remove);
   g_clear_handle_id (&source->deadline_id, g_source_remove);
   g_clear_handle_id (&source->stall_id, g_source_remove);
   g_clear_handle_id (&source->again_id, g_source_remove);
@@ -112,7 +114,6 @@ source_free (XfMigrateSource *source)
   xf_migrate_params_clear (&source->params);
   xf_migrate_progress_clear (&source->progress);
   xf_sm_clear (&source->sm);
-  xf_migrate_source_converge_end (source);
   g_free (source->decided_with);
   g_free (source->ended_by);
   g_free (source->host);

@@ -3,8 +3,9 @@
  * Throttling: a guest that writes faster than the network transfers never gets a short last pass. With
  * --auto-converge, or if a maximum downtime was set, its vCPUs are capped, a little more after each pass that would
  * still take too long; the guest dirties less memory, and the last pass is shorter. The former cap is in the journal
- * before it is changed, and is restored at the end of the migration, after success and failure, or at the daemon's
- * next start. The destination never applies the throttling cap: the guest's configuration was read before.
+ * before it is changed, and is restored when the guest is asked to suspend, at the end of a migration that fails
+ * before, or at the daemon's next start. The destination never applies the throttling cap: the guest's configuration
+ * was read before.
  */
 #include "libxl/source/private.h"
 
@@ -127,4 +128,23 @@ xf_migrate_source_unthrottle (XfMigrateSource *source)
     g_info ("%s: the former cap of its vCPUs is restored", source->sm.id);
   source->entry->cap = -1;
   source->throttle = 0;
+}
+
+static gboolean
+lift (gpointer data)
+{
+  XfMigrateSource *source = data;
+
+  source->lift_id = 0;
+  if (source->sm.state == SENDING)
+    xf_migrate_source_unthrottle (source);
+  return G_SOURCE_REMOVE;
+}
+
+/* With a hundredth of a processor a guest does not suspend within the minute that libxl gives it. */
+void
+xf_migrate_source_let_answer (XfMigrateSource *source)
+{
+  if (!source->lift_id)
+    source->lift_id = g_idle_add_full (G_PRIORITY_HIGH, lift, source, NULL);
 }
