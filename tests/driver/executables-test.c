@@ -352,6 +352,80 @@ test_stays (Mover *mover, gconstpointer data)
   assert_calls (mover, "1c 2c 1p 2p 2r 1r 2r");
 }
 
+/* ---- the hook `migrate` ----------------------------------------------------------------------------------- */
+
+static void
+set_hook (Mover *mover, const char *text)
+{
+  g_autofree char *path = g_build_filename (mover->host->dir, "hooks", "libxl", NULL);
+  g_autofree char *dir = g_path_get_dirname (path);
+
+  g_assert_cmpint (g_mkdir_with_parents (dir, 0700), ==, 0);
+  g_assert_true (g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+  g_free (mover->host->config.hook_dir);
+  mover->host->config.hook_dir = g_steal_pointer (&dir);
+  host_restart_driver (mover->host);
+}
+
+/* What the hook writes is the guest that arrives; the checks see it. */
+static void
+test_hook_changes (Mover *mover, gconstpointer data)
+{
+  g_autofree char *xml = NULL;
+
+  set_hook (mover, "#!/bin/sh\n[ \"$2\" = migrate ] && sed 's|<name>|<title>arrived</title><name>|'\nexit 0\n");
+  mover_prepare (mover);
+  assert_calls (mover, "1c 2c 1p 2p");
+  mover_send (mover);
+  mover_ask_finish (mover, FALSE);
+  mover_wait (mover);
+  g_assert_true (mover_runs (mover));
+  xml = xf_driver_domain_xml (mover->host->driver, mover_uuid, 0, NULL);
+  g_assert_nonnull (strstr (xml, "<title>arrived</title>"));
+}
+
+typedef struct {
+  const char *script, *told;
+} Refusal;
+
+static const Refusal refusals[] = {
+  { "#!/bin/sh\necho 'not on this host' >&2\nexit 3\n", "not on this host" },
+  { "#!/bin/sh\nsed 's|</vcpu>|0</vcpu>|'\n", "number of vCPUs" },
+  { "#!/bin/sh\necho '<domain'\n", "hook 'migrate'" },
+};
+
+static void
+test_hook_refuses (Mover *mover, gconstpointer data)
+{
+  const Refusal *refusal = data;
+
+  set_hook (mover, refusal->script);
+  mover_ask_prepare (mover);
+  mover_wait_end (mover);
+  g_assert_nonnull (mover->error);
+  g_assert_nonnull (strstr (mover->error->message, refusal->told));
+  assert_calls (mover, "");
+  assert_gone (mover);
+}
+
+/* The client leaves, or the daemon ends, while the hook runs. */
+static void
+test_hook_hangs (Mover *mover, gconstpointer data)
+{
+  set_hook (mover, "#!/bin/sh\nsleep 30\n");
+  mover_ask_prepare (mover);
+  host_idle (200);
+  g_assert_false (mover->done);
+  if (data)
+    host_restart_driver (mover->host);
+  else
+    xf_driver_client_gone (mover->host->driver, &mover_client);
+  mover_wait_end (mover);
+  g_assert_nonnull (mover->error);
+  host_idle (200);
+  assert_gone (mover);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -374,5 +448,13 @@ main (int argc, char **argv)
   g_test_add ("/executables/killed/prepared", Mover, NULL, set_up, test_killed_prepared, tear_down);
   g_test_add ("/executables/killed/rolling-back", Mover, NULL, set_up, test_killed_rolling_back, tear_down);
   g_test_add ("/executables/stays", Mover, NULL, set_up, test_stays, tear_down);
+  g_test_add ("/executables/hook/changes", Mover, NULL, set_up, test_hook_changes, tear_down);
+  for (gsize i = 0; i < G_N_ELEMENTS (refusals); i++) {
+    g_autofree char *path = g_strdup_printf ("/executables/hook/refuses/%zu", i);
+
+    g_test_add (path, Mover, &refusals[i], set_up, test_hook_refuses, tear_down);
+  }
+  g_test_add ("/executables/hook/client-leaves", Mover, NULL, set_up, test_hook_hangs, tear_down);
+  g_test_add ("/executables/hook/daemon-ends", Mover, "", set_up, test_hook_hangs, tear_down);
   return g_test_run ();
 }

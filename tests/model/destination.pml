@@ -81,14 +81,16 @@ active proctype destination ()
 {
 end:
   do
-  :: atomic { d_up && d_call == prepare && ds == nothing && jd == nothing -> ds = checking; d_asked = true }
+  :: atomic { d_up && d_call == prepare && ds == nothing && jd == nothing -> ds = filtering; d_asked = true }
   :: atomic { d_up && d_call == prepare && ds != nothing && !d_asked && !D_BACK -> d_reply (error) }
+  :: atomic { d_up && ds == filtering -> D_TO (filtering, checking) }
   :: atomic { d_up && ds == checking -> D_TO (checking, reserving) }
   :: atomic { d_up && ds == reserving -> D_TO (reserving, recording) }
   :: atomic { d_up && ds == recording && jd == nothing && D_WRITES -> jd = prepared }
   :: atomic { d_up && ds == recording && jd == prepared -> D_TO (recording, preparing) }
   :: atomic { d_up && ds == preparing -> D_TO (preparing, prepared); d_asked = false; d_reply (ok) }
-  /* A resource is missing, no memory, no journal, a client that has disconnected: no source knows of this migration. */
+  /* The hook refuses it, a resource is missing, no memory, no journal, a client that has disconnected: no source knows of this migration. */
+  :: atomic { d_up && ds == filtering -> D_TO (filtering, cancelled); d_asked = false; d_reply (error) }
   :: atomic { d_up && ds == checking -> D_TO (checking, cancelled); d_asked = false; d_reply (error) }
   :: atomic { d_up && ds == reserving -> D_TO (reserving, cancelled); d_asked = false; d_reply (error) }
   :: atomic { d_up && ds == recording -> D_TO (recording, cancelled); d_asked = false; jd = nothing; d_reply (error) }

@@ -63,7 +63,7 @@ mtype = {
   nothing,
   describing, begun, connecting, sending, draining, sent, settling, deciding, destroying,          /* the source */
   rolling_back, resuming, stuck, done,
-  checking, reserving, preparing, prepared, connected, receiving, restored, activating,            /* the destination */
+  filtering, checking, reserving, preparing, prepared, connected, receiving, restored, activating, /* the destination */
   unpausing, arriving, cancelling, revoking, releasing, failed, running,
   recording, committing, stopping, removing, cancelled,                                            /* both */
   unknown,                                                                /* an entry that cannot be continued */

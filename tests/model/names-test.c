@@ -14,7 +14,7 @@
 #endif
 
 /* An offline migration has no data that could be lost or doubled, so the model omits it. */
-static const char *const offline[] = { "begun -> done", "checking -> prepared", "prepared -> running", NULL };
+static const char *const offline[] = { "begun -> done", "filtering -> prepared", "prepared -> running", NULL };
 
 static GHashTable *
 moves_of_table (void)

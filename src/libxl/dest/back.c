@@ -262,6 +262,7 @@ xf_migrate_dest_roll_back (XfMigrateDest *dest)
     xf_resources_stop (dest->resources); /* a step that was under way has taken its resource or not */
   g_clear_pointer (&dest->listener, xf_migrate_listener_free);
   switch (dest->sm.state) {
+  case FILTERING:
   case CHECKING:
   case RESERVING:
   case RECORDING:

@@ -12,7 +12,8 @@
 #include "libxl/migrate/record.h"
 
 const XfSmState xf_migrate_dest_states[N_STATES] = {
-  [CHECKING] = { "checking", XF_SM_TO (RESERVING) | XF_SM_TO (PREPARED) | XF_SM_TO (CANCELLED) },
+  [FILTERING] = { "filtering", XF_SM_TO (CHECKING) | XF_SM_TO (PREPARED) | XF_SM_TO (CANCELLED) },
+  [CHECKING] = { "checking", XF_SM_TO (RESERVING) | XF_SM_TO (CANCELLED) },
   [RESERVING] = { "reserving", XF_SM_TO (RECORDING) | XF_SM_TO (CANCELLED) },
   [RECORDING] = { "recording", XF_SM_TO (PREPARING) | XF_SM_TO (CANCELLED) },
   [PREPARING] = { "preparing", XF_SM_TO (PREPARED) | XF_SM_TO (RELEASING) },
@@ -159,6 +160,7 @@ xf_migrate_dest_free (XfMigrateDest *dest)
   xf_migrate_dest_release_tunnel (dest);
   xf_migrate_dest_stop_looking (dest);
   xf_memory_claim_free (dest->claim);
+  xf_migrate_dest_stop_filter (dest);
   xf_resources_free (dest->resources);
   libxl_domain_config_dispose (&dest->config);
   g_clear_pointer (&dest->ctx, xf_ctx_free);
@@ -267,6 +269,8 @@ static const char *
 what_is_overdue (const XfMigrateDest *dest)
 {
   switch (dest->sm.state) {
+  case FILTERING:
+    return "the hook 'migrate' did not end within the configured time (accept_timeout)";
   case CHECKING:
   case PREPARING:
     return "its resources were not ready within the configured time (accept_timeout)";

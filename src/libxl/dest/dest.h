@@ -3,21 +3,21 @@
  * A migration at its destination: one object from prepare to finish, for data through a port of its own and through a
  * tunnel.
  *
- *   checking ──► reserving ──memory──► recording ──written──► preparing ──► prepared ──data──► connected
+ *   filtering ──hook──► checking ──► reserving ──memory──► recording ──written──► preparing ──► prepared
  *
- *   connected ──first bytes──► receiving ──restored by libxl──► restored
+ *   prepared ──data──► connected ──first bytes──► receiving ──restored by libxl──► restored
  *
  *   restored ──finish──► activating ──► committing ──written──┬──► unpausing ──► running
  *                                                             └──► arriving ───► running  (paused)
  *
- *   checking, reserving, recording ──► cancelled             prepare is answered with an error
+ *   filtering, checking, reserving, recording ──► cancelled  prepare is answered with an error
  *   preparing ──► releasing ──► cancelled                    the same
  *   receiving ──► stopping ──► cancelling                    libxl ends its restore first
  *   prepared, connected, receiving, restored, activating ──► cancelling ──┐
  *   committing, unpausing, arriving ──► revoking ─────────────────────────┴──► removing ──► releasing ──┬──► cancelled
  *                                                                                       └──► failed ──► cancelled
  *
- * Each state waits for one thing. An offline migration, of a definition alone, is checking, prepared, running.
+ * Each state waits for one thing. An offline migration, of a definition alone, is filtering, prepared, running.
  *
  * Clients do not see the guest here before `running`: its name and UUID are reserved, and an existing definition is
  * unchanged. Finish may be called while data still arrives (a libvirtd source sends it early): it is answered when

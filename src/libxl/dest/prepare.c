@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "conf/cookie.h"
 #include "conf/migrate_uri.h"
+#include "libxl/act/hook.h"
 #include "libxl/convert/config.h"
 #include "libxl/guest/definitions.h"
 
@@ -237,15 +238,34 @@ checked (const GError *error, gpointer data)
   xf_memory_claim_wait (dest->claim, memory_is_there, dest);
 }
 
+static void
+filtered (const GError *error, gpointer data)
+{
+  XfMigrateDest *dest = data;
+  gboolean offline = dest->params.flags & VIR_MIGRATE_OFFLINE;
+  g_autoptr (GError) unclear = NULL;
+
+  if (!error && offline) {
+    ready (dest); /* nothing is sent, so nothing can be lost */
+    return;
+  }
+  if (error || !xf_migrate_dest_find_resources (dest, NULL, &unclear)) {
+    fail (dest, error ? error : unclear);
+    return;
+  }
+  xf_sm_move (&dest->sm, CHECKING);
+  xf_resources_run (dest->resources, XF_VERB_CHECK, checked, dest);
+}
+
 void
 xf_migrate_dest_when_ready (XfMigrateDest *dest, XfDone done, gpointer data)
 {
   dest->ready = done;
   dest->ready_data = data;
-  if (dest->params.flags & VIR_MIGRATE_OFFLINE)
-    ready (dest); /* nothing is sent, so nothing can be lost */
+  if (xf_hook_exists (dest->driver))
+    xf_migrate_dest_filter (dest, filtered);
   else
-    xf_resources_run (dest->resources, XF_VERB_CHECK, checked, dest);
+    filtered (NULL, dest);
 }
 
 gboolean
@@ -319,12 +339,6 @@ prepare (XfDriver *driver, gconstpointer client, XfMigrateParams *params, GBytes
   dest->params = *params;
   *params = (XfMigrateParams){ 0 };
   xf_migrate_dest_identify (dest);
-  if (!(dest->params.flags & VIR_MIGRATE_OFFLINE) && !xf_migrate_dest_find_resources (dest, NULL, error)) {
-    g_prefix_error (error, "cannot receive domain '%s' on host '%s': ", dest->name, driver->hostname);
-    unreserve (dest);
-    xf_migrate_dest_free (dest);
-    return NULL;
-  }
   xf_secret_new (dest->token, sizeof (dest->token));
   xf_migrate_progress_init (&dest->progress, dest->def->memory_kib * 1024);
   xf_migrations_add_dest (driver, dest);

@@ -20,6 +20,7 @@
 
 /* Each state waits for one thing. */
 enum {
+  FILTERING,  /* for the hook `migrate` */
   CHECKING,   /* for the checks of the guest's resources */
   RESERVING,  /* for the guest's memory */
   RECORDING,  /* for the journal: `prepared`, and what the resources may have to give back */
@@ -88,9 +89,10 @@ struct XfMigrateDest {
   XfAo *ao;
   libxl_domain_config config;
   XfMemoryClaim *claim;
-  XfResources *resources; /* NULL for a migration of a definition alone */
-  char *warnings;         /* of its resources, since the guest runs; NULL: none */
-  XfDone ready;           /* the prepare that waits for its answer */
+  struct XfMigrateFilter *filter; /* the hook `migrate` runs; or NULL */
+  XfResources *resources;         /* NULL for a migration of a definition alone */
+  char *warnings;                 /* of its resources, since the guest runs; NULL: none */
+  XfDone ready;                   /* the prepare that waits for its answer */
   gpointer ready_data;
   uint32_t domid;
   GError *error;      /* the first error */
@@ -163,6 +165,12 @@ void xf_migrate_dest_identify (XfMigrateDest *dest);
 
 /* Takes the name and UUID of its def, and the guest's job. Fails with the error of the guest that has one of them. */
 gboolean xf_migrate_dest_reserve (XfMigrateDest *dest, GError **error);
+
+/* dest/filter.c: runs the hook `migrate`, whose changes become the definition and the configuration of @dest. @done
+ * gets
+ * @dest, from the loop, or the reason to refuse the guest. */
+void xf_migrate_dest_filter (XfMigrateDest *dest, XfDone done);
+void xf_migrate_dest_stop_filter (XfMigrateDest *dest);
 
 /* dest/exact.c: replaces the configuration made from XML by the exact one that the source sent. Refused if the two do
  * not describe the same guest, or if this host's libxl does not know parts of it; the error names their paths. */
