@@ -15,7 +15,7 @@
 #include "libxl/guest/definitions.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/act/dump.h"
-#include "libxl/act/hook.h"
+#include "libxl/guest/hook.h"
 #include "libxl/boot/find.h"
 #include "libxl/guest/guest.h"
 #include "libxl/resource/leftover.h"

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "host.h"
-#include "libxl/act/hook.h"
+#include "libxl/guest/hook.h"
 #include "libxl/guest/driver_private.h"
 
 #define RESTART "<on_reboot>restart</on_reboot>"

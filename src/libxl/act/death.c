@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "libxl/guest/driver_private.h"
-#include "libxl/act/hook.h"
+#include "libxl/guest/hook.h"
 #include "libxl/act/lifecycle.h"
 #include "libxl/guest/look.h"
 #include "libxl/guest/job.h"

@@ -2,7 +2,7 @@
 #include "libxl/act/hooked.h"
 
 #include "base/error.h"
-#include "libxl/act/hook.h"
+#include "libxl/guest/hook.h"
 #include "libxl/act/restart.h"
 #include "libxl/guest/driver_private.h"
 

@@ -12,7 +12,7 @@
 #include "libxl/guest/definitions.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/act/dump.h"
-#include "libxl/act/hook.h"
+#include "libxl/guest/hook.h"
 #include "libxl/act/hooked.h"
 #include "libxl/guest/job.h"
 #include "libxl/guest/moved.h"

@@ -6,7 +6,7 @@
 #include "libxl/dest/private.h"
 
 #include "base/error.h"
-#include "libxl/act/hook.h"
+#include "libxl/guest/hook.h"
 #include "libxl/convert/config.h"
 #include "libxl/convert/merge.h"
 

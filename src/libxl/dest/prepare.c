@@ -14,7 +14,7 @@
 #include "base/secret.h"
 #include "conf/cookie.h"
 #include "conf/migrate_uri.h"
-#include "libxl/act/hook.h"
+#include "libxl/guest/hook.h"
 #include "libxl/convert/config.h"
 #include "libxl/guest/definitions.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libxl/act/hook.h"
+#include "libxl/guest/hook.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>
