@@ -169,7 +169,7 @@ messages (Mover *mover)
   return xf_driver_domain_messages (mover->host->driver, mover_uuid, NULL);
 }
 
-/* The host or the guest says that it may fail: it is told, and the guest runs. */
+/* The host or the guest says that it may fail: the guest runs, and has a message about it. */
 static void
 test_best_effort (Mover *mover, gconstpointer data)
 {
@@ -408,6 +408,29 @@ test_hook_refuses (Mover *mover, gconstpointer data)
   assert_gone (mover);
 }
 
+/* libvirt's operations of a start: before a byte is sent, and when the guest runs; back when it does not arrive. */
+static void
+test_hook_operations (Mover *mover, gconstpointer data)
+{
+  g_autofree char *log = g_build_filename (mover->host->dir, "operations", NULL), *text = NULL;
+  g_autofree char *script = g_strdup_printf ("#!/bin/sh\necho \"$1 $2 $3\" >> '%s'\n", log);
+  gboolean arrives = data != NULL;
+
+  set_hook (mover, script);
+  mover_prepare (mover);
+  g_assert_true (g_file_get_contents (log, &text, NULL, NULL));
+  g_assert_cmpstr (text, ==, "g migrate begin\ng prepare begin\ng start begin\n");
+  if (arrives)
+    mover_send (mover);
+  mover_ask_finish (mover, !arrives);
+  mover_wait_end (mover);
+  host_idle (300);
+  g_clear_pointer (&text, g_free);
+  g_assert_true (g_file_get_contents (log, &text, NULL, NULL));
+  g_assert_cmpstr (text, ==,
+                   data ? data : "g migrate begin\ng prepare begin\ng start begin\ng stopped end\ng release end\n");
+}
+
 /* The client leaves, or the daemon ends, while the hook runs. */
 static void
 test_hook_hangs (Mover *mover, gconstpointer data)
@@ -454,6 +477,10 @@ main (int argc, char **argv)
 
     g_test_add (path, Mover, &refusals[i], set_up, test_hook_refuses, tear_down);
   }
+  g_test_add ("/executables/hook/operations/arrives", Mover,
+              "g migrate begin\ng prepare begin\ng start begin\ng started begin\n", set_up, test_hook_operations,
+              tear_down);
+  g_test_add ("/executables/hook/operations/cancelled", Mover, NULL, set_up, test_hook_operations, tear_down);
   g_test_add ("/executables/hook/client-leaves", Mover, NULL, set_up, test_hook_hangs, tear_down);
   g_test_add ("/executables/hook/daemon-ends", Mover, "", set_up, test_hook_hangs, tear_down);
   return g_test_run ();

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "conf/cookie.h"
+#include "libxl/guest/hook.h"
 #include "libxl/xen/dominfo.h"
 
 /* Stores the definition before the guest runs, so that a failure can still roll back. */
@@ -93,6 +94,8 @@ arrived (XfMigrateDest *dest)
   xf_migrate_dest_release_tunnel (dest);
   ref = xf_guest_ref (guest);
   xf_migrate_dest_end_job (dest, NULL);
+  if (!offline)
+    xf_hook_guest_arrived (guest);
   g_info ("%s: running", dest->sm.id);
   xf_migrate_dest_end (dest, RUNNING, &(XfMigrateResult){ .ref = ref }, NULL);
 }

@@ -105,27 +105,11 @@ xf_migrate_dest_read_request (XfMigrateDest *dest, const XfMigrateParams *params
   return read_cookie (dest, cookie, params->flags & VIR_MIGRATE_TUNNELLED, error);
 }
 
-static gboolean
-check_kind (const XfMigrateDest *dest, GError **error)
-{
-  gboolean pv = dest->config.c_info.type == LIBXL_DOMAIN_TYPE_PV, can;
-  libxl_physinfo info;
-
-  libxl_physinfo_init (&info);
-  can = libxl_get_physinfo (xf_ctx_libxl (dest->driver->ctx), &info) != 0
-        || (pv ? info.cap_pv : info.cap_hvm && (info.cap_hap || info.cap_shadow));
-  libxl_physinfo_dispose (&info);
-  if (!can)
-    g_set_error (error, XF_ERROR, XF_ERROR_CONFIG_UNSUPPORTED, "Xen on this host does not run %s guests like '%s'",
-                 pv ? "PV" : "PVH or HVM", dest->name);
-  return can;
-}
-
 gboolean
 xf_migrate_dest_check_host (XfMigrateDest *dest, GError **error)
 {
   return xf_config_from_def (dest->def, &dest->config, error)
-         && (!dest->exact || xf_migrate_dest_use_exact (dest, error)) && check_kind (dest, error);
+         && (!dest->exact || xf_migrate_dest_use_exact (dest, error));
 }
 
 void

@@ -144,7 +144,8 @@ void xf_migrate_dest_revive (XfMigrateDest *dest);
 gboolean xf_migrate_dest_is_to_start (const XfMigrateDest *dest);
 
 /* The checks of prepare that need no waiting: reads the request into @dest; TRUE if its name and UUID may be taken now;
- * TRUE if this host can run the guest, whose configuration @dest gets. */
+ * TRUE if @dest gets the
+ * configuration of the guest, all of which this host knows. */
 gboolean xf_migrate_dest_read_request (XfMigrateDest *dest, const XfMigrateParams *params, GBytes *cookie,
                                        GError **error);
 gboolean xf_migrate_dest_may_reserve (XfMigrateDest *dest, GError **error);

@@ -336,6 +336,13 @@ run_in_background (XfGuest *guest, const char *operation, const char *suboperati
   (void)xf_hook_run (guest->driver, guest->name, xml, operation, suboperation, NULL, NULL);
 }
 
+void
+xf_hook_guest_arrived (XfGuest *guest)
+{
+  if (xf_hook_exists (guest->driver))
+    run_in_background (guest, "started", "begin", guest->domid);
+}
+
 /* That toolstack may have started its own guest again already. */
 void
 xf_hook_guest_vanished (XfGuest *guest)

@@ -38,7 +38,10 @@ void xf_hook_stop (XfHook *hook);
  * change may differ. NULL with XF_ERROR_HOOK_FAILED, which names the guest and the element. */
 XfDomainDef *xf_hook_take_xml (const XfDomainDef *came, const char *xml, GError **error);
 
-/* `stopped` and `release` of a guest that has ended without a job, in the background. */
+/* `started` of a guest that has arrived here, in the background. */
+void xf_hook_guest_arrived (XfGuest *guest);
+
+/* `stopped` and `release` of a guest that has ended without a job or has moved away, in the background. */
 void xf_hook_guest_vanished (XfGuest *guest);
 
 /* `reconnect` of each guest that runs here, in the background, a few at a time. Not of one that a migration has: it

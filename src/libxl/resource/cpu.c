@@ -138,6 +138,7 @@ commit (XfResource *resource)
 const XfResourceKind xf_resource_cpu = {
   .name = "cpu",
   .want = XF_WANT_MANDATORY,
+  .prudent = TRUE,
   .list = list,
   .verbs = { [XF_VERB_TELL] = tell, [XF_VERB_CHECK] = check, [XF_VERB_COMMIT] = commit },
 };

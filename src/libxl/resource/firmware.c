@@ -122,6 +122,7 @@ check (XfResource *resource)
 const XfResourceKind xf_resource_firmware = {
   .name = "firmware",
   .want = XF_WANT_MANDATORY,
+  .prudent = TRUE,
   .list = list,
   .verbs = { [XF_VERB_CHECK] = check },
   .stop = xf_resource_stop_thread,

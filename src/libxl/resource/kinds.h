@@ -18,4 +18,5 @@ extern const XfResourceKind xf_resource_firmware;  /* device model, kernel, boot
 extern const XfResourceKind xf_resource_vtpm;
 extern const XfResourceKind xf_resource_pci;        /* one for each address */
 extern const XfResourceKind xf_resource_usb;        /* one for each device */
+extern const XfResourceKind xf_resource_hook;       /* the scripts of libvirt's convention */
 extern const XfResourceKind xf_resource_executable; /* the host's own */

@@ -110,6 +110,7 @@ prepare (XfResource *resource)
 const XfResourceKind xf_resource_numa = {
   .name = "numa",
   .want = XF_WANT_BEST_EFFORT,
+  .prudent = TRUE,
   .list = list,
   .verbs = { [XF_VERB_CHECK] = check, [XF_VERB_PREPARE] = prepare },
 };

@@ -8,7 +8,7 @@
 
 /* Of each step of a resource, unless the guest's metadata say otherwise. The guest stands still during commit. */
 static const guint deadlines_s[XF_N_VERBS] = {
-  [XF_VERB_TELL] = 3, [XF_VERB_CHECK] = 5, [XF_VERB_PREPARE] = 10, [XF_VERB_COMMIT] = 2, [XF_VERB_ROLLBACK] = 10,
+  [XF_VERB_TELL] = 3, [XF_VERB_CHECK] = 5, [XF_VERB_PREPARE] = 30, [XF_VERB_COMMIT] = 2, [XF_VERB_ROLLBACK] = 30,
 };
 
 /* Of the commit of all resources. */

@@ -8,6 +8,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
+#include "libxl/guest/hook.h"
 #include "libxl/guest/removal.h"
 
 /* After this many failed attempts to destroy the domain of a guest that has left, the client is answered: the guest
@@ -55,6 +56,7 @@ leave_host (XfMigrateSource *source)
   gboolean undefine = source->params.flags & VIR_MIGRATE_UNDEFINE_SOURCE;
 
   if (guest->domid >= 0) {
+    xf_hook_guest_vanished (guest);
     xf_guest_gone (guest, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_MIGRATED);
     xf_guest_emit_lifecycle (guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_MIGRATED);
   }
