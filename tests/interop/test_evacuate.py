@@ -176,7 +176,8 @@ def test_the_only_destination_dies_in_the_middle():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(number):
-    with two_hosts(control={"rate-mib": 4}) as (a, b):
+    with two_hosts() as (a, b):
+        a.control(rate_mib=4)
         names = [f"g{number}" for number in range(4)]
         for name in names:
             a.create(name, memory_kib=32 * MIB)
@@ -196,7 +197,8 @@ def test_interrupted(number):
 
 
 def test_the_daemon_is_killed_in_the_middle():
-    with two_hosts(control={"rate-mib": 4}) as (a, b):
+    with two_hosts() as (a, b):
+        a.control(rate_mib=4)
         for name in ("g1", "g2", "g3"):
             a.create(name, memory_kib=32 * MIB)
         evacuation = xenferry_start(a, "evacuate", b.uri_tcp)
@@ -210,7 +212,8 @@ def test_the_daemon_is_killed_in_the_middle():
 
 
 def test_a_guest_that_begins_to_run_meanwhile_moves_too():
-    with two_hosts(control={"rate-mib": 8}) as (a, b):
+    with two_hosts() as (a, b):
+        a.control(rate_mib=8)
         a.create("g1", memory_kib=32 * MIB)
         evacuation = xenferry_start(a, "evacuate", b.uri_tcp)
         wait_until(b.domains, "it is on its way")
@@ -248,7 +251,8 @@ def test_an_administrator_aborts_one():
 
 def test_a_second_signal_does_not_wait():
     """The daemon does not answer: the program leaves, and the daemon has the guest back when it can."""
-    with two_hosts(control={"rate-mib": 4}) as (a, b):
+    with two_hosts() as (a, b):
+        a.control(rate_mib=4)
         a.create("g", memory_kib=32 * MIB)
         evacuation = xenferry_start(a, "evacuate", b.uri_tcp)
         wait_until(b.domains, "it is on its way")
