@@ -4,7 +4,8 @@
 * at no moment does the guest run twice: sampled throughout from outside the daemons, and its counter never repeats a
   number;
 * within a minute after all daemons are back, the guest runs exactly once, both journals are final, nothing of the
-  migration is left (domains, helpers, ports, jobs), and the guest can be migrated again.
+  migration is left (domains, helpers, ports, jobs), and the guest can be migrated again;
+* what the destination has taken for the guest it has given back, unless the guest arrived there.
 
 A fault is an action at a point. Points are moves of a state machine, steps of the journal, or steps of libxl's helpers
 (docs/simulator.md): the process that reaches the point stops, the action is done, and the process continues. No test
@@ -16,6 +17,7 @@ import os
 import signal
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 import uuid as uuid_module
@@ -134,6 +136,37 @@ class Sampler(threading.Thread):
         self.join()
 
 
+class Ledger:
+    """An executable of the destination that is a resource of the guest (docs/hooks.md): it writes down what it takes
+    and gives back."""
+
+    def __init__(self, directory):
+        self.file = os.path.join(directory, "ledger")
+        self.directory = os.path.join(directory, "resources.d")
+        os.mkdir(self.directory)
+        path = os.path.join(self.directory, "ledger")
+        with open(path, "w", encoding="ascii") as script:
+            script.write(f"#!/bin/sh\necho \"$4 $1\" >> '{self.file}'\n")
+        os.chmod(path, 0o700)
+
+    def steps(self):
+        """{migration: the steps that took or gave back something}"""
+        found = {}
+        with contextlib.suppress(FileNotFoundError), open(self.file, encoding="ascii") as lines:
+            for migration, step in (line.split() for line in lines):
+                found.setdefault(migration, []).append(step)
+        return {migration: [step for step in steps if step != "check"] for migration, steps in found.items()}
+
+    def why_not(self, arrived):
+        """The reason why something is still taken, or None."""
+        for migration, steps in self.steps().items():
+            if steps and steps[-1] != "rollback" and not (arrived and steps[-1] == "commit"):
+                return f"migration {migration}: {steps}"
+            if arrived and "rollback" in steps:
+                return f"migration {migration} has arrived: {steps}"
+        return None
+
+
 class Run:
     """A cell that is being run."""
 
@@ -142,14 +175,18 @@ class Run:
         address = f"127.0.{1 + number // 250}.{1 + number % 250}"
         control = {"hash": 0, "heartbeat_ms": 10, "rate_mib": 64}
         self.a = SimHost("a", SETTINGS, control=control)
+        self.own = tempfile.TemporaryDirectory()
+        self.ledger = Ledger(self.own.name)
         try:
-            self.b = SimHost("b", dict(SETTINGS, migration_host=address, migration_listen="127.0.0.1"), control=control)
+            self.b = SimHost("b", dict(SETTINGS, migration_host=address, migration_listen="127.0.0.1",
+                                       resource_dir=self.ledger.directory), control=control)
             first = self.b.ports.first
             ports = {first: "control"}
             ports.update({first + port: "data" for port in range(1, 8)})
             self.wire = Wire(address, "127.0.0.1", ports)
         except BaseException:
             self.a.close(check=False)
+            self.own.cleanup()
             raise
         self.uri = f"xen+tcp://{address}:{first}/system"
         self.hosts = {"a": self.a, "b": self.b}
@@ -167,6 +204,7 @@ class Run:
             speaker.vanish()
         for host in (self.a, self.b):
             host.close(check=check)
+        self.own.cleanup()
 
     # ---- faults ----------------------------------------------------------------------------------------------
 
@@ -299,6 +337,9 @@ class Run:
                 raise AssertionError("the client hangs") from hung
             ended = any("destroy" in fault.deed for fault in self.cell.faults)
             holder = self.pair.wait_calm(ended)
+            if not ended:
+                arrived = holder is self.b
+                wait_until(lambda: not self.ledger.why_not(arrived), lambda: f"given back: {self.ledger.why_not(arrived)}")
             if holder and not self.second:
                 self.check_definition(holder)
             time.sleep(0.05)
