@@ -122,7 +122,8 @@ enum {
   P (2, LIST_MIGRATIONS, xf_void, xf_migrations_ret, OPEN)                                                             \
   P (3, RESOLVE_MIGRATION, xf_resolve_args, xf_void, CLOSED)                                                           \
   P (4, CHECK_MIGRATION, xf_check_args, xf_findings_ret, RW)                                                           \
-  P (5, CHECK_INCOMING, xf_prepare_args, xf_findings_ret, RW)
+  P (5, CHECK_INCOMING, xf_prepare_args, xf_findings_ret, RW)                                                          \
+  P (6, GET_CPU_FEATURES, xf_void, xf_string_ret, RO)
 
 #define XF_REMOTE_PROGRAM 0x20008086
 #define XF_XENFERRY_PROGRAM 0x78656e66

@@ -155,6 +155,8 @@ char *xf_driver_domain_capabilities (XfDriver *driver, const char *emulator, con
                                      const char *virt_type, guint flags, GError **error);
 int xf_driver_max_vcpus (XfDriver *driver, const char *type);
 gboolean xf_driver_node_info (XfDriver *driver, XfNodeInfo *info_out, GError **error);
+/* The CPU features that guests may see, as a text for other hosts (libxl/convert/features.h); the caller frees it. */
+char *xf_driver_cpu_features (XfDriver *driver, GError **error);
 gboolean xf_driver_free_memory (XfDriver *driver, guint64 *bytes_out, GError **error);
 /* Free bytes of NUMA cells @start ... @start + @max - 1, as far as they exist; an array of guint64. */
 GArray *xf_driver_cells_free_memory (XfDriver *driver, int start, int max, GError **error);

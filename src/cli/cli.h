@@ -6,6 +6,7 @@
 #pragma once
 
 int xf_cli_check (int argc, char **argv);
+int xf_cli_cpu_level (int argc, char **argv);
 int xf_cli_config (int argc, char **argv);
 int xf_cli_evacuate (int argc, char **argv);
 int xf_cli_migrations (int argc, char **argv);

@@ -17,6 +17,8 @@ static const struct {
 } commands[] = {
   { "check", "DOMAIN DESTINATION-URI", "everything that stands in the way of a migration", xf_cli_check },
   { "config", "FILE.xml | --domain NAME", "libxl's configuration of a guest, as libxl's JSON", xf_cli_config },
+  { "cpu-level", "[URI…]", "the CPU features that this host and others have in common, as domain XML",
+    xf_cli_cpu_level },
   { "evacuate", "DESTINATION-URI…", "moves every running guest off this host", xf_cli_evacuate },
   { "migrations", "[--all] | --resolve ID here|there", "migrations under way, and the host or decision each waits for",
     xf_cli_migrations },

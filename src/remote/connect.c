@@ -135,6 +135,18 @@ xf_handle_CONNECT_GET_HOSTNAME (XfCall *call, const xf_void *arguments, XfRemote
 }
 
 void
+xf_handle_GET_CPU_FEATURES (XfCall *call, const xf_void *arguments, XfRemoteClient *client)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *features = xf_driver_cpu_features (xf_driver_of (client), &error);
+
+  if (features)
+    xf_reply_string (call, features);
+  else
+    xf_reply_error (call, error);
+}
+
+void
 xf_handle_CONNECT_GET_MAX_VCPUS (XfCall *call, const xf_opt_string_args *arguments, XfRemoteClient *client)
 {
   xf_reply_int (call, xf_driver_max_vcpus (xf_driver_of (client), arguments->value ? *arguments->value : NULL));

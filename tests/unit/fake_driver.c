@@ -187,6 +187,12 @@ xf_driver_free_memory (XfDriver *driver, guint64 *bytes_out, GError **error)
   return TRUE;
 }
 
+char *
+xf_driver_cpu_features (XfDriver *driver, GError **error)
+{
+  return g_strdup ("00000001");
+}
+
 GArray *
 xf_driver_cells_free_memory (XfDriver *driver, int start, int max, GError **error)
 {

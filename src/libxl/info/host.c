@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "libxl/convert/features.h"
 #include "libxl/guest/driver_private.h"
 #include "libxl/guest/guest.h"
 
@@ -59,6 +60,16 @@ xf_driver_node_info (XfDriver *driver, XfNodeInfo *info_out, GError **error)
   info_out->sockets = MAX (info.nr_cpus / (info_out->threads * info_out->cores * info_out->nodes), 1u);
   libxl_physinfo_dispose (&info);
   return TRUE;
+}
+
+char *
+xf_driver_cpu_features (XfDriver *driver, GError **error)
+{
+  char *features = xf_features_of_host (xf_ctx_libxl (driver->ctx));
+
+  if (!features)
+    silent (error, "its CPU features");
+  return features;
 }
 
 gboolean
