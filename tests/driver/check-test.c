@@ -289,9 +289,9 @@ test_libvirtd (Fixture *fixture, gconstpointer data)
 }
 
 static void
-nothing (const XfMigrateResult *result, const GError *error, gpointer data)
+begun (const XfMigrateResult *result, const GError *error, gpointer data)
 {
-  *(gboolean *)data = TRUE;
+  ((Fixture *)data)->done = TRUE;
 }
 
 /* A guest that migrates, and one that is off. */
@@ -299,11 +299,10 @@ static void
 test_not_now (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (XfTypedParams) params = xf_typed_params_new ();
-  gboolean begun = FALSE;
 
   create (fixture);
-  xf_driver_migrate_begin (fixture->host->driver, uuid, &client, params, VIR_MIGRATE_LIVE, nothing, &begun);
-  host_wait (begun);
+  xf_driver_migrate_begin (fixture->host->driver, uuid, &client, params, VIR_MIGRATE_LIVE, begun, fixture);
+  host_wait (fixture->done);
   check (fixture);
   g_assert_true (is_found (fixture, "guest blocks"));
   g_assert_true (is_found (fixture, "being migrated"));

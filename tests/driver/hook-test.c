@@ -769,7 +769,7 @@ static void
 test_filtered_xml (void)
 {
   g_autofree char *xml = host_xml ("g", (const guint8 *)"0123456789abcdef", NULL);
-  g_autofree char *larger = NULL, *kernel = NULL;
+  g_autofree char *larger = NULL;
   g_autoptr (XfDomainDef) came = xf_domain_def_parse (xml, XF_DOMAIN_PARSE_INACTIVE, NULL), def = NULL;
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) parts = g_strsplit (xml, "<memory unit='MiB'>16<", 2);

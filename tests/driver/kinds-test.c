@@ -1078,8 +1078,6 @@ static void
 test_facts_travel (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *xml = disk_xml (fixture->image, ""), *named = NULL;
-  g_autofree guint8 *uuid = NULL;
-  g_autoptr (XfDomainDef) def = NULL;
   g_autoptr (XfCookie) cookie = NULL;
   g_autoptr (GError) error = NULL;
   Answer begun = { 0 }, answer = { 0 };

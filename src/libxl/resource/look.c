@@ -18,8 +18,7 @@ xf_look_sys_dir (const XfDriver *driver)
   return driver->config.sys_dir ? driver->config.sys_dir : "/sys";
 }
 
-static char *
-sys_path (const char *sys_dir, const char *format, va_list args)
+static char *G_GNUC_PRINTF (2, 0) sys_path (const char *sys_dir, const char *format, va_list args)
 {
   g_autofree char *tail = g_strdup_vprintf (format, args);
 
