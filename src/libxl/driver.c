@@ -19,6 +19,7 @@
 #include "libxl/boot/find.h"
 #include "libxl/guest/guest.h"
 #include "libxl/resource/leftover.h"
+#include "libxl/resource/retry.h"
 #include "libxl/phases/ends.h"
 #include "libxl/migrate/check.h"
 #include "libxl/migrate/migrations.h"
@@ -144,6 +145,7 @@ xf_driver_free (XfDriver *driver)
   }
   xf_checks_stop (driver);
   xf_leftovers_free (driver);
+  xf_retries_free (driver);
   g_clear_pointer (&driver->journal, xf_journal_free);
   g_clear_pointer (&driver->door, xf_migrate_door_free);
   xf_dumps_forget (driver);

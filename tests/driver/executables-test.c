@@ -194,6 +194,46 @@ test_best_effort (Mover *mover, gconstpointer data)
   g_assert_nonnull (strstr (told[0], "no answer from the switch"));
 }
 
+/* What has failed with best effort is tried again while the guest runs; when it works, the message goes. */
+static void
+test_tried_again (Mover *mover, gconstpointer data)
+{
+  g_autofree char *broken = g_strdup_printf ("%s/20-second.commit", mover->host->dir);
+  g_auto (GStrv) told = NULL, later = NULL;
+
+  mover->host->config.resources = g_strdup ("executable=best-effort");
+  host_restart_driver (mover->host);
+  does (mover, "20-second", "commit", "exit 1");
+  mover_prepare (mover);
+  mover_send (mover);
+  mover_ask_finish (mover, FALSE);
+  mover_wait (mover);
+  told = messages (mover);
+  g_assert_nonnull (told[0]);
+  g_assert_cmpint (unlink (broken), ==, 0);
+  host_wait (were_called (mover, "1c 2c 1p 2p 1C 2C 2C")); /* only the one that has failed */
+  host_idle (50);
+  later = messages (mover);
+  g_assert_null (later[0]);
+  g_assert_true (mover_runs (mover));
+}
+
+/* It is not tried again for a guest that has ended meanwhile. */
+static void
+test_not_tried_again (Mover *mover, gconstpointer data)
+{
+  mover->host->config.resources = g_strdup ("executable=best-effort");
+  host_restart_driver (mover->host);
+  does (mover, "20-second", "commit", "exit 1");
+  mover_prepare (mover);
+  mover_send (mover);
+  mover_ask_finish (mover, FALSE);
+  mover_wait (mover);
+  g_assert_true (host_destroy (mover->host, mover_uuid, NULL));
+  host_idle (2500);
+  assert_calls (mover, "1c 2c 1p 2p 1C 2C");
+}
+
 static void
 test_unsafe (Mover *mover, gconstpointer data)
 {
@@ -463,6 +503,8 @@ main (int argc, char **argv)
   g_test_add ("/executables/commit-fails", Mover, NULL, set_up, test_commit_fails, tear_down);
   g_test_add ("/executables/best-effort/host", Mover, NULL, set_up, test_best_effort, tear_down);
   g_test_add ("/executables/best-effort/guest", Mover, metadata, set_up, test_best_effort, tear_down);
+  g_test_add ("/executables/best-effort/tried-again", Mover, NULL, set_up, test_tried_again, tear_down);
+  g_test_add ("/executables/best-effort/not-tried-again", Mover, NULL, set_up, test_not_tried_again, tear_down);
   g_test_add ("/executables/unsafe", Mover, NULL, set_up, test_unsafe, tear_down);
   g_test_add ("/executables/ignored", Mover, NULL, set_up, test_ignored, tear_down);
   g_test_add ("/executables/too-slow", Mover, NULL, set_up, test_too_slow, tear_down);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "conf/cookie.h"
 #include "libxl/guest/hook.h"
+#include "libxl/resource/retry.h"
 #include "libxl/xen/dominfo.h"
 
 /* Stores the definition before the guest runs, so that a failure can still roll back. */
@@ -72,6 +73,7 @@ tell_warnings (XfMigrateDest *dest)
   dest->guest->message = g_strdup_printf ("since its migration from '%s' not everything works: %s", dest->from,
                                           warnings);
   dest->warnings = g_steal_pointer (&warnings);
+  xf_retry_failed (dest->resources, dest->guest);
 }
 
 static void

@@ -33,6 +33,7 @@ struct XfDriver {
   GPtrArray *dumps;        /* of XfDump, dump.c's */
   GPtrArray *hooks;        /* of XfHook, hook.c's, in the order of the calls */
   GPtrArray *checks;       /* of XfCheck, check.c's; NULL: none */
+  GPtrArray *retries;      /* retry.c's; NULL: none */
   GPtrArray *leftovers;    /* leftover.c's; NULL: none */
   gboolean ends;           /* the daemon ends: nothing is retried */
   GPtrArray *sources;      /* of XfMigrateSource */

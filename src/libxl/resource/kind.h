@@ -49,7 +49,6 @@ extern const guint xf_n_resource_kinds;
 
 /* The inside of a set, for kinds to read. */
 const XfResourceGuest *xf_resource_guest (const XfResource *resource);
-const XfResourceGuest *xf_resources_guest (const XfResources *set);
 XfDriver *xf_resources_driver (const XfResources *set);
 
 /* @what: NULL, or what distinguishes it from others of its kind. */

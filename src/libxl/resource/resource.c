@@ -111,6 +111,7 @@ xf_resources_new_held (XfDriver *driver, const XfResourceGuest *guest, const cha
     XfResource *resource = set->items->pdata[i - 1];
 
     resource->held = g_strv_contains ((const char *const *)names, resource->name);
+    resource->want = XF_WANT_BEST_EFFORT;
     if (!resource->held)
       g_ptr_array_remove_index (set->items, i - 1);
   }
@@ -177,12 +178,20 @@ xf_resource_add (XfResources *set, const XfResourceKind *kind, const char *what,
 /* ---- what kinds say --------------------------------------------------------------------------------------- */
 
 static void
-add_finding (XfResource *resource, gboolean blocks, int code, const char *text)
+add_finding (XfResource *resource, gboolean failed, gboolean blocks, int code, const char *text)
 {
   XfResources *set = resource->set;
   XfFinding *finding = g_new0 (XfFinding, 1);
 
-  *finding = (XfFinding){ g_strdup (resource->name), set->verb, blocks, !resource->kind->vital, code, g_strdup (text) };
+  *finding = (XfFinding){
+    .resource = g_strdup (resource->name),
+    .verb = set->verb,
+    .failed = failed,
+    .blocks = blocks,
+    .avoidable = !resource->kind->vital,
+    .code = code,
+    .text = g_strdup (text),
+  };
   g_ptr_array_add (set->findings, finding);
   if (!blocks)
     g_warning ("domain '%s', resource '%s', %s: %s", set->guest.def->name, resource->name, xf_verb_name (set->verb),
@@ -198,7 +207,7 @@ xf_resource_warn (XfResource *resource, const char *format, ...)
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
-  add_finding (resource, FALSE, XF_ERROR_OPERATION_FAILED, text);
+  add_finding (resource, FALSE, FALSE, XF_ERROR_OPERATION_FAILED, text);
 }
 
 void
@@ -254,7 +263,7 @@ xf_resource_done (XfResource *resource, const GError *error)
   resource->work = NULL;
   g_clear_handle_id (&resource->deadline_id, g_source_remove);
   if (error)
-    add_finding (resource, set->verb != XF_VERB_TELL && set->verb != XF_VERB_ROLLBACK && is_mandatory (resource),
+    add_finding (resource, TRUE, set->verb != XF_VERB_TELL && set->verb != XF_VERB_ROLLBACK && is_mandatory (resource),
                  error->code, error->message);
   else if (set->verb == XF_VERB_ROLLBACK)
     resource->held = FALSE;
@@ -456,6 +465,20 @@ xf_resources_take_facts (XfResources *set, GHashTable *facts)
   g_hash_table_iter_init (&iter, facts);
   while (g_hash_table_iter_next (&iter, &name, &value))
     g_hash_table_replace (set->told, g_strdup (name), g_strdup (value));
+}
+
+char *
+xf_resources_failed (const XfResources *set, XfVerb verb)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+
+  for (guint i = 0; i < set->findings->len; i++) {
+    const XfFinding *finding = set->findings->pdata[i];
+
+    if (finding->verb == verb && finding->failed)
+      g_string_append_printf (names, "%s%s", names->len ? "\n" : "", finding->resource);
+  }
+  return names->len ? g_string_free (g_steal_pointer (&names), FALSE) : NULL;
 }
 
 GHashTable *

@@ -42,6 +42,7 @@ typedef struct {
 typedef struct {
   char *resource; /* "disk:xvda" */
   XfVerb verb;
+  gboolean failed;    /* the step has failed; else it is a remark */
   gboolean blocks;    /* FALSE: a warning */
   gboolean avoidable; /* it would not block with another want, or with --unsafe */
   int code;           /* XfErrorCode */
@@ -51,7 +52,8 @@ typedef struct {
 /* NULL: the guest's metadata about its resources cannot be read. */
 XfResources *xf_resources_new (XfDriver *driver, const XfResourceGuest *guest, GError **error);
 
-/* For a rollback after a restart: only the resources named in @held (xf_resources_held()). */
+/* For a rollback after a restart, or a commit after the move: only the resources named in @held (xf_resources_held()),
+ * with best effort. */
 XfResources *xf_resources_new_held (XfDriver *driver, const XfResourceGuest *guest, const char *held);
 void xf_resources_free (XfResources *set); /* what is under way is stopped, its callbacks are not called */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XfResources, xf_resources_free)
@@ -74,6 +76,12 @@ char *xf_resources_held (const XfResources *set);
 /* Facts of the other side, name -> value; and those that `tell` has gathered. Borrowed. */
 void xf_resources_take_facts (XfResources *set, GHashTable *facts);
 GHashTable *xf_resources_facts (const XfResources *set);
+
+/* The names of the resources whose step @verb has failed, one a line; NULL: none. The caller frees it. */
+char *xf_resources_failed (const XfResources *set, XfVerb verb);
+
+/* What the set is about; borrowed. */
+const XfResourceGuest *xf_resources_guest (const XfResources *set);
 
 /* All findings so far, of XfFinding; borrowed. */
 const GPtrArray *xf_resources_findings (const XfResources *set);
