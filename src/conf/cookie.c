@@ -47,6 +47,7 @@ xf_cookie_free (XfCookie *cookie)
   g_free (cookie->secret);
   g_free (cookie->token);
   g_free (cookie->cancelled);
+  g_free (cookie->warnings);
   g_free (cookie->name);
   g_free (cookie);
 }
@@ -123,6 +124,17 @@ safe_reason (const char *text)
 }
 
 static void
+format_text (GString *xml, const char *element, const char *text)
+{
+  g_autofree char *safe = text ? safe_reason (text) : NULL, *line = NULL;
+
+  if (!safe)
+    return;
+  line = g_markup_printf_escaped ("    <xenferry:%s>%s</xenferry:%s>\n", element, safe, element);
+  g_string_append (xml, line);
+}
+
+static void
 format_facts (const XfCookie *cookie, GString *xml)
 {
   g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (cookie->facts), (GCompareFunc)strcmp);
@@ -186,12 +198,8 @@ format_peer (const XfCookie *cookie, GString *xml)
 
     g_string_append (xml, data);
   }
-  if (cookie->cancelled) {
-    g_autofree char *reason = safe_reason (cookie->cancelled);
-    g_autofree char *cancelled = g_markup_printf_escaped ("    <xenferry:cancelled>%s</xenferry:cancelled>\n", reason);
-
-    g_string_append (xml, cancelled);
-  }
+  format_text (xml, "cancelled", cookie->cancelled);
+  format_text (xml, "warnings", cookie->warnings);
   if (cookie->config) {
     g_autofree char *config = g_markup_escape_text (cookie->config, -1);
 
@@ -298,12 +306,12 @@ parse_settle (XfCookie *cookie, const xmlNode *node, GError **error)
 
 /* For people. */
 static void
-parse_cancelled (XfCookie *cookie, const xmlNode *node)
+parse_text (char **text_out, const xmlNode *node)
 {
   g_autofree char *text = xf_xml_text (node);
 
-  if (text && *text && !cookie->cancelled)
-    cookie->cancelled = safe_reason (text);
+  if (text && *text && !*text_out)
+    *text_out = safe_reason (text);
 }
 
 static gboolean
@@ -332,7 +340,9 @@ parse_peer (XfCookie *cookie, const xmlNode *root, GError **error)
       if (is_peer_element (child, "progress"))
         parse_progress (cookie, child);
       if (is_peer_element (child, "cancelled"))
-        parse_cancelled (cookie, child);
+        parse_text (&cookie->cancelled, child);
+      if (is_peer_element (child, "warnings"))
+        parse_text (&cookie->warnings, child);
       if (is_peer_element (child, "config") && !cookie->config)
         cookie->config = xf_xml_text (child);
     }

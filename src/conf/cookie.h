@@ -47,6 +47,7 @@ typedef struct {
   char *secret;              /* likewise, a destination's: needed to ask for the outcome of the migration; or NULL */
   guint settle_port;         /* port for that question; 0: only the URI by which the source reached the destination */
   char *cancelled;   /* a source's that cancels: its reason; parsed, it is safe for a line of the log; or NULL */
+  char *warnings;    /* a destination's, in its answer to finish: what does not work there; likewise; or NULL */
   char *token;       /* a destination's: the token of the data connections' tickets, or NULL */
   GHashTable *facts; /* a source's: "disk:xvda size" -> value, of the guest's resources; NULL: none */
 } XfCookie;

@@ -4,6 +4,7 @@ either."""
 
 import os
 
+import libvirt
 import pytest
 
 import libvirtd_host
@@ -180,3 +181,21 @@ def test_a_libvirtd_is_not_asked():
         assert status == 0 and report["can_migrate"]
         assert any("libvirt" in text for text in texts(report, blocks=False)), report
         assert not b.domains()
+
+
+@pytest.mark.parametrize("mode", ["direct", "p2p"])
+def test_best_effort_is_told_on_both_sides(tmp_path, mode):
+    """What fails at the destination with best effort is in the statistics of the completed job on both hosts, and in the
+    guest's messages there."""
+    commit = tmp_path / "resources.d" / "port"
+    commit.parent.mkdir()
+    commit.write_text("#!/bin/sh\n[ $1 != commit ] || { echo 'no port for it' >&2; exit 1; }\n", encoding="ascii")
+    commit.chmod(0o755)
+    settings = {"resource_dir": str(commit.parent), "resources": "executable=best-effort"}
+    with SimHost("a") as a, SimHost("b", settings) as b:
+        a.create("g", persistent=True)
+        a.migrate("g", b, "--live", "--persistent", mode=mode).ok()
+        assert "no port for it" in b.virsh("dominfo", "g").ok().out
+        for host in (a, b):
+            stats = host.connect().lookupByName("g").jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)
+            assert "no port for it" in stats["xenferry.warnings"], (host.name, stats)

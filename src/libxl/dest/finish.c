@@ -76,12 +76,26 @@ tell_warnings (XfMigrateDest *dest)
   xf_retry_failed (dest->resources, dest->guest);
 }
 
+/* The warnings are for the source's statistics too: its user is the one who waits. NULL: nothing to say. */
+static GBytes *
+finish_cookie (const XfMigrateDest *dest)
+{
+  g_autoptr (XfCookie) cookie = NULL;
+
+  if (!dest->warnings || !dest->secret)
+    return NULL;
+  cookie = xf_migrate_cookie_new (dest->driver, dest->name, dest->guest->uuid, dest->id);
+  cookie->warnings = g_strdup (dest->warnings);
+  return xf_cookie_format (cookie);
+}
+
 static void
 arrived (XfMigrateDest *dest)
 {
   XfGuest *guest = dest->guest;
   gboolean offline = dest->params.flags & VIR_MIGRATE_OFFLINE, paused = dest->params.flags & VIR_MIGRATE_PAUSED;
   g_autoptr (XfDomainRef) ref = NULL;
+  g_autoptr (GBytes) cookie = NULL;
 
   dest->progress.resumed_us = g_get_monotonic_time ();
   if (!offline)
@@ -99,7 +113,8 @@ arrived (XfMigrateDest *dest)
   if (!offline)
     xf_hook_guest_arrived (guest);
   g_info ("%s: running", dest->sm.id);
-  xf_migrate_dest_end (dest, RUNNING, &(XfMigrateResult){ .ref = ref }, NULL);
+  cookie = finish_cookie (dest);
+  xf_migrate_dest_end (dest, RUNNING, &(XfMigrateResult){ .ref = ref, .cookie = cookie }, NULL);
 }
 
 static gboolean

@@ -182,6 +182,16 @@ settle (P2p *p2p, const GError *error)
   ops->close (peer);
 }
 
+/* For people: a cookie that cannot be read has none. */
+static void
+take_warnings (P2p *p2p, GBytes *bytes)
+{
+  g_autoptr (XfCookie) cookie = bytes ? xf_cookie_parse (bytes, NULL) : NULL;
+
+  if (cookie)
+    xf_migrate_source_take_warnings (p2p->source, cookie->warnings);
+}
+
 static void
 finished (const XfMigrateResult *result, const GError *error, gpointer data)
 {
@@ -206,6 +216,8 @@ finished (const XfMigrateResult *result, const GError *error, gpointer data)
   }
   if (error)
     remember_phase (p2p, "finish", error);
+  else
+    take_warnings (p2p, result->cookie);
   confirm (p2p, error != NULL);
 }
 

@@ -249,6 +249,8 @@ xf_driver_migrate_confirm (XfDriver *driver, const guint8 *uuid, gconstpointer c
     return;
   }
   source = find_source (driver, uuid, client, bytes, "confirm", &cookie, &error);
+  if (source && cookie)
+    xf_migrate_source_take_warnings (source, cookie->warnings);
   if (source && xf_migrate_source_may_confirm (source, cancelled, &error))
     xf_migrate_source_confirm (source, cancelled, phase_ended, waiting_new (done, data));
   else

@@ -421,6 +421,20 @@ xf_migrate_source_sent_cookie (const XfMigrateSource *source)
   return xf_cookie_format (cookie);
 }
 
+void
+xf_migrate_source_take_warnings (XfMigrateSource *source, const char *warnings)
+{
+  char *all;
+
+  if (!warnings)
+    return;
+  g_warning ("%s: at '%s' not everything works: %s", source->sm.id, source->host, warnings);
+  all = g_strdup_printf ("%s%sat '%s': %s", source->warnings ? source->warnings : "", source->warnings ? "; " : "",
+                         source->host, warnings);
+  g_free (source->warnings);
+  source->warnings = all;
+}
+
 GBytes *
 xf_migrate_source_cookie (const XfMigrateSource *source)
 {

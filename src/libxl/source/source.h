@@ -67,6 +67,9 @@ XfMigrateSource *xf_migrate_source_find (const XfGuest *guest);
 
 /* The cookie and XML of begin; the caller frees them. */
 GBytes *xf_migrate_source_cookie (const XfMigrateSource *source);
+/* Adds what does not work at the destination (may be NULL) to the warnings of the job's statistics. */
+void xf_migrate_source_take_warnings (XfMigrateSource *source, const char *warnings);
+
 /* The cookie for finish: the measurements until everything was sent. The caller frees it. */
 GBytes *xf_migrate_source_sent_cookie (const XfMigrateSource *source);
 const char *xf_migrate_source_xml (const XfMigrateSource *source);
