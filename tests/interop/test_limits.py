@@ -278,6 +278,6 @@ def test_what_changes_something_is_in_the_log_with_who_did_it():
             client.call(34, rpc.Writer().domain(("x\n2026 message: forged\x1b[2J", bytes(16), 1)))
         log = a.log()
         assert re.search(r"unix:\d+\(uid 0, pid \d+\): DOMAIN_SUSPEND of domain 'g': done", log)
-        assert re.search(r"unix:\d+\(uid 0, pid \d+\): DOMAIN_SUSPEND: failed: this connection has not the right", log)
+        assert re.search(r"unix:\d+\(uid 0, pid \d+\): DOMAIN_SUSPEND: failed: this connection has no right to call it", log)
         assert r": DOMAIN_SUSPEND of domain 'x\x0a2026 message: forged\x1b[2J': failed: " in log
         assert "LIST_ALL_DOMAINS" not in log, "a read-only call was logged"
