@@ -11,13 +11,14 @@
 void
 xf_evacuate_say (const XfEvacuation *evacuation, const char *format, ...)
 {
-  va_list args;
   FILE *out = evacuation->json ? stderr : stdout;
+  g_autofree char *text = NULL;
+  va_list args;
 
   va_start (args, format);
-  vfprintf (out, format, args);
+  text = g_strdup_vprintf (format, args);
   va_end (args);
-  putc ('\n', out);
+  fprintf (out, "%s\n", text);
   fflush (out);
 }
 
