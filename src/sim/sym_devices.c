@@ -122,7 +122,8 @@ libxl_device_pci_assignable_list (libxl_ctx *ctx, int *n_out)
     return NULL;
   list = assignable ();
   copy = calloc (list->len + 1, sizeof (*copy));
-  memcpy (copy, list->data, list->len * sizeof (*copy));
+  if (list->len) /* an empty array has no data */
+    memcpy (copy, list->data, list->len * sizeof (*copy));
   *n_out = (int)list->len;
   return copy;
 }
