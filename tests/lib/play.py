@@ -30,6 +30,7 @@ def explain(here, there):
   virsh define {xml}
   virsh start guest
   virsh list --all
+  {CLI} check --socket {here.socket_path} --live guest {there.uri_tcp}
   virsh migrate --live --verbose --p2p guest {there.uri_tcp}
   virsh -c '{there.uri}' list --all
 
