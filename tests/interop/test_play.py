@@ -36,11 +36,12 @@ def test_play_prints_commands_that_work(tmp_path):
         wait_until(lambda: "The log of left follows" in out.read_text(), out.read_text, timeout=60)
         text = out.read_text()
         commands = re.findall(r"^  ((?:export|virsh|/\S+/xenferry) .*)$", text, re.M)
-        assert len(commands) == 9, text
-        done = run("sh", "-e", "-c", "\n".join(commands[:6])).ok()
+        assert len(commands) == 10, text
+        done = run("sh", "-e", "-c", "\n".join(commands[:7])).ok()
+        assert "guest 'guest' can migrate to" in done.out, done
         assert re.search(r"guest +running", done.out.split(" Id ")[-1]), done
         back = [command.replace("--bandwidth 5 ", "--bandwidth 100 ") for command in commands]
-        done = run("sh", "-e", "-c", "\n".join(back[:1] + back[6:])).ok()
+        done = run("sh", "-e", "-c", "\n".join(back[:1] + back[7:])).ok()
         assert "guest" in done.out, done
         directories = re.findall(r"are in (/\S+?)[,.]$|^those of right in (/\S+?)[.]$", text, re.M)
         for directory in map("".join, directories):
