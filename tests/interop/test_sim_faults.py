@@ -175,20 +175,26 @@ def test_an_even_number_fails_through_the_callback(a, late):
         if result:
             a.virsh("destroy", "g").ok()
 
-    found = sweep_until(lambda: sweep(a, lambda: None, lambda: a.virsh("create", path), check), {"libxl_domain_create_new"})
-    number = [call for call, _ in found].index("libxl_domain_create_new") + 1
-    more = (number % 2 == 0) != late  # another call before this one changes its number
-    for _ in range(5):
-        a.fail_nth(number + more)
-        if more:
-            assert communicate(call_points(a, "one"))[0] == 0
-        before = len(a.traced(" late failure "))
-        result = a.virsh("create", path)
-        if a.failed_call() == "libxl_domain_create_new":
-            break
-        check(result)  # a poll was in between
-    result.failed(f"simulated failure of call {number + more}, libxl_domain_create_new")
-    assert len(a.traced(" late failure ")) - before == late
+    def fail_create():
+        """(result, number of the call that failed, failures that were late), or None: a poll has changed the numbers."""
+        found = sweep_until(lambda: sweep(a, lambda: None, lambda: a.virsh("create", path), check),
+                            {"libxl_domain_create_new"})
+        number = [call for call, _ in found].index("libxl_domain_create_new") + 1
+        more = (number % 2 == 0) != late  # another call before this one changes its number
+        for _ in range(5):
+            a.fail_nth(number + more)
+            if more:
+                assert communicate(call_points(a, "one"))[0] == 0
+            before = len(a.traced(" late failure "))
+            result = a.virsh("create", path)
+            if a.failed_call() == "libxl_domain_create_new":
+                return result, number + more, len(a.traced(" late failure ")) - before
+            check(result)  # a poll was in between
+        return None  # one was in the sweep
+
+    result, number, n_late = next(filter(None, (fail_create() for _ in range(5))))
+    result.failed(f"simulated failure of call {number}, libxl_domain_create_new")
+    assert n_late == late
     assert a.domains() == []
     a.virsh("create", path).ok()
 
