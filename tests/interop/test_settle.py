@@ -485,7 +485,7 @@ def test_what_has_left_is_destroyed_until_it_is_gone(a, b):
     assert a.state("g") == "paused"
     a.control()
     wait_until(lambda: a.state("g") == "shut off", "it is gone", 30)
-    assert [entry["state"] for entry in a.journal()] == ["done"]
+    wait_until(lambda: [entry["state"] for entry in a.journal()] == ["done"], "its end is on disk")
     assert b.state("g") == "running"
 
 
