@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "libxl/convert/config.h"
 #include "libxl/convert/tree.h"
 
 static gboolean equal (yajl_val a, yajl_val b);
@@ -140,4 +141,26 @@ xf_config_merge (const char *exact, const char *known, const char *wanted, GErro
   for (gsize i = 0; i < G_N_ELEMENTS (trees); i++)
     yajl_tree_free (trees[i]);
   return merged;
+}
+
+static char *
+json_of (const XfDomainDef *def, GError **error)
+{
+  libxl_domain_config config;
+  char *json = NULL;
+
+  libxl_domain_config_init (&config);
+  if (xf_config_from_def (def, &config, error))
+    json = xf_config_to_json (&config, error);
+  libxl_domain_config_dispose (&config);
+  return json;
+}
+
+char *
+xf_config_merge_defs (const char *exact, const XfDomainDef *known, const XfDomainDef *wanted, GError **error)
+{
+  g_autofree char *known_json = json_of (known, error);
+  g_autofree char *wanted_json = known_json ? json_of (wanted, error) : NULL;
+
+  return wanted_json ? xf_config_merge (exact, known_json, wanted_json, error) : NULL;
 }

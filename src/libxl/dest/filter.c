@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "libxl/guest/hook.h"
-#include "libxl/convert/config.h"
 #include "libxl/convert/merge.h"
 
 typedef struct XfMigrateFilter {
@@ -16,34 +15,19 @@ typedef struct XfMigrateFilter {
   XfDone done;
 } Filter;
 
-static char *
-json_of (const XfDomainDef *def, GError **error)
-{
-  libxl_domain_config config;
-  char *json = NULL;
-
-  libxl_domain_config_init (&config);
-  if (xf_config_from_def (def, &config, error))
-    json = xf_config_to_json (&config, error);
-  libxl_domain_config_dispose (&config);
-  return json;
-}
-
 /* Applies the scripts' changes to the exact configuration too. */
 static gboolean
 change_exact (XfMigrateDest *dest, const XfDomainDef *changed, GError **error)
 {
-  g_autofree char *known = NULL, *wanted = NULL, *merged = NULL;
+  char *merged;
 
   if (!dest->exact)
     return TRUE;
-  known = json_of (dest->def, error);
-  wanted = known ? json_of (changed, error) : NULL;
-  merged = wanted ? xf_config_merge (dest->exact, known, wanted, error) : NULL;
+  merged = xf_config_merge_defs (dest->exact, dest->def, changed, error);
   if (!merged)
     return FALSE;
   g_free (dest->exact);
-  dest->exact = g_steal_pointer (&merged);
+  dest->exact = merged;
   return TRUE;
 }
 

@@ -97,32 +97,6 @@ look_at_resources (XfSurvey *survey, gboolean known, GError **error)
 
 /* ---- the exact configuration ------------------------------------------------------------------------------ */
 
-static char *
-json_of (const XfDomainDef *def, GError **error)
-{
-  libxl_domain_config config;
-  char *json = NULL;
-
-  libxl_domain_config_init (&config);
-  if (xf_config_from_def (def, &config, error))
-    json = xf_config_to_json (&config, error);
-  libxl_domain_config_dispose (&config);
-  return json;
-}
-
-/* Applies the changes of --xml to the exact configuration too. */
-static char *
-with_changes (const XfSurvey *survey, const char *exact, GError **error)
-{
-  g_autofree char *known = NULL, *changed = NULL;
-
-  if (!survey->other)
-    return g_strdup (exact);
-  known = json_of (survey->def, error);
-  changed = known ? json_of (survey->other, error) : NULL;
-  return changed ? xf_config_merge (exact, known, changed, error) : NULL;
-}
-
 /* NULL: domain XML expresses everything. */
 static char *
 list_unsaid (const libxl_domain_config *config)
@@ -142,8 +116,10 @@ take_config (XfSurvey *survey, GError **error)
   g_autofree char *exact = xf_config_to_json (&survey->config, error);
 
   survey->result.unsaid = list_unsaid (&survey->config);
-  if (exact)
-    survey->result.config = with_changes (survey, exact, error);
+  if (exact && survey->other) /* --xml changes the exact configuration too */
+    survey->result.config = xf_config_merge_defs (exact, survey->def, survey->other, error);
+  else
+    survey->result.config = g_steal_pointer (&exact);
   return survey->result.config != NULL;
 }
 
