@@ -119,7 +119,6 @@ check (XfResource *resource)
   run (resource, XF_VERB_CHECK);
 }
 
-/* The source has nothing to prepare: only its checks are asked for. */
 static void
 prepare (XfResource *resource)
 {

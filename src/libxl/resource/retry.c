@@ -40,7 +40,7 @@ end (Retry *retry)
   retry_free (retry);
 }
 
-/* The guest, if it still is the one that has arrived, and nothing else is done with it. */
+/* The guest, if it still is the one that has arrived. */
 static XfGuest *
 guest_of (const Retry *retry)
 {
