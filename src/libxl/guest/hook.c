@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/child.h"
+#include "base/dir.h"
 #include "base/error.h"
 #include "libxl/guest/driver_private.h"
 
@@ -44,35 +45,25 @@ add_script (GPtrArray *scripts, const char *path, gboolean warn)
     g_warning ("hook '%s' is not called, it is not executable", path);
 }
 
-static int
-by_name (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Read for each hook: a script that is added or removed counts at once. */
 static GPtrArray *
 find_scripts (const XfDriver *driver, gboolean warn)
 {
   GPtrArray *scripts = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GPtrArray) more = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) names = NULL;
   g_autofree char *path = NULL, *folder = NULL;
-  g_autoptr (GDir) dir = NULL;
-  const char *name;
 
   if (!driver->config.hook_dir)
     return scripts;
   path = g_build_filename (driver->config.hook_dir, "libxl", NULL);
   add_script (scripts, path, warn);
   folder = g_strconcat (path, ".d", NULL);
-  dir = g_dir_open (folder, 0, NULL);
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree char *file = g_build_filename (folder, name, NULL);
+  names = xf_dir_names (folder);
+  for (guint i = 0; i < names->len; i++) {
+    g_autofree char *file = g_build_filename (folder, names->pdata[i], NULL);
 
-    add_script (more, file, warn);
+    add_script (scripts, file, warn);
   }
-  g_ptr_array_sort (more, by_name);
-  g_ptr_array_extend_and_steal (scripts, g_steal_pointer (&more));
   return scripts;
 }
 

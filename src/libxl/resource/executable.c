@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/child.h"
+#include "base/dir.h"
 
 #define EXECUTABLES_MAX 64
 
@@ -43,41 +44,22 @@ is_safe (const char *path)
   return FALSE;
 }
 
-static int
-by_name (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(char *const *)a, *(char *const *)b);
-}
-
-static GPtrArray *
-names_in (const char *dir)
-{
-  GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
-  GDir *files = dir ? g_dir_open (dir, 0, NULL) : NULL;
-  const char *name;
-
-  while (files && (name = g_dir_read_name (files)) && names->len < EXECUTABLES_MAX) {
-    g_autofree char *path = g_build_filename (dir, name, NULL);
-
-    if (is_name (name) && is_safe (path))
-      g_ptr_array_add (names, g_strdup (name));
-  }
-  g_clear_pointer (&files, g_dir_close);
-  g_ptr_array_sort (names, by_name);
-  return names;
-}
-
 static void
 list (XfResources *set, const XfResourceKind *kind)
 {
   const char *dir = xf_resources_driver (set)->config.resource_dir;
   g_autoptr (GPtrArray) names = NULL;
+  guint n = 0;
 
   if (!xf_resources_guest (set)->config)
     return;
-  names = names_in (dir);
-  for (guint i = 0; i < names->len; i++)
-    xf_resource_add (set, kind, names->pdata[i], i)->detail = g_build_filename (dir, names->pdata[i], NULL);
+  names = xf_dir_names (dir);
+  for (guint i = 0; i < names->len && n < EXECUTABLES_MAX; i++) {
+    g_autofree char *path = g_build_filename (dir, names->pdata[i], NULL);
+
+    if (is_name (names->pdata[i]) && is_safe (path))
+      xf_resource_add (set, kind, names->pdata[i], n++)->detail = g_steal_pointer (&path);
+  }
 }
 
 static void
